@@ -1,0 +1,81 @@
+"""Shared by all tests: array shapes are checked at run time, real data are found or the test is skipped."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+ROOT = Path(__file__).parents[1]
+
+# Shapes in annotations cost nothing in production; here every call is checked against them.
+_hook = install_import_hook("bedside", "beartype.beartype")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of public data, from ``BEDSIDE_DATA`` or beside the project; skips where it is absent."""
+    folder = Path(os.environ.get("BEDSIDE_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"public data not found in {folder}; set BEDSIDE_DATA")
+    return folder
+
+
+def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first test process to ask for it makes and all others share; nobody may write into it."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder = root / name
+    with (root / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / ".complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            (folder / ".complete").touch()
+    return folder
+
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def _bedside(
+    *words: str | Path, cwd: Path | None = None, input: str | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bedside", *map(str, words)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        input=input,
+        timeout=300,
+        env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
+    )
+
+
+@pytest.fixture(scope="session")
+def bedside() -> Run:
+    """Runs the command line in a process of its own, as a user does."""
+    return _bedside
+
+
+@pytest.fixture(scope="session")
+def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that ``bedside demo --no-serve`` writes: study, candidate, keys, release, ledger. Read only."""
+
+    def make(folder: Path) -> None:
+        done = _bedside("demo", "--dir", folder / "demo", "--no-serve", "--json")
+        assert done.returncode == 0, done.stderr
+        (folder / "demo.json").write_text(done.stdout)
+        (folder / "demo.log").write_text(done.stderr)
+
+    return once(tmp_path_factory, "demonstrated", make)
