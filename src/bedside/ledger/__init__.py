@@ -1,0 +1,26 @@
+"""What happened, kept append-only and hash-chained: answers, reviews, approvals, log-ins, readings of identities."""
+
+from bedside.ledger.accounts import ROLES, User
+from bedside.ledger.answers import Review, StoredAnswer
+from bedside.ledger.approvals import Approval
+from bedside.ledger.entry import Entry
+from bedside.ledger.ledger import Ledger
+from bedside.ledger.patients import Identity
+from bedside.ledger.projection import STATUSES, AnswerRow
+from bedside.ledger.reviews import VERDICTS
+from bedside.ledger.verification import Verification
+
+__all__ = [
+    "ROLES",
+    "STATUSES",
+    "VERDICTS",
+    "AnswerRow",
+    "Approval",
+    "Entry",
+    "Identity",
+    "Ledger",
+    "Review",
+    "StoredAnswer",
+    "User",
+    "Verification",
+]

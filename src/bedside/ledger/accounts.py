@@ -1,0 +1,229 @@
+"""Who may do what: users, their roles, and how they prove who they are."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import unicodedata
+from datetime import timedelta
+from functools import cached_property
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, delete, insert, select, update
+
+from bedside.errors import AccessDenied, Conflict, NotFound, ValueRefused
+from bedside.ledger import passwords, tables
+from bedside.ledger.clock import stamp
+from bedside.ledger.store import Store
+
+ROLES = ("clinician", "scientist", "admin", "auditor", "service")
+ONE_TIME_LASTS = timedelta(hours=72)
+LOCKED_FOR = timedelta(minutes=15)
+FAILURES_ALLOWED = 5
+
+_USER = tables.users.c
+_NAME = re.compile(r"\w[\w.@-]{0,63}")
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody, or a service, that may use bedside.
+
+    Attributes
+    ----------
+    name: for logging in; lower case. full_name: as reviews are signed; None where not given.
+    role: one of ``ROLES``. active: whether it may log in at all.
+    """
+
+    name: str
+    full_name: str | None
+    role: str
+    active: bool
+
+
+def normal_name(name: str) -> str:
+    """A user's name as it is stored: nobody can pass for another by width or case."""
+    return unicodedata.normalize("NFKC", name).strip().casefold()
+
+
+class Accounts(Store):
+    """Users; all that happens to them is entered, never a secret."""
+
+    def add_user(self, name: str, role: str, *, full_name: str | None = None, actor: str) -> tuple[User, str]:
+        """A new user and their secret, which cannot be shown again: a one-time password, or a key for a service.
+
+        A one-time password holds for 72 hours and must be changed at the first log-in.
+        Raises ``ValueRefused`` for a name or role that cannot be, ``Conflict`` where the name is taken.
+        """
+        name = normal_name(name)
+        if not _NAME.fullmatch(name):
+            raise ValueRefused({"name": "letters, digits and . _ - @, at most 64, beginning with a letter or digit"})
+        if role not in ROLES:
+            raise ValueRefused({"role": f"{role!r} is none of {', '.join(ROLES)}"})
+        user = User(name=name, full_name=(full_name or "").strip() or None, role=role, active=True)
+        secret, columns = self._new_secret(role)
+        with self._writing() as connection:
+            if self._row_of_user(connection, name) is not None:
+                raise Conflict(f"there already is a user {name}")
+            connection.execute(insert(tables.users), {**msgspec.structs.asdict(user), **columns})
+            body = {"role": role, "full_name": user.full_name}
+            self._enter(connection, "user-added", actor=actor, body=body, subject=name)
+        return user, secret
+
+    def renew_secret(self, name: str, *, actor: str) -> str:
+        """A new one-time password (or key) in place of the old; ends a lock-out and all sessions. ``NotFound``."""
+        user = self.user(name)
+        secret, columns = self._new_secret(user.role)
+        with self._writing() as connection:
+            connection.execute(update(tables.users).where(_USER.name == user.name), columns)
+            self._end_sessions(connection, user.name)
+            self._enter(connection, "secret-renewed", actor=actor, body={}, subject=user.name)
+        return secret
+
+    def set_active(self, name: str, active: bool, *, actor: str) -> User:
+        """Let a user in, or out for good: open sessions end. Nobody is ever removed. Raises ``NotFound``."""
+        user = msgspec.structs.replace(self.user(name), active=active)
+        with self._writing() as connection:
+            connection.execute(update(tables.users).where(_USER.name == user.name), {"active": active})
+            self._end_sessions(connection, user.name)
+            kind = "user-activated" if active else "user-deactivated"
+            self._enter(connection, kind, actor=actor, body={}, subject=user.name)
+        return user
+
+    def user(self, name: str) -> User:
+        """The user of this name. Raises ``NotFound``."""
+        with self._reading() as connection:
+            row = self._row_of_user(connection, normal_name(name))
+        if row is None:
+            raise NotFound(f"there is no user {name!r}")
+        return _user(row)
+
+    def users(self) -> tuple[User, ...]:
+        """Everybody, by name."""
+        with self._reading() as connection:
+            rows = connection.execute(select(tables.users).order_by(_USER.name)).all()
+        return tuple(_user(row._asdict()) for row in rows)
+
+    def authenticate(self, name: str, password: str) -> User:
+        """The user whose password this is.
+
+        Five wrong ones lock the account for 15 minutes. Raises ``AccessDenied`` (401), in the same words whatever was
+        wrong, after about the same time; which it was stands in the ledger.
+        """
+        name = normal_name(name)
+        with self._reading() as connection:
+            row = self._row_of_user(connection, name)
+        stored = row["password_hash"] if row is not None else None
+        # Hashing takes long on purpose; it is done before the write lock is taken.
+        proven = passwords.matches(self._hasher, stored or self._nobodys_hash, password) and stored is not None
+        with self._writing() as connection:
+            user = self._settled(connection, name, stored if proven else None)
+        if user is None:
+            raise AccessDenied(
+                "the name or the password is not right, or the account is locked for a while",
+                logged_in=False,
+                remedy="Wait 15 minutes after five attempts; an administrator can give a new one-time password",
+            )
+        return user
+
+    def must_change(self, user: User) -> bool:
+        """Whether this user still has the one-time password. Raises ``NotFound``."""
+        with self._reading() as connection:
+            row = self._row_of_user(connection, user.name)
+        if row is None:
+            raise NotFound(f"there is no user {user.name!r}")
+        return bool(row["must_change"])
+
+    def change_password(self, name: str, old: str, new: str, *, keep: str | None = None) -> None:
+        """Replace a password; all sessions of the user end but the one whose token is ``keep``.
+
+        Raises ``AccessDenied`` as ``authenticate`` does, and ``ValueRefused`` for a new one that is shorter than 12
+        characters, the user's name, or the old one.
+        """
+        user = self.authenticate(name, old)
+        passwords.check_new(user.name, old, new)
+        columns = {
+            "password_hash": passwords.hashed(self._hasher, new),
+            "must_change": False,
+            "one_time_until": None,
+        }
+        with self._writing() as connection:
+            connection.execute(update(tables.users).where(_USER.name == user.name), columns)
+            self._end_sessions(connection, user.name, keep=keep)
+            self._enter(connection, "password-changed", actor=user.name, body={}, subject=user.name)
+
+    def authenticate_key(self, key: str) -> User:
+        """The active service whose key this is. Raises ``AccessDenied`` (401). Not entered: each request brings one."""
+        with self._reading() as connection:
+            query = select(tables.users).where(_USER.key_hash == passwords.token_hash(key))
+            row = connection.execute(query).one_or_none()
+        if row is None or not row.active or not key.startswith(passwords.KEY_PREFIX):
+            raise AccessDenied("this is not the key of an active service", logged_in=False)
+        return _user(row._asdict())
+
+    @cached_property
+    def _nobodys_hash(self) -> str:
+        """Compared with where a name is unknown, so that the time taken does not tell."""
+        return passwords.hashed(self._hasher, passwords.one_time_password())
+
+    def _new_secret(self, role: str) -> tuple[str, dict[str, Any]]:
+        fresh: dict[str, Any] = {"password_hash": None, "key_hash": None, "must_change": False, "one_time_until": None}
+        fresh |= {"failures": 0, "locked_until": None}
+        if role == "service":
+            secret = passwords.api_key()
+            return secret, {**fresh, "key_hash": passwords.token_hash(secret)}
+        secret = passwords.one_time_password()
+        until = stamp(self._clock() + ONE_TIME_LASTS)
+        hashed = passwords.hashed(self._hasher, secret)
+        return secret, {**fresh, "password_hash": hashed, "must_change": True, "one_time_until": until}
+
+    def _settled(self, connection: Connection, name: str, proven: str | None) -> User | None:
+        """Decide under the write lock, so that guesses made at once cannot all be the first; enter what happened."""
+        row = self._row_of_user(connection, name)
+        if row is None:
+            # The name itself stays out: people type passwords into the wrong field.
+            self._enter(connection, "log-in-failed", actor="unknown", body={"reason": "no such user"})
+            return None
+        why = self._refusal(row, proven)
+        if why is None:
+            connection.execute(update(tables.users).where(_USER.name == name), {"failures": 0, "locked_until": None})
+            self._enter(connection, "log-in", actor=name, body={}, subject=name)
+            return _user(row)
+        self._enter(connection, "log-in-failed", actor=name, body={"reason": why}, subject=name)
+        if why == "wrong password":
+            self._count_failure(connection, row)
+        return None
+
+    def _refusal(self, row: dict[str, Any], proven: str | None) -> str | None:
+        now = self.now()
+        if row["locked_until"] is not None and now < row["locked_until"]:
+            return "locked"
+        if proven is None or not hmac.compare_digest(proven, row["password_hash"] or ""):
+            return "wrong password"
+        if not row["active"]:
+            return "not active"
+        if row["one_time_until"] is not None and now >= row["one_time_until"]:
+            return "one-time password expired"
+        return None
+
+    def _count_failure(self, connection: Connection, row: dict[str, Any]) -> None:
+        failures = row["failures"] + 1
+        change: dict[str, Any] = {"failures": failures}
+        if failures >= FAILURES_ALLOWED:
+            change = {"failures": 0, "locked_until": stamp(self._clock() + LOCKED_FOR)}
+            self._enter(connection, "locked-out", actor="bedside", body=change, subject=row["name"])
+        connection.execute(update(tables.users).where(_USER.name == row["name"]), change)
+
+    def _row_of_user(self, connection: Connection, name: str) -> dict[str, Any] | None:
+        row = connection.execute(select(tables.users).where(_USER.name == name)).one_or_none()
+        return None if row is None else row._asdict()
+
+    def _end_sessions(self, connection: Connection, name: str, *, keep: str | None = None) -> None:
+        ended = delete(tables.sessions).where(tables.sessions.c.name == name)
+        if keep is not None:
+            ended = ended.where(tables.sessions.c.token_hash != passwords.token_hash(keep))
+        connection.execute(ended)
+
+
+def _user(row: dict[str, Any]) -> User:
+    return User(name=row["name"], full_name=row["full_name"], role=row["role"], active=row["active"])

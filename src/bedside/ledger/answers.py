@@ -1,0 +1,193 @@
+"""Answers: recorded whole, found again, listed for those who review them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, not_, select, update
+
+from bedside.errors import Conflict, NotFound, ValueRefused
+from bedside.ledger import tables
+from bedside.ledger.entry import Entry
+from bedside.ledger.projection import STATUSES, AnswerRow, after, row_of, status_at
+from bedside.ledger.store import Store
+
+_ROW = tables.answers.c
+
+
+class Review(msgspec.Struct, frozen=True, kw_only=True):
+    """What one clinician said about one answer.
+
+    Attributes
+    ----------
+    answer: the answer's id.
+    verdict: ``agree``, ``disagree`` or ``unsure``; ``entered-in-error`` for a withdrawal.
+    conclusion: the clinician's own words; where empty and agreed, the estimate's words stand.
+    action: what is done about it. reason: why.
+    reviewer, reviewer_name: the user's name, and the person's name as it is signed.
+    at: when, UTC.
+    status: the answer's status from then on.
+    """
+
+    answer: str
+    verdict: str
+    conclusion: str
+    action: str
+    reason: str
+    reviewer: str
+    reviewer_name: str
+    at: str
+    status: str
+
+
+class StoredAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer as it was recorded, and what became of it.
+
+    Attributes
+    ----------
+    answer: the answer as recorded, with the status that it has now.
+    patient: reference of the patient, or None.
+    reviews: oldest first.
+    recorded: the entry that holds the answer.
+    """
+
+    answer: dict[str, Any]
+    patient: str | None
+    reviews: tuple[Review, ...]
+    recorded: Entry
+
+
+class Answers(Store):
+    """Answers in the chain, and beside it their rows for the worklist, changed in the same transaction."""
+
+    def record_answer(
+        self, answer: dict[str, Any], *, actor: str, patient: str | None, supersedes: str | None = None
+    ) -> Entry:
+        """Enter a new answer; with a patient, all of it is encrypted under that patient's key.
+
+        ``supersedes`` names a preliminary answer about the same patient that this one replaces.
+        Raises ``Conflict`` where the id is taken, the answer is not preliminary or the other cannot be replaced;
+        ``NotFound`` for an unknown patient or answer; ``LedgerError`` where a key is missing.
+        """
+        row = row_of(answer, seq=0, patient=patient)
+        if row.status != "preliminary":
+            raise Conflict(f"a new answer is preliminary, not {row.status}", where=row.id)
+        with self._writing() as connection:
+            if self._find(connection, row.id) is not None:
+                raise Conflict("there already is an answer with this id", where=row.id)
+            if supersedes is not None:
+                self._supersede(connection, supersedes, by=row, actor=actor)
+            entry = self._enter(connection, "answer", actor=actor, body=answer, subject=row.id, patient=patient)
+            connection.execute(insert(tables.answers), msgspec.structs.asdict(replace(row, seq=entry.seq)))
+            return entry
+
+    def answer(self, answer_id: str) -> StoredAnswer:
+        """One answer with its reviews. Raises ``NotFound``, and ``LedgerError`` where the patient was erased."""
+        with self._reading() as connection:
+            row = self._row(connection, answer_id)
+            entries = self._entries(connection, subject=answer_id)
+            recorded = next(entry for entry in entries if entry.kind == "answer")
+            reviews = [
+                msgspec.convert({**self._decoded(connection, entry), "answer": answer_id, "at": entry.at}, Review)
+                for entry in entries
+                if entry.kind in ("review", "withdrawal")
+            ]
+            answer = {**self._decoded(connection, recorded), "status": status_at(row, self.now())}
+            return StoredAnswer(answer=answer, patient=row.patient, reviews=tuple(reviews), recorded=recorded)
+
+    def worklist(
+        self,
+        *,
+        status: str | None = None,
+        release: str | None = None,
+        queued: bool | None = None,
+        alert: bool | None = None,
+        abstained: bool | None = None,
+        patient: str | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> list[AnswerRow]:
+        """Rows that fit every filter given, waiting longest first. Raises ``ValueRefused`` for an unknown status."""
+        now = self.now()
+        fits = self._filters(now, status, release, queued, alert, abstained, patient)
+        query: Select[Any] = select(tables.answers).where(*fits).order_by(_ROW.created, _ROW.seq)
+        with self._reading() as connection:
+            found = connection.execute(query.limit(limit).offset(offset)).mappings().all()
+        rows = (AnswerRow(**row) for row in found)
+        return [replace(row, status=status_at(row, now)) for row in rows]
+
+    def count(
+        self,
+        *,
+        status: str | None = None,
+        release: str | None = None,
+        queued: bool | None = None,
+        alert: bool | None = None,
+        abstained: bool | None = None,
+        patient: str | None = None,
+    ) -> int:
+        """How many rows ``worklist`` has for the same filters."""
+        fits = self._filters(self.now(), status, release, queued, alert, abstained, patient)
+        with self._reading() as connection:
+            return int(connection.execute(select(func.count()).select_from(tables.answers).where(*fits)).scalar_one())
+
+    def _filters(
+        self,
+        now: str,
+        status: str | None,
+        release: str | None,
+        queued: bool | None,
+        alert: bool | None,
+        abstained: bool | None,
+        patient: str | None,
+    ) -> list[ColumnElement[bool]]:
+        equal = (
+            (_ROW.release, release),
+            (_ROW.queued, queued),
+            (_ROW.alert, alert),
+            (_ROW.abstained, abstained),
+            (_ROW.patient, patient),
+        )
+        fits: list[ColumnElement[bool]] = [column == value for column, value in equal if value is not None]
+        return fits if status is None else [*fits, _has_status(status, now)]
+
+    def _find(self, connection: Connection, answer_id: str) -> AnswerRow | None:
+        row = connection.execute(select(tables.answers).where(_ROW.id == answer_id)).mappings().one_or_none()
+        return None if row is None else AnswerRow(**row)
+
+    def _row(self, connection: Connection, answer_id: str) -> AnswerRow:
+        row = self._find(connection, answer_id)
+        if row is None:
+            raise NotFound("there is no such answer", where=answer_id)
+        return row
+
+    def _moved(self, connection: Connection, row: AnswerRow, kind: str, *, actor: str, body: dict[str, Any]) -> Entry:
+        """Enter what happened to an answer, and change its row to what the entry implies."""
+        entry = self._enter(connection, kind, actor=actor, body=body, subject=row.id, patient=row.patient)
+        new = after(row, entry, body)
+        change = {"status": new.status, "reviewer": new.reviewer}
+        connection.execute(update(tables.answers).where(_ROW.id == row.id), change)
+        return entry
+
+    def _supersede(self, connection: Connection, answer_id: str, *, by: AnswerRow, actor: str) -> None:
+        row = self._row(connection, answer_id)
+        status = status_at(row, self.now())
+        if status != "preliminary" or row.patient != by.patient or row.release != by.release:
+            raise Conflict(
+                f"only a preliminary answer of the same release about the same patient is superseded, this is {status}",
+                where=answer_id,
+            )
+        self._moved(connection, row, "superseded", actor=actor, body={"by": by.id})
+
+
+def _has_status(status: str, now: str) -> ColumnElement[bool]:
+    if status not in STATUSES:
+        raise ValueRefused({"status": f"{status!r} is none of {', '.join(STATUSES)}"})
+    lapsed = and_(_ROW.expires.is_not(None), _ROW.expires <= now)
+    if status == "expired":
+        return and_(_ROW.status == "preliminary", lapsed)
+    if status == "preliminary":
+        return and_(_ROW.status == "preliminary", not_(lapsed))
+    return _ROW.status == status

@@ -1,0 +1,64 @@
+"""Approvals: before a release answers for care, two people have to say so."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bedside.errors import AccessDenied, Conflict
+from bedside.ledger.accounts import User
+from bedside.ledger.store import Store
+
+APPROVING_ROLES = ("clinician", "scientist", "admin")
+
+
+class Approval(msgspec.Struct, frozen=True, kw_only=True):
+    """One person's approval of one release, by its digest.
+
+    Attributes
+    ----------
+    name, version, digest: the release.
+    approver, role: the user's name, and the role that the user had then.
+    at: when, UTC. reason: in the approver's words; may be empty.
+    """
+
+    name: str
+    version: str
+    digest: str
+    approver: str
+    role: str
+    at: str
+    reason: str
+
+
+class Approvals(Store):
+    """Who approved which release."""
+
+    def approve(self, digest: str, name: str, version: str, user: User, reason: str = "") -> Approval:
+        """Enter an approval.
+
+        Raises ``AccessDenied`` for a role that approves nothing and ``Conflict`` where this user already did.
+        """
+        if user.role not in APPROVING_ROLES or not user.active:
+            raise AccessDenied(f"a release is approved by a {', '.join(APPROVING_ROLES[:-1])} or {APPROVING_ROLES[-1]}")
+        body = {"name": name, "version": version, "approver": user.name, "role": user.role, "reason": reason.strip()}
+        with self._writing() as connection:
+            earlier = self._entries(connection, kind="approval", subject=digest)
+            if any(entry.actor == user.name for entry in earlier):
+                raise Conflict(f"{user.name} has approved {name} {version} already")
+            entry = self._enter(connection, "approval", actor=user.name, body=body, subject=digest)
+        return msgspec.convert({**body, "digest": digest, "at": entry.at}, Approval)
+
+    def approvals(self, digest: str) -> list[Approval]:
+        """Approvals of the release with this digest, oldest first."""
+        with self._reading() as connection:
+            return [
+                msgspec.convert({**self._decoded(connection, entry), "digest": digest, "at": entry.at}, Approval)
+                for entry in self._entries(connection, kind="approval", subject=digest)
+            ]
+
+    def approved_for_care(self, digest: str) -> bool:
+        """Whether two different people approved, at least one of them as a clinician."""
+        given = self.approvals(digest)
+        return len({approval.approver for approval in given}) >= 2 and any(
+            approval.role == "clinician" for approval in given
+        )

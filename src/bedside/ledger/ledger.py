@@ -1,0 +1,85 @@
+"""The ledger: one class, one door to everything that is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+from argon2 import PasswordHasher
+from sqlalchemy import Connection, insert, select
+
+from bedside.errors import LedgerError
+from bedside.ledger import dialect, tables
+from bedside.ledger.approvals import Approvals
+from bedside.ledger.clock import Clock, utc_now
+from bedside.ledger.entry import GENESIS
+from bedside.ledger.keys import Vault, key_path, master_key
+from bedside.ledger.patients import Patients
+from bedside.ledger.reviews import Reviews
+from bedside.ledger.sessions import Sessions
+from bedside.ledger.verification import Verifying
+
+_FINGERPRINT = select(tables.head.c.fingerprint)
+
+
+class Ledger(Patients, Reviews, Approvals, Sessions, Verifying):
+    """Everything that happened, append-only and hash-chained; safe from several threads and processes at once.
+
+    What it keeps is told by the classes that it is made of: ``Store`` (entries), ``Patients``, ``Answers`` and
+    ``Reviews``, ``Approvals``, ``Accounts`` and ``Sessions``, ``Verifying``. Open it with ``Ledger.open``.
+    """
+
+    @classmethod
+    def open(
+        cls,
+        url: str | Path,
+        *,
+        create: bool = True,
+        clock: Clock = utc_now,
+        hasher: PasswordHasher | None = None,
+    ) -> Ledger:
+        """Open the ledger at a path or ``sqlite:///path``; make it there where ``create`` is set and there is none.
+
+        The master key lies beside it as ``<file>.key``, or where the environment variable BEDSIDE_LEDGER_KEY says.
+        ``clock`` gives the time (with a time zone); ``hasher`` the cost of a password's hash, RFC 9106's by default.
+        Raises ``LedgerError`` for a missing folder, a file that is no ledger, a key that is missing or another's.
+        """
+        path = dialect.place(url)
+        known = dialect.examine(path, create=create)
+        vault = Vault(master_key(key_path(path), make=not known))
+        engine = dialect.connected(path)
+        try:
+            with dialect.reported(str(path)):
+                dialect.prepare(engine, path, known=known)
+            ledger = cls(engine, vault, clock, hasher or PasswordHasher())
+            ledger._begin()
+        except BaseException:
+            engine.dispose()
+            raise
+        return ledger
+
+    def __enter__(self) -> Ledger:  # noqa: PYI034  (run-time checks of single methods know no Self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _begin(self) -> None:
+        """Write the head of an empty chain once; refuse a key that is not the one it was written with."""
+        with self._reading() as connection:
+            fingerprint = connection.execute(_FINGERPRINT).scalar_one_or_none()
+        if fingerprint is None:
+            with self._writing() as connection:
+                fingerprint = connection.execute(_FINGERPRINT).scalar_one_or_none() or self._first_head(connection)
+        if fingerprint != self._vault.fingerprint():
+            raise LedgerError("the master key is not this ledger's", where=self.place, remedy="Put the right key back")
+
+    def _first_head(self, connection: Connection) -> str:
+        if connection.execute(select(tables.entries.c.seq).limit(1)).one_or_none() is not None:
+            raise LedgerError("the head of the chain is missing", where=self.place, remedy="Restore a backup")
+        row = {"id": 1, "seq": 0, "digest": GENESIS, "seal": self._vault.seal(0, GENESIS)}
+        fingerprint = self._vault.fingerprint()
+        connection.execute(insert(tables.head), {**row, "fingerprint": fingerprint})
+        return fingerprint

@@ -1,0 +1,71 @@
+"""Sessions of people who logged in: a random token each, known to the database by its digest only."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+
+from sqlalchemy import delete, insert, or_, select, update
+
+from bedside.errors import AccessDenied
+from bedside.ledger import tables
+from bedside.ledger.accounts import Accounts, User
+from bedside.ledger.clock import stamp
+from bedside.ledger.passwords import token_hash
+
+IDLE = timedelta(minutes=15)
+LONGEST = timedelta(hours=12)
+_TOUCH = timedelta(seconds=30)
+
+_SESSION = tables.sessions.c
+
+
+class Sessions(Accounts):
+    """A session ends 15 minutes after its last use, 12 hours after its beginning, or when it is closed."""
+
+    def open_session(self, user: User) -> str:
+        """A token of 256 random bits for a user who has just proven who they are. Sessions long over are removed."""
+        token = secrets.token_urlsafe(32)
+        moment = self._clock()
+        over = or_(_SESSION.seen <= stamp(moment - IDLE), _SESSION.opened <= stamp(moment - LONGEST))
+        row = {"token_hash": token_hash(token), "name": user.name, "opened": stamp(moment), "seen": stamp(moment)}
+        with self._writing() as connection:
+            connection.execute(delete(tables.sessions).where(over))
+            connection.execute(insert(tables.sessions), row)
+        return token
+
+    def session_user(self, token: str) -> User:
+        """Whose session this is, as that user stands now; keeps it alive. Raises ``AccessDenied`` (401) once over.
+
+        Use is written down at most every 30 seconds (a write for each request would be felt), so a session may end
+        that much before its 15 minutes, never after.
+        """
+        moment = self._clock()
+        query = (
+            select(tables.users, _SESSION.seen)
+            .join(tables.sessions, _SESSION.name == tables.users.c.name)
+            .where(
+                _SESSION.token_hash == token_hash(token),
+                _SESSION.seen > stamp(moment - IDLE),
+                _SESSION.opened > stamp(moment - LONGEST),
+                tables.users.c.active,
+            )
+        )
+        with self._reading() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            raise AccessDenied("nobody is logged in", logged_in=False, remedy="Log in")
+        if row.seen <= stamp(moment - _TOUCH):
+            with self._writing() as connection:
+                touched = update(tables.sessions).where(_SESSION.token_hash == token_hash(token))
+                connection.execute(touched, {"seen": stamp(moment)})
+        return User(name=row.name, full_name=row.full_name, role=row.role, active=row.active)
+
+    def close_session(self, token: str) -> None:
+        """Log out. A token that is no session's is no error."""
+        with self._writing() as connection:
+            connection.execute(delete(tables.sessions).where(_SESSION.token_hash == token_hash(token)))
+
+    def csrf_token(self, token: str) -> str:
+        """What a form in this session must send back; compare with ``hmac.compare_digest``."""
+        return self._vault.csrf(token)
