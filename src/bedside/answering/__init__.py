@@ -1,0 +1,26 @@
+"""One patient's values in, one answer out: what validation judges is what serving serves."""
+
+from bedside.answering.answer import Answer, Reason, ReleaseReference, Status, ValueGiven
+from bedside.answering.bedside_answer import answer_patient, answer_row, explain_row, explained_class
+from bedside.answering.judgement import ABSTAINING, Cause, Judgement, judge
+from bedside.answering.reasons import reason_codes, reason_texts
+from bedside.answering.table import predictions
+
+__all__ = [
+    "ABSTAINING",
+    "Answer",
+    "Cause",
+    "Judgement",
+    "Reason",
+    "ReleaseReference",
+    "Status",
+    "ValueGiven",
+    "answer_patient",
+    "answer_row",
+    "explain_row",
+    "explained_class",
+    "judge",
+    "predictions",
+    "reason_codes",
+    "reason_texts",
+]

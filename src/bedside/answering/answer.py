@@ -1,0 +1,90 @@
+"""The answer: what the model says about one patient, how sure it is, and where its review stands."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Literal
+
+import msgspec
+
+from bedside.explanation import Explanation
+
+Status = Literal["preliminary", "final", "amended", "superseded", "expired", "entered-in-error"]
+
+
+class ReleaseReference(msgspec.Struct, frozen=True, kw_only=True):
+    """Which bytes answered: `digest` is the candidate digest, `target` and `processor` what ran them."""
+
+    name: str
+    version: str
+    digest: str
+    target: str
+    processor: str
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """Why the model abstains, as a constant `code` and as a sentence."""
+
+    code: str
+    text: str
+
+
+class ValueGiven(msgspec.Struct, frozen=True, kw_only=True):
+    """One predictor as it was used.
+
+    Attributes
+    ----------
+    value: number in the declared unit, or category text; None where not known.
+    unit: the declared unit.
+    given: the value and unit as sent, where they were converted.
+    time: when it was measured, where that was sent.
+    """
+
+    value: float | str | None
+    unit: str | None = None
+    given: str | None = None
+    time: dt.datetime | None = None
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """One patient's answer.
+
+    Attributes
+    ----------
+    id: unique, sorts by time.
+    created: when, UTC. expires: a preliminary answer is void from then on.
+    patient: reference of the patient in the ledger; identity is kept apart, encrypted. None for an anonymous one.
+    estimate: class → calibrated probability; None where the model abstains.
+    positive: the class that `alert` looks at; None with more than two classes.
+    prediction_set: classes that the conformal set at `alpha` does not exclude; empty where the model abstains.
+    spread: standard deviation between ensemble members of the explained class's probability ("model spread"; never an
+        interval); None with one member.
+    alert: whether the estimate reaches the threshold; None where none is declared or the model abstains.
+    abstained, reasons: whether and why there is no estimate.
+    values: what was used, per variable.
+    explanation: None where the model abstains or none was asked for.
+    warnings: sentences that a reader must see, such as "not approved for care".
+    guidance: deterministic advice that stands beside the estimate.
+    queued: whether the release's rule puts it on the worklist.
+    """
+
+    id: str
+    created: dt.datetime
+    expires: dt.datetime
+    release: ReleaseReference
+    patient: str | None = None
+    estimate: dict[str, float] | None
+    positive: str | None
+    prediction_set: tuple[str, ...]
+    alpha: float
+    spread: float | None
+    threshold: float | dict[str, float] | None
+    alert: bool | None
+    abstained: bool
+    reasons: tuple[Reason, ...]
+    values: dict[str, ValueGiven]
+    explanation: Explanation | None
+    warnings: tuple[str, ...] = ()
+    guidance: tuple[str, ...] = ()
+    queued: bool
+    status: Status = "preliminary"

@@ -1,0 +1,175 @@
+"""One patient's values in, one answer out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from bedside.answering.answer import Answer, ReleaseReference, ValueGiven
+from bedside.answering.identifier import answer_id
+from bedside.answering.judgement import Judgement, judge
+from bedside.answering.reasons import NOTED, reason_texts
+from bedside.explanation import Explanation, explainer
+from bedside.release import Model, ReviewRule
+from bedside.sources import Reading, Variable, read_patient
+
+
+def answer_patient(
+    model: Model,
+    values: Mapping[str, object],
+    *,
+    now: dt.datetime,
+    explain: bool = True,
+    asked: bool = False,
+    patient: str | None = None,
+    warnings: Sequence[str] = (),
+) -> Answer:
+    """Answer for one patient.
+
+    Parameters
+    ----------
+    values: per variable a number, a category text, None, or ``{"value", "unit", "time"}``; see `read_patient`.
+    now: ages of values and the release's validity are judged by it; without a time zone it is UTC.
+    explain: whether to explain the estimate. asked: whether a person asked for a review of this answer.
+    patient: reference of the patient in the ledger. warnings: sentences that a reader must see.
+
+    Raises
+    ------
+    ValueRefused: a value cannot be used; every such variable is named.
+    """
+    now = now if now.tzinfo else now.replace(tzinfo=dt.UTC)
+    # The day in UTC, in which the answer is stored: asked again, it must meet the same day.
+    today = now.astimezone(dt.UTC).date()
+    reading = read_patient(model.manifest.schema, values, now=now)
+    return answer_row(
+        model, reading, 0, judge(model, reading, today=today),
+        now=now, explain=explain, asked=asked, patient=patient, warnings=warnings, given=values,
+    )  # fmt: skip
+
+
+def answer_row(
+    model: Model,
+    reading: Reading,
+    row: int,
+    judged: Judgement,
+    *,
+    now: dt.datetime,
+    explain: bool = True,
+    asked: bool = False,
+    patient: str | None = None,
+    warnings: Sequence[str] = (),
+    given: Mapping[str, object] | None = None,
+) -> Answer:
+    """The answer for one row of a reading that was judged as a whole.
+
+    Parameters are those of `answer_patient`; `given` holds the values as they were sent, where they were sent.
+    """
+    manifest, silent = model.manifest, bool(judged.abstained[row])
+    classes, created = manifest.outputs.classes, now.astimezone(dt.UTC)
+    reasons = reason_texts(model, reading, judged, row) if judged.reasons[row] else ()
+    alert = None if silent or judged.alert is None else bool(judged.alert[row])
+    return Answer(
+        id=answer_id(created),
+        created=created,
+        expires=created + dt.timedelta(days=manifest.review.expires_after_days),
+        release=ReleaseReference(
+            name=manifest.name,
+            version=manifest.version,
+            digest=model.digest,
+            target=model.target,
+            processor=model.processor,
+        ),
+        patient=patient,
+        estimate=None if silent else dict(zip(classes, judged.probability[row].tolist(), strict=True)),
+        positive=manifest.outputs.positive,
+        prediction_set=()
+        if silent
+        else tuple(c for c, inside in zip(classes, judged.sets[row], strict=True) if inside),
+        alpha=manifest.conformal.alpha,
+        spread=None if silent or judged.spread is None else float(judged.spread[row, explained_class(judged, row)]),
+        threshold=manifest.threshold,
+        alert=alert,
+        abstained=silent,
+        reasons=tuple(reason for reason in reasons if reason.code not in NOTED),
+        values=_values(manifest.schema.variables, reading, row, given or {}, now),
+        explanation=explain_row(model, reading.values[row], judged, row) if explain and not silent else None,
+        warnings=(*warnings, *(reason.text for reason in reasons if reason.code in NOTED)),
+        queued=_queued(manifest.review, alert=bool(alert), abstained=silent, asked=asked),
+    )
+
+
+def _queued(rule: ReviewRule, *, alert: bool, abstained: bool, asked: bool) -> bool:
+    holds = {"alert": alert, "abstained": abstained, "asked": asked, "all": True}
+    return any(holds.get(name, False) for name in rule.queue)
+
+
+def explained_class(judged: Judgement, row: int) -> int:
+    """Position of the class whose probability is explained: the positive one of two, else the most probable."""
+    probability = judged.probability[row]
+    return 1 if len(probability) == 2 else int(np.argmax(probability))
+
+
+def explain_row(
+    model: Model, values: Float[np.ndarray, " variable"], judged: Judgement, row: int, method: str = "shap"
+) -> Explanation:
+    """What moved the estimate of one row, by the method of this name, over the graph that serves.
+
+    Raises
+    ------
+    UsageError: there is no such method.
+    """
+    position = explained_class(judged, row)
+
+    def predict(cases: Float[np.ndarray, "case variable"]) -> Float[np.ndarray, " case"]:
+        return model.predict(cases).probability[:, position]
+
+    return explainer(method)(
+        predict,
+        # The graph takes float32: rounding here spares a copy of every batch.
+        values.astype(np.float32),
+        model.background.values.astype(np.float32),
+        model.background.weights,
+        model.manifest.schema.names,
+        output=model.manifest.outputs.classes[position],
+        compared_with=model.compared_with,
+    )
+
+
+def _values(
+    variables: Sequence[Variable], reading: Reading, row: int, given: Mapping[str, object], now: dt.datetime
+) -> dict[str, ValueGiven]:
+    return {
+        variable.name: _value(variable, value, given.get(variable.name), now)
+        for variable, value in zip(variables, reading.values[row].tolist(), strict=True)
+    }
+
+
+def _value(variable: Variable, value: float, sent: object, now: dt.datetime) -> ValueGiven:
+    used: float | str | None = None
+    if value == value:  # known: nan is not equal to itself
+        used = variable.categories[int(value)] if variable.categories else value
+    # Nearly every value is a plain one; asking for its type first is what keeps an answer cheap.
+    if type(sent) in _PLAIN or not isinstance(sent, Mapping):
+        return ValueGiven(value=used, unit=variable.unit)
+    unit = sent.get("unit")
+    converted = used is not None and isinstance(unit, str) and unit != variable.unit
+    return ValueGiven(
+        value=used,
+        unit=variable.unit,
+        given=f"{sent.get('value')} {unit}" if converted else None,
+        time=_time(sent.get("time"), now),
+    )
+
+
+_PLAIN = (float, int, str, type(None))
+
+
+def _time(sent: object, now: dt.datetime) -> dt.datetime | None:
+    """`read_patient` has accepted it before; a time without a zone is taken in the zone of `now`, as there."""
+    read = dt.datetime.fromisoformat(sent.strip()) if isinstance(sent, str) else sent
+    if not isinstance(read, dt.datetime):
+        return None
+    return read if read.tzinfo else read.replace(tzinfo=now.tzinfo)

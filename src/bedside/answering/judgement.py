@@ -1,0 +1,137 @@
+"""What the model says about each patient and where it keeps silent: one vectorised path for tables and the bedside."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from enum import IntFlag
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt16
+
+from bedside.measures import conformal_sets
+from bedside.release import Manifest, Model
+from bedside.sources import Problem, Reading, Schema
+
+
+class Cause(IntFlag):
+    """Bits of `Judgement.reasons`. Every bit but the last makes the answer abstain; the last is only noted."""
+
+    EXPIRED = 1
+    TOO_MUCH_MISSING = 2
+    STALE_VALUE = 4
+    UNLIKE_TRAINING = 8
+    NOT_A_NUMBER = 16
+    UNKNOWN_CATEGORY = 32
+    IMPLAUSIBLE = 64
+
+
+ABSTAINING = Cause.IMPLAUSIBLE - 1
+"""The bits of `Judgement.reasons` that withhold the estimate."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The model's word on n patients.
+
+    The numbers are there for abstaining patients too, because validation counts what abstaining avoided; no answer
+    shows them.
+
+    Attributes
+    ----------
+    today: the day on which it was judged whether the release and the values are still valid.
+    probability: calibrated, per class.
+    distance: to the training population.
+    spread: standard deviation between ensemble members per class; None with one member.
+    sets: which classes each conformal set holds.
+    reasons: bits of `Cause`. abstained: whether one of them withholds the estimate.
+    alert: whether the estimate reaches the threshold: of the positive class, or of any class that has one; None
+        where the release declares no threshold.
+    """
+
+    today: dt.date
+    probability: Float[np.ndarray, "patient class"]
+    distance: Float[np.ndarray, " patient"]
+    spread: Float[np.ndarray, "patient class"] | None
+    sets: Bool[np.ndarray, "patient class"]
+    reasons: UInt16[np.ndarray, " patient"]
+    abstained: Bool[np.ndarray, " patient"]
+    alert: Bool[np.ndarray, " patient"] | None
+
+    def __len__(self) -> int:
+        return len(self.reasons)
+
+
+def judge(model: Model, reading: Reading, *, today: dt.date) -> Judgement:
+    """Predict, form the conformal sets, and decide who gets no estimate and who an alert.
+
+    Validation, tables and the bedside all go through here: what was judged is what serves.
+
+    Raises
+    ------
+    DataError: the graph gives something that is no probability.
+    """
+    predicted = model.predict(reading.values)
+    probability = predicted.probability.astype(np.float64)
+    reasons = _reasons(model.manifest, reading, predicted.distance, today)
+    spread = predicted.spread
+    return Judgement(
+        today=today,
+        probability=probability,
+        distance=predicted.distance.astype(np.float64),
+        spread=None if spread is None else spread.astype(np.float64),
+        sets=conformal_sets(probability, np.array(model.manifest.conformal.quantiles)),
+        reasons=reasons,
+        abstained=(reasons & ABSTAINING) != 0,
+        alert=_alert(model.manifest, probability),
+    )
+
+
+def _reasons(
+    manifest: Manifest, reading: Reading, distance: Float[np.ndarray, " patient"], today: dt.date
+) -> UInt16[np.ndarray, " patient"]:
+    expired = manifest.valid_until is not None and today > manifest.valid_until
+    reasons = np.full(len(reading), Cause.EXPIRED if expired else 0, dtype=np.uint16)
+    _mark(reasons, Cause.TOO_MUCH_MISSING, np.asarray(unknown(reading).sum(axis=1) > most_unknown(manifest)))
+    # Asked this way round, a distance that is nan counts as too large.
+    _mark(reasons, Cause.UNLIKE_TRAINING, np.asarray(~(distance <= manifest.distance_limit)))
+    if reading.ages_days is not None:
+        _mark(reasons, Cause.STALE_VALUE, np.asarray(stale(reading, manifest.schema).any(axis=1)))
+    if reading.problems.max(initial=0) > Problem.SENTINEL:
+        for problem in (Problem.NOT_A_NUMBER, Problem.UNKNOWN_CATEGORY, Problem.IMPLAUSIBLE):
+            _mark(reasons, Cause[problem.name], (reading.problems == problem).any(axis=1))
+    return reasons
+
+
+def _mark(reasons: UInt16[np.ndarray, " patient"], cause: Cause, holds: Bool[np.ndarray, " patient"]) -> None:
+    reasons |= holds * np.uint16(cause)
+
+
+def unknown(reading: Reading) -> Bool[np.ndarray, "patient variable"]:
+    """Which values are not known."""
+    return np.asarray(np.isnan(reading.values))
+
+
+def most_unknown(manifest: Manifest) -> int:
+    """How many predictors may be unknown: the whole number within ``missing_limit`` of all."""
+    # A hair more, so that 0.3 of 10 is 3.
+    return int(manifest.missing_limit * len(manifest.schema.variables) + 1e-9)
+
+
+def stale(reading: Reading, schema: Schema) -> Bool[np.ndarray, "patient variable"]:
+    """Which known values are older than their variable's ``max_age_days``; a value without a date is not."""
+    ages = reading.ages_days
+    if ages is None:
+        return np.zeros(reading.values.shape, dtype=bool)
+    oldest = np.array([np.inf if v.max_age_days is None else v.max_age_days for v in schema.variables])
+    return np.asarray((ages > oldest) & ~np.isnan(reading.values))
+
+
+def _alert(manifest: Manifest, probability: Float[np.ndarray, "patient class"]) -> Bool[np.ndarray, " patient"] | None:
+    threshold = manifest.threshold
+    if threshold is None:
+        return None
+    if not isinstance(threshold, dict):
+        return np.asarray(probability[:, 1] >= threshold)
+    limits = np.array([threshold.get(name, np.inf) for name in manifest.outputs.classes])
+    return np.asarray((probability >= limits).any(axis=1))

@@ -1,0 +1,90 @@
+"""Logging in, changing the one-time password, logging out."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.responses import Response
+
+from bedside.errors import AccessDenied, BedsideError, ValueRefused
+from bedside.review.rendering import go, render
+from bedside.review.words import translator
+from bedside.serving.access import Caller, clear_session, set_session
+from bedside.serving.call import Call
+from bedside.serving.failures import failure_of
+from bedside.serving.service import Service
+
+
+class LoginQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """``next``: the page that was asked for without a log-in."""
+
+    next: str = ""
+
+
+def login_form(service: Service, call: Call, caller: Caller | None) -> Response:  # noqa: ARG001  # all are called alike
+    """``GET /login``."""
+    return _login(service, 200, "", call.filters(LoginQuery).next)
+
+
+def login(service: Service, call: Call, caller: Caller | None) -> Response:  # noqa: ARG001
+    """``POST /login``: a session where name and password are right; the same words for any that are not."""
+    form = call.form()
+    try:
+        user = service.ledger.authenticate(form.get("name", "").strip(), form.get("password", ""))
+    except AccessDenied as error:
+        return _login(service, error.status, str(error), form.get("next", ""))
+    first = service.ledger.must_change(user)
+    response = go("/password" if first else _ours(form.get("next", "")))
+    set_session(response, call, service.ledger.open_session(user))
+    return response
+
+
+def _login(service: Service, status: int, problem: str, wanted: str) -> Response:
+    return render(service, "login.html", None, status, problem=problem, wanted=_ours(wanted))
+
+
+def _ours(path: str) -> str:
+    """The path asked for before the log-in, if it can be one of ours: never another site's address."""
+    fine = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
+    return path if fine else "/"
+
+
+def logout(service: Service, call: Call, caller: Caller) -> Response:
+    """``POST /logout``."""
+    if caller.token is not None:
+        service.ledger.close_session(caller.token)
+    response = go("/login")
+    clear_session(response, call)
+    return response
+
+
+def password_form(service: Service, call: Call, caller: Caller) -> Response:  # noqa: ARG001
+    """``GET /password``."""
+    return _password(service, caller, 200, "")
+
+
+def password(service: Service, call: Call, caller: Caller) -> Response:
+    """``POST /password``: the new one must be typed twice alike; what else it must be, the ledger says."""
+    form = call.form()
+    if form.get("new", "") != form.get("again", ""):
+        return _password(service, caller, 422, translator()("The two new passwords are not the same."))
+    try:
+        # Every other session of this user ends: whoever knew the old password is out.
+        service.ledger.change_password(caller.user.name, form.get("old", ""), form.get("new", ""), keep=caller.token)
+    except ValueRefused as error:
+        return _password(service, caller, 422, "; ".join(error.problems.values()))
+    except AccessDenied as error:
+        return _password(service, caller, 422, str(error))
+    return go("/")
+
+
+def _password(service: Service, caller: Caller, status: int, problem: str) -> Response:
+    first = service.ledger.must_change(caller.user)
+    return render(service, "password.html", caller, status, problem=problem, first=first)
+
+
+def refused(error: BedsideError) -> tuple[int, str]:
+    """Status and words of an error for the page on which it happened."""
+    status, failure = failure_of(error)
+    if isinstance(error, ValueRefused):
+        return status, "; ".join(error.problems.values())
+    return status, " ".join(part for part in (failure.what + ".", failure.remedy) if part)

@@ -1,0 +1,204 @@
+"""An answer in the words and figures that a physician reads first; every number in it comes from the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bedside.review.figures import in_hundred, listed, percent, share, unit_text, when, with_unit
+from bedside.review.words import Translate
+from bedside.serving.documents import AnswerReply
+from bedside.sources import Schema, Variable
+
+TOP = 8
+"""Contributions that are shown one by one."""
+
+
+@dataclass(frozen=True)
+class Banner:
+    """Where the answer stands.
+
+    ``tone`` is ``open``, ``closed`` or ``void``; the words say the same without the colour. ``stands`` is what a
+    physician has put in place of the estimate, or left standing.
+    """
+
+    tone: str
+    title: str
+    text: str
+    stands: str = ""
+
+
+@dataclass(frozen=True)
+class ClassRisk:
+    """One class: its probability, the threshold it is held against, and whether the prediction set holds it."""
+
+    name: str
+    probability: float
+    threshold: float | None
+    possible: bool
+
+    @property
+    def reached(self) -> bool:
+        """Whether the probability reaches the threshold."""
+        return self.threshold is not None and self.probability >= self.threshold
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """One variable's push on the estimate; ``start`` and ``width`` place its bar on a scale of 200, 0 in the middle."""
+
+    label: str
+    value: str
+    push: float
+    start: float
+    width: float
+
+
+@dataclass(frozen=True)
+class UsedValue:
+    """One predictor as it was used."""
+
+    label: str
+    value: str
+    given: str
+    plausible: str
+    time: str
+
+
+def banner(answer: AnswerReply, t: Translate) -> Banner:
+    """The status in words: a preliminary answer never looks final."""
+    last = answer.reviews[-1] if answer.reviews else None
+    if answer.status == "preliminary":
+        until = t("Nobody has signed it. It is void from {moment}.", moment=when(answer.expires))
+        if last is not None and last.verdict == "unsure":
+            text = t("{name} was unsure on {moment}.", name=last.reviewer_name, moment=when(last.at))
+            return Banner("open", t("Preliminary: a second reading is needed, by another clinician"), text)
+        return Banner("open", t("Preliminary: not reviewed by a physician"), until)
+    if answer.status in {"final", "amended"} and last is not None:
+        title = t("Final: signed by a physician") if answer.status == "final" else t("Amended: signed again")
+        said = {"agree": t("agreed"), "disagree": t("disagreed"), "unsure": t("was unsure")}.get(
+            last.verdict, last.verdict
+        )
+        text = t("{name} {said} on {moment}.", name=last.reviewer_name, said=said, moment=when(last.at))
+        stands = last.conclusion or t("The estimate stands as it is.")
+        return Banner("closed", title, text, stands)
+    titles = {
+        "expired": t("Expired: void, because nobody signed it in time"),
+        "superseded": t("Superseded: a newer answer stands"),
+        "entered-in-error": t("Entered in error: do not use"),
+    }
+    return Banner("void", titles.get(answer.status, answer.status), t("Do not act on this answer."))
+
+
+def risks(answer: AnswerReply) -> list[ClassRisk]:
+    """The classes to show: with two, the one that is looked for; with more, all, most probable first."""
+    estimate = answer.estimate or {}
+    shown = [answer.positive] if answer.positive is not None else sorted(estimate, key=lambda name: -estimate[name])
+    return [
+        ClassRisk(name, estimate[name], _threshold(answer, name), name in answer.prediction_set)
+        for name in shown
+        if name in estimate
+    ]
+
+
+def _threshold(answer: AnswerReply, name: str) -> float | None:
+    return answer.threshold.get(name) if isinstance(answer.threshold, dict) else answer.threshold
+
+
+def estimate_words(risk: ClassRisk, t: Translate) -> str:
+    """The estimate as a sentence."""
+    return t(
+        "Estimated probability of {name}: {percent}, {often} patients with such values.",
+        name=risk.name,
+        percent=percent(risk.probability),
+        often=in_hundred(risk.probability, t),
+    )
+
+
+def alert_words(answer: AnswerReply, t: Translate) -> str:
+    """What the threshold says, in words."""
+    if answer.threshold is None or answer.alert is None:
+        return t("No threshold is declared for this release.")
+    held = [risk for risk in risks(answer) if risk.threshold is not None]
+    reached = [risk for risk in held if risk.reached] or held[:1]
+    if not reached:
+        return t("Alert: a threshold is reached.") if answer.alert else t("No alert: no threshold is reached.")
+    limit = share(reached[0].threshold or 0.0)
+    names = listed([risk.name for risk in reached], t)
+    if answer.alert:
+        return t("Alert: at or above the threshold for acting ({limit}) for {names}.", limit=limit, names=names)
+    return t("No alert: below the threshold for acting ({limit}) for {names}.", limit=limit, names=names)
+
+
+def set_words(answer: AnswerReply, t: Translate) -> str:
+    """What the conformal set says, in words."""
+    if len(answer.prediction_set) == 1:
+        text = "Only {names} remains possible: such sets miss the truth in at most {rate} of each class's patients."
+    elif answer.prediction_set:
+        text = "{names} all remain possible: the model excludes none of them at an error rate of {rate}."
+    else:
+        text = "No class fits: at most {rate} of each class's patients look as unusual as this one. Treat with caution."
+    return t(text, names=listed(answer.prediction_set, t), rate=share(answer.alpha))
+
+
+def contributions(answer: AnswerReply, schema: Schema | None, t: Translate) -> list[Contribution]:
+    """The strongest pushes, and the rest in one sum, so that base value and pushes still make up the estimate."""
+    if answer.explanation is None:
+        return []
+    ordered = sorted(answer.explanation.values.items(), key=lambda item: -abs(item[1]))
+    rows = [(label(schema, name), shown_value(answer, name, t), push) for name, push in ordered[:TOP]]
+    if ordered[TOP:]:
+        rest = sum(push for _, push in ordered[TOP:])
+        rows.append((t("{count} others together", count=len(ordered) - TOP), "", rest))
+    longest = max((abs(push) for _, _, push in rows), default=0.0) or 1.0
+    return [Contribution(name, value, push, *_bar(push / longest)) for name, value, push in rows]
+
+
+def _bar(length: float) -> tuple[float, float]:
+    width = round(abs(length) * 100, 2)
+    return (100.0 if length >= 0 else round(100.0 - width, 2)), width
+
+
+def used_values(answer: AnswerReply, schema: Schema | None, t: Translate) -> list[UsedValue]:
+    """All values, in the schema's order, with what they were before conversion and what is plausible."""
+    order = {name: position for position, name in enumerate(schema.names)} if schema is not None else {}
+    return [
+        UsedValue(
+            label(schema, name),
+            shown_value(answer, name, t),
+            value.given or "",
+            plausible(variable(schema, name), t),
+            when(value.time) if value.time else "",
+        )
+        for name, value in sorted(answer.values.items(), key=lambda item: order.get(item[0], len(order)))
+    ]
+
+
+def variable(schema: Schema | None, name: str) -> Variable | None:
+    """The declaration of a predictor; None where the release that answered is not loaded any more."""
+    return schema[name] if schema is not None and name in schema.names else None
+
+
+def label(schema: Schema | None, name: str) -> str:
+    """How people read a predictor."""
+    declared = variable(schema, name)
+    return declared.label if declared else name
+
+
+def plausible(declared: Variable | None, t: Translate) -> str:
+    """The declared range or categories, in words."""
+    if declared is None:
+        return ""
+    if declared.range is not None:
+        low, high = declared.range
+        return t("{low:g} to {high:g} {unit}", low=low, high=high, unit=unit_text(declared.unit, t)).rstrip()
+    return ", ".join(declared.categories or ())
+
+
+def shown_value(answer: AnswerReply, name: str, t: Translate) -> str:
+    """One value with its unit."""
+    given = answer.values.get(name)
+    if given is None or given.value is None:
+        return t("not known")
+    if isinstance(given.value, str):
+        return given.value
+    return with_unit(given.value, given.unit, t)

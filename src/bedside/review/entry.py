@@ -1,0 +1,134 @@
+"""The form to enter a patient, drawn from the release's schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from bedside.errors import BedsideError, ValueRefused
+from bedside.review.accounts import refused
+from bedside.review.answer_view import plausible
+from bedside.review.figures import unit_text
+from bedside.review.rendering import go, render
+from bedside.review.words import Translate, translator
+from bedside.serving import answers
+from bedside.serving.access import Caller
+from bedside.serving.call import Call
+from bedside.serving.documents import AnswerRequest, PatientIdentity
+from bedside.serving.service import Loaded, Service
+from bedside.sources import Variable, read_patient
+
+PATIENT = ("id", "name", "birth_date")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One predictor's place in the form. ``id`` keeps a predictor apart from the patient's own fields."""
+
+    id: str
+    declared: Variable
+    unit: str
+    plausible: str
+    typed: str
+    problem: str
+    typed_time: str
+
+
+def form(service: Service, call: Call, caller: Caller) -> Response:
+    """``GET /releases/{name}/new``."""
+    return _page(service, caller, service.release(call.parameters["name"]), {}, {}, "", 200)
+
+
+def enter(service: Service, call: Call, caller: Caller) -> Response:
+    """``POST /releases/{name}/new``: an answer, or the form again with what was typed and what is wrong with it."""
+    typed = call.form()
+    loaded = service.release(call.parameters["name"])
+    patient, problems = _patient(typed, translator())
+    values = _values(loaded, typed)
+    try:
+        if problems:
+            raise ValueRefused(problems | _refused_values(service, loaded, values))
+        request = AnswerRequest(values=values, patient=patient, asked=True)
+        answer = answers.ask(service, caller.user, loaded.name, request)
+    except ValueRefused as error:
+        problem = translator()("Nothing was answered: see the marked fields.")
+        return _page(service, caller, loaded, typed, error.problems, problem, 422)
+    except BedsideError as error:
+        if error.status not in {400, 409}:
+            raise
+        status, problem = refused(error)
+        return _page(service, caller, loaded, typed, {}, problem, status)
+    return go(f"/answers/{answer.id}")
+
+
+def _patient(typed: Mapping[str, str], t: Translate) -> tuple[PatientIdentity | None, dict[str, str]]:
+    """The identity, None where nothing was typed; problems by the names of the form's fields."""
+    given = {name: typed[f"patient.{name}"].strip() for name in PATIENT if typed.get(f"patient.{name}", "").strip()}
+    if not given:
+        return None, {}
+    if "id" not in given:
+        return None, {"patient.id": t("A patient is found again by this number: give it, or leave all three empty.")}
+    try:
+        return msgspec.convert(given, PatientIdentity), {}
+    except msgspec.ValidationError as error:
+        wrong = next((name for name in PATIENT if f"$.{name}" in str(error)), "id")
+        return None, {f"patient.{wrong}": t("This cannot be read; a date is written 1950-12-31.")}
+
+
+def _values(loaded: Loaded, typed: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for variable in loaded.model.manifest.schema.variables:
+        text = typed.get(f"value.{variable.name}", "").strip()
+        time = typed.get(f"time.{variable.name}", "").strip()
+        if text:
+            values[variable.name] = {"value": text, "time": f"{time}Z"} if time else text
+    return values
+
+
+def _refused_values(service: Service, loaded: Loaded, values: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong with the values, so that a reader sees all at once what is to be mended."""
+    try:
+        read_patient(loaded.model.manifest.schema, values, now=service.clock())
+    except ValueRefused as error:
+        return error.problems
+    return {}
+
+
+def _page(
+    service: Service,
+    caller: Caller,
+    loaded: Loaded,
+    typed: Mapping[str, str],
+    problems: Mapping[str, str],
+    problem: str,
+    status: int,
+) -> Response:
+    t = translator()
+    fields = [
+        Field(
+            id=f"value.{variable.name}",
+            declared=variable,
+            unit=unit_text(variable.unit, t),
+            plausible=plausible(variable, t),
+            typed=typed.get(f"value.{variable.name}", ""),
+            problem=problems.get(variable.name, ""),
+            typed_time=typed.get(f"time.{variable.name}", ""),
+        )
+        for variable in loaded.model.manifest.schema.variables
+    ]
+    patient = {name: (typed.get(f"patient.{name}", ""), problems.get(f"patient.{name}", "")) for name in PATIENT}
+    return render(
+        service,
+        "entry.html",
+        caller,
+        status,
+        name=loaded.name,
+        intended_use=loaded.model.manifest.intended_use,
+        fields=fields,
+        patient=patient,
+        problem=problem,
+    )

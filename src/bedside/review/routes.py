@@ -1,0 +1,95 @@
+"""The pages, declared: what `bedside.serving.create_app` takes as ``pages``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette.responses import Response
+
+from bedside.review import accounts, answer_page, entry, releases, worklist
+from bedside.review.rendering import FOLDER, failure_page
+from bedside.serving import Pages
+from bedside.serving.access import Caller
+from bedside.serving.call import Call
+from bedside.serving.route import PEOPLE, Role, Route
+from bedside.serving.service import Service
+
+CLINICIAN: frozenset[Role] = frozenset({"clinician"})
+CSS = "text/css; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+
+
+def stylesheet(service: Service, call: Call, caller: Caller | None) -> Response:  # noqa: ARG001  # all are called alike
+    """``GET /static/bedside.css``."""
+    body = (FOLDER / "static" / "bedside.css").read_bytes()
+    return Response(body, media_type=CSS, headers={"Cache-Control": "public, max-age=300"})
+
+
+def _get(
+    path: str, roles: frozenset[Role] | None, summary: str, endpoint: Callable[..., Response], **more: Any
+) -> Route:
+    return Route("GET", path, roles, summary, endpoint, content_type=HTML, page=True, **more)
+
+
+def _post(
+    path: str, roles: frozenset[Role] | None, summary: str, endpoint: Callable[..., Response], **more: Any
+) -> Route:
+    return Route("POST", path, roles, summary, endpoint, content_type=HTML, page=True, success=303, **more)
+
+
+PAGES = Pages(
+    routes=(
+        Route("GET", "/static/bedside.css", None, "The pages' style", stylesheet, content_type=CSS),
+        _get("/login", None, "The log-in form", accounts.login_form, query=accounts.LoginQuery),
+        _post("/login", None, "Log in", accounts.login, form=("name", "password", "next"), statuses=(401,)),
+        _get(
+            "/password", PEOPLE, "The form to change the password", accounts.password_form, with_one_time_password=True
+        ),
+        _post(
+            "/password",
+            PEOPLE,
+            "Change the password",
+            accounts.password,
+            form=("old", "new", "again", "csrf"),
+            with_one_time_password=True,
+        ),
+        _post("/logout", PEOPLE, "Log out", accounts.logout, form=("csrf",), with_one_time_password=True),
+        _get(
+            "/",
+            PEOPLE,
+            "The worklist, longest waiting first; who treats no patients goes on to the releases",
+            worklist.worklist,
+            query=worklist.WorklistFilter,
+            statuses=(303, 422),
+        ),
+        _get("/answers/{id}", CLINICIAN, "One answer, to be read and reviewed", answer_page.answer, statuses=(404,)),
+        _post(
+            "/answers/{id}",
+            CLINICIAN,
+            "Sign a review",
+            answer_page.review,
+            form=(*answer_page.FIELDS, "seen", "csrf"),
+            statuses=(404, 409),
+        ),
+        _get("/releases", PEOPLE, "The releases that are served here", releases.listing),
+        _get(
+            "/releases/{name}",
+            PEOPLE,
+            "A release's card and the figures of its evidence",
+            releases.card,
+            statuses=(404,),
+        ),
+        _get("/releases/{name}/report", PEOPLE, "A release's report", releases.report, statuses=(404,)),
+        _get("/releases/{name}/new", CLINICIAN, "The form to enter a patient", entry.form, statuses=(404,)),
+        _post(
+            "/releases/{name}/new",
+            CLINICIAN,
+            "Ask about the patient entered",
+            entry.enter,
+            form=("patient.id", "patient.name", "patient.birth_date", "csrf"),
+            statuses=(404, 409, 503),
+        ),
+    ),
+    failure=failure_page,
+)

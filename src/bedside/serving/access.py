@@ -1,0 +1,114 @@
+"""Who asks, and may they: sessions of people by cookie, keys of services, and the token that forms must carry."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from bedside.errors import AccessDenied
+from bedside.ledger import Ledger, User
+from bedside.serving.call import Call
+from bedside.serving.route import Route
+
+CSRF_HEADER = "x-csrf-token"
+CSRF_FIELD = "csrf"
+_COOKIE = "bedside_session"
+_SESSION_SECONDS = 12 * 3600
+
+
+class PasswordDue(AccessDenied):
+    """Logged in with a one-time password, which must be changed before anything else."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A known user; ``token`` is the session's, None for a service that came with its key."""
+
+    user: User
+    token: str | None
+
+
+def cookie_name(call: Call) -> str:
+    """The session cookie's name. ``__Host-`` binds it to this host and to TLS, which plain loopback has not got."""
+    return _COOKIE if call.plain_loopback else f"__Host-{_COOKIE}"
+
+
+def set_session(response: Response, call: Call, token: str) -> None:
+    """Give the browser its session: unreadable to scripts, never sent from another site, only over TLS off loopback."""
+    response.set_cookie(
+        cookie_name(call),
+        token,
+        max_age=_SESSION_SECONDS,
+        path="/",
+        secure=not call.plain_loopback,
+        httponly=True,
+        samesite="strict",
+    )
+
+
+def clear_session(response: Response, call: Call) -> None:
+    """Make the browser forget its session."""
+    response.delete_cookie(
+        cookie_name(call), path="/", secure=not call.plain_loopback, httponly=True, samesite="strict"
+    )
+
+
+def authenticate(ledger: Ledger, call: Call) -> Caller:
+    """The user behind a request. Raises ``AccessDenied`` (401) where there is none or the log-in has run out."""
+    authorization = call.headers.get("authorization")
+    if authorization is not None:
+        scheme, _, key = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            raise AccessDenied(
+                "this kind of Authorization is not known", logged_in=False, remedy="Use Bearer and a key"
+            )
+        return Caller(ledger.authenticate_key(key.strip()), None)
+    token = call.cookies.get(cookie_name(call))
+    if token is None:
+        raise AccessDenied(
+            "nobody is logged in",
+            logged_in=False,
+            remedy="People log in at /login; services send Authorization: Bearer and their key",
+        )
+    return Caller(ledger.session_user(token), token)
+
+
+def admit(ledger: Ledger, call: Call, route: Route) -> Caller | None:
+    """Who may go on to the endpoint: None where the route is open to anyone.
+
+    Raises ``AccessDenied``: 401 without a log-in, 403 for a role without the right, for a one-time password that was
+    not changed yet, and for a form or a cookie's POST without its token.
+    """
+    if route.method == "POST":
+        _refuse_other_sites(call)
+    if route.roles is None:
+        return None
+    caller = authenticate(ledger, call)
+    if caller.user.role not in route.roles:
+        allowed = ", ".join(sorted(route.roles))
+        raise AccessDenied(f"the role {caller.user.role} has no right to this", remedy=f"It is open to: {allowed}")
+    if caller.token is not None:
+        if not route.with_one_time_password and ledger.must_change(caller.user):
+            raise PasswordDue("the one-time password must be changed first", remedy="Change it at /password")
+        if route.method == "POST":
+            _require_token(ledger, call, caller.token)
+    return caller
+
+
+def _require_token(ledger: Ledger, call: Call, token: str) -> None:
+    sent = call.form().get(CSRF_FIELD, "") if call.is_form else call.headers.get(CSRF_HEADER, "")
+    if not hmac.compare_digest(sent.encode(), ledger.csrf_token(token).encode()):
+        raise AccessDenied(
+            "the request does not carry the token of this session",
+            remedy="Load the page again; programs send it in X-CSRF-Token, or use a service key",
+        )
+
+
+def _refuse_other_sites(call: Call) -> None:
+    """Browsers say when another site made them send a form; this also guards the log-in, which has no token."""
+    if call.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
+        raise AccessDenied(
+            "this form was sent from another site", remedy="Open bedside's own page and send it from there"
+        )

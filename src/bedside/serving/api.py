@@ -1,0 +1,153 @@
+"""The JSON API: each route's endpoint, and the table that declares them."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.responses import Response
+
+from bedside.errors import Conflict, LedgerError
+from bedside.ledger import Review
+from bedside.serving import answers
+from bedside.serving.access import Caller
+from bedside.serving.call import Call
+from bedside.serving.documents import (
+    AnswerFilter,
+    AnswerList,
+    AnswerReply,
+    AnswerRequest,
+    ReleaseList,
+    ReleaseSummary,
+    Replay,
+    ReviewRequest,
+)
+from bedside.serving.replay import replay
+from bedside.serving.route import EVERYONE, Route
+from bedside.serving.service import Loaded, Service
+
+
+def reply(document: msgspec.Struct, status: int = 200) -> Response:
+    """A struct as a JSON reply."""
+    return Response(msgspec.json.encode(document), status, media_type="application/json")
+
+
+def ask(service: Service, call: Call, caller: Caller) -> Response:
+    """``POST /api/v1/releases/{name}/answers``."""
+    answer = answers.ask(service, caller.user, call.parameters["name"], call.json(AnswerRequest))
+    response = reply(answer, 201)
+    response.headers["Location"] = f"/api/v1/answers/{answer.id}"
+    return response
+
+
+def show(service: Service, call: Call, caller: Caller) -> Response:
+    """``GET /api/v1/answers/{id}``."""
+    return reply(answers.read(service, caller.user, call.parameters["id"]))
+
+
+def listing(service: Service, call: Call, caller: Caller) -> Response:  # noqa: ARG001  # every endpoint is called alike
+    """``GET /api/v1/answers``: longest waiting first, without identities."""
+    wanted = call.filters(AnswerFilter)
+    chosen = msgspec.structs.asdict(wanted)
+    limit, offset = chosen.pop("limit"), chosen.pop("offset")
+    rows = service.ledger.worklist(**chosen, limit=limit, offset=offset)
+    return reply(AnswerList(answers=tuple(rows), total=service.ledger.count(**chosen), limit=limit, offset=offset))
+
+
+def review(service: Service, call: Call, caller: Caller) -> Response:
+    """``POST /api/v1/answers/{id}/reviews``."""
+    return reply(answers.review(service, caller.user, call.parameters["id"], call.json(ReviewRequest)), 201)
+
+
+def replayed(service: Service, call: Call, caller: Caller) -> Response:
+    """``GET /api/v1/answers/{id}/replay``."""
+    try:
+        stored = answers.find(service, caller.user, call.parameters["id"])
+    except LedgerError as error:
+        raise Conflict(f"not replayable: {error.what}", remedy="Where the patient was erased, this stays so") from error
+    return reply(replay(service, stored))
+
+
+def releases(service: Service, call: Call, caller: Caller) -> Response:  # noqa: ARG001
+    """``GET /api/v1/releases``."""
+    return reply(ReleaseList(releases=tuple(summary(service, loaded) for loaded in service.releases.values())))
+
+
+def summary(service: Service, loaded: Loaded) -> ReleaseSummary:
+    """A loaded release as the API describes it."""
+    manifest = loaded.model.manifest
+    return ReleaseSummary(
+        name=manifest.name,
+        version=manifest.version,
+        digest=loaded.model.digest,
+        task=manifest.task,
+        intended_use=manifest.intended_use,
+        population=manifest.population,
+        classes=manifest.outputs.classes,
+        threshold=manifest.threshold,
+        variables=manifest.schema.variables,
+        target=loaded.model.target,
+        processor=loaded.model.processor,
+        valid_until=manifest.valid_until,
+        approved_for_care=service.approved(loaded),
+    )
+
+
+API = (
+    Route(
+        "POST",
+        "/api/v1/releases/{name}/answers",
+        frozenset({"clinician", "service"}),
+        "Ask a release about one patient",
+        ask,
+        request=AnswerRequest,
+        response=AnswerReply,
+        success=201,
+        statuses=(404, 409, 503),
+    ),
+    Route(
+        "GET",
+        "/api/v1/releases",
+        EVERYONE,
+        "The releases that are loaded here, and what to send them",
+        releases,
+        response=ReleaseList,
+    ),
+    Route(
+        "GET",
+        "/api/v1/answers",
+        frozenset({"clinician"}),
+        "The answers, longest waiting first, without identities",
+        listing,
+        query=AnswerFilter,
+        response=AnswerList,
+        statuses=(422,),
+    ),
+    Route(
+        "GET",
+        "/api/v1/answers/{id}",
+        frozenset({"clinician", "service"}),
+        "One answer with its reviews; a service reads those it asked for",
+        show,
+        response=AnswerReply,
+        statuses=(404,),
+    ),
+    Route(
+        "POST",
+        "/api/v1/answers/{id}/reviews",
+        frozenset({"clinician"}),
+        "Sign a verdict on an answer",
+        review,
+        request=ReviewRequest,
+        response=Review,
+        success=201,
+        statuses=(404, 409),
+    ),
+    Route(
+        "GET",
+        "/api/v1/answers/{id}/replay",
+        frozenset({"clinician", "scientist", "auditor"}),
+        "Compute the answer again from what is stored; tells nothing about the patient",
+        replayed,
+        response=Replay,
+        statuses=(404, 409),
+    ),
+)

@@ -1,0 +1,217 @@
+"""The application: declared routes behind one guard and one envelope."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import anyio
+import anyio.to_thread
+import msgspec
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route as StarletteRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bedside.errors import BedsideError
+from bedside.ledger import Ledger
+from bedside.ledger.clock import Clock, utc_now
+from bedside.release import Release
+from bedside.serving.access import admit
+from bedside.serving.api import API
+from bedside.serving.call import Call, read_call
+from bedside.serving.failures import Failure, FailureReply, failure_of, unexpected
+from bedside.serving.logs import log
+from bedside.serving.metrics import Metrics
+from bedside.serving.openapi import describe
+from bedside.serving.operators import OPERATORS, describes
+from bedside.serving.route import Route
+from bedside.serving.service import Loaded, Service, by_name, load
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""On every reply that does not say otherwise itself."""
+
+THREADS = 8
+"""Requests that are worked on at once; each may wait for the ledger's disk."""
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Pages for people, which a package above plugs in.
+
+    Attributes
+    ----------
+    routes: like every other route, with ``page`` set.
+    failure: ``(call, error, status, failure) -> Response``: an error as a page; for 401 the way to the log-in.
+    """
+
+    routes: tuple[Route, ...]
+    failure: Callable[[Call, Exception, int, Failure], Response]
+
+
+def create_app(
+    releases: Sequence[Release | Loaded],
+    ledger: Ledger,
+    *,
+    solo: bool = False,
+    clock: Clock = utc_now,
+    pages: Pages | None = None,
+) -> Starlette:
+    """The server for these releases: verified ones as `bedside.release.open_release` gives them, or already loaded.
+
+    The golden cases run when the application starts, before it is ready; a release that does not hold stops the start.
+    ``solo`` gives answers without approval for care, each marked so. Raises ``UsageError`` without a release or with
+    two of the same name.
+    """
+    opened = [load(release) if isinstance(release, Release) else release for release in releases]
+    service = Service(by_name(opened), ledger, solo, clock)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await anyio.to_thread.run_sync(service.check)
+        yield
+
+    routes = declared(pages)
+    app = Starlette(
+        routes=_mounted(service, routes, pages),
+        lifespan=lifespan,
+        exception_handlers={HTTPException: _unrouted(pages)},
+    )
+    app.router.redirect_slashes = False
+    app.state.service = service
+    app.add_middleware(Envelope, metrics=service.metrics)
+    return app
+
+
+def declared(pages: Pages | None = None) -> tuple[Route, ...]:
+    """Every route there is, the description of them all included: the one table of routes and rights."""
+    described = (*API, *OPERATORS, describes(b""), *(pages.routes if pages else ()))
+    document = msgspec.json.encode(describe(described, version("bedside")))
+    return tuple(describes(document) if route.path == "/openapi.json" else route for route in described)
+
+
+def _mounted(service: Service, routes: Sequence[Route], pages: Pages | None) -> list[StarletteRoute]:
+    by_path: dict[str, dict[str, Route]] = {}
+    for route in routes:
+        by_path.setdefault(route.path, {})[route.method] = route
+    threads = anyio.CapacityLimiter(THREADS)
+    return [
+        StarletteRoute(path, _entrance(service, methods, pages, threads), methods=list(methods))
+        for path, methods in by_path.items()
+    ]
+
+
+def _entrance(
+    service: Service, methods: dict[str, Route], pages: Pages | None, threads: anyio.CapacityLimiter
+) -> Callable[..., object]:
+    async def enter(request: Request) -> Response:
+        route = methods["GET" if request.method == "HEAD" else request.method]
+        request.scope["bedside.route"] = route.path
+        try:
+            call = await read_call(request)
+        except HTTPException as error:
+            return refusal(*failure_of(error))
+        except ClientDisconnect:
+            return Response(status_code=400)
+        return await anyio.to_thread.run_sync(_served, service, route, call, pages, limiter=threads)
+
+    return enter
+
+
+def _served(service: Service, route: Route, call: Call, pages: Pages | None) -> Response:
+    """Let in, answer; every refusal and every fault becomes the one error shape, or a page for people."""
+    try:
+        return route.endpoint(service, call, admit(service.ledger, call, route))
+    except Exception as error:  # the last resort: nothing unforeseen may reach the outside
+        status, failure = _told(error, route)
+        if route.page and pages is not None:
+            return pages.failure(call, error, status, failure)
+        return refusal(status, failure)
+
+
+def _told(error: Exception, route: Route) -> tuple[int, Failure]:
+    if isinstance(error, (BedsideError, HTTPException)):
+        return failure_of(error)
+    reference = secrets.token_hex(6)
+    log("unexpected failure", level=logging.ERROR, error=error, reference=reference, route=route.path)
+    return 500, unexpected(reference)
+
+
+def refusal(status: int, failure: Failure) -> Response:
+    """An error as JSON."""
+    response = Response(msgspec.json.encode(FailureReply(error=failure)), status, media_type="application/json")
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _unrouted(pages: Pages | None) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """What Starlette itself refuses: an unknown path, a method that the path has not got."""
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise error
+        status, failure = failure_of(error)
+        response = refusal(status, failure)
+        if pages is not None and "text/html" in request.headers.get("accept", ""):
+            response = pages.failure(await read_call(request), error, status, failure)
+        response.headers.update(error.headers or {})
+        return response
+
+    return refuse
+
+
+class Envelope:
+    """Around every request: security headers, one line in the log, one count."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the start and end of the application."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(raw=message["headers"])
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+        finally:
+            self._count(scope, status, time.perf_counter() - started)
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        # The path as asked may hold an identifier; the declared one cannot. The same for a made-up method.
+        route = scope.get("bedside.route", "unmatched")
+        method = scope["method"] if scope["method"] in {"GET", "HEAD", "POST"} else "other"
+        self.metrics.request(method, route, status, seconds)
+        log("request", method=method, route=route, status=status, ms=round(seconds * 1000, 2))

@@ -1,0 +1,152 @@
+"""What goes over the wire: every request and reply as a struct, from which /openapi.json is drawn too."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from bedside.answering import Answer, Status
+from bedside.ledger import AnswerRow, Review
+from bedside.sources import Variable
+
+Verdict = Literal["agree", "disagree", "unsure"]
+Words = Annotated[str, Meta(max_length=4000)]
+
+_VALUE = {
+    "anyOf": [
+        {"type": ["number", "string", "boolean", "null"]},
+        {
+            "type": "object",
+            "properties": {
+                "value": {"type": ["number", "string", "boolean", "null"]},
+                "unit": {"type": ["string", "null"], "description": "UCUM; converted to the declared unit"},
+                "time": {"type": "string", "format": "date-time", "description": "when it was measured"},
+            },
+            "required": ["value"],
+        },
+    ]
+}
+
+
+class PatientIdentity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who the patient is; kept encrypted, apart from the answer. ``id`` finds the same patient again."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\S")]
+    name: Annotated[str, Meta(max_length=200)] | None = None
+    birth_date: dt.date | None = None
+
+
+class AnswerRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One patient's values.
+
+    Attributes
+    ----------
+    values: per variable a number or text in the declared unit, or an object with ``value``, ``unit`` and ``time``; null
+        or left out: not known. The schema of each release is in ``GET /api/v1/releases``.
+    explain: whether to explain the estimate. asked: whether a person wants a review of it, whatever it says; by default
+        so where a clinician asks, not where a service does.
+    """
+
+    values: Annotated[dict[str, Any], Meta(extra_json_schema={"additionalProperties": _VALUE})]
+    patient: PatientIdentity | None = None
+    explain: bool = True
+    asked: bool | None = None
+
+
+class AnswerReply(Answer, frozen=True, kw_only=True):
+    """An answer, its reviews, and the patient's identity where the caller treats patients."""
+
+    identity: PatientIdentity | None = None
+    reviews: tuple[Review, ...] = ()
+
+
+class AnswerFilter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which answers to list; the longest waiting come first."""
+
+    status: Status | None = None
+    release: str | None = None
+    alert: bool | None = None
+    abstained: bool | None = None
+    queued: bool | None = None
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    offset: Annotated[int, Meta(ge=0)] = 0
+
+
+class AnswerList(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of answers; ``total`` counts all that match."""
+
+    answers: tuple[AnswerRow, ...]
+    total: int
+    limit: int
+    offset: int
+
+
+class ReviewRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A clinician's verdict.
+
+    Attributes
+    ----------
+    conclusion: needed to disagree, and where the model abstained. reason: needed to disagree, and to amend.
+    expected: the status that the clinician saw; where it has changed since, the review is refused (409).
+    """
+
+    verdict: Verdict
+    conclusion: Words = ""
+    action: Words = ""
+    reason: Words = ""
+    expected: Status | None = None
+
+
+class Replay(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the stored values give the stored answer again.
+
+    Attributes
+    ----------
+    result: ``bit-for-bit``: every number is equal; ``within-tolerance``: no probability differs by more than the
+        release allows; ``different``: at least one does, or only one of the two answers abstains.
+    largest_difference: over the probabilities; None where one of the two answers abstains.
+    tolerance: the signed one, on the golden cases of this target.
+    processor_then, processor_now: what ran the graph; bits are promised to be equal only where these are.
+    """
+
+    answer: str
+    digest: str
+    target: str
+    result: Literal["bit-for-bit", "within-tolerance", "different"]
+    largest_difference: float | None
+    tolerance: float
+    processor_then: str
+    processor_now: str
+
+
+class ReleaseSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A release that is loaded here, and what to send it."""
+
+    name: str
+    version: str
+    digest: str
+    task: str
+    intended_use: str
+    population: str
+    classes: tuple[str, ...]
+    threshold: float | dict[str, float] | None
+    variables: tuple[Variable, ...]
+    target: str
+    processor: str
+    valid_until: dt.date | None
+    approved_for_care: bool
+
+
+class ReleaseList(msgspec.Struct, frozen=True, kw_only=True):
+    """All releases that are loaded here."""
+
+    releases: tuple[ReleaseSummary, ...]
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """All is well; where it is not, the reply is an error like any other."""
+
+    status: Literal["ok"]

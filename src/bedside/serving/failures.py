@@ -1,0 +1,62 @@
+"""One shape for every refusal: ``{"error": {"what", "where", "remedy"}}``, with the status that the error carries."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.exceptions import HTTPException
+
+from bedside.errors import BedsideError, ValueRefused
+
+_REMEDIES = {
+    400: "Send what the route declares in /openapi.json",
+    404: "The routes are listed in /openapi.json",
+    405: "The methods of each route are listed in /openapi.json",
+    413: "Send less: 1 MiB is the limit",
+    415: "Send JSON with Content-Type: application/json",
+    503: "Ask again when /readyz says ok",
+    422: "The fields of each route are listed in /openapi.json",
+}
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """What went wrong.
+
+    Attributes
+    ----------
+    what: one sentence. where: the file, key or variable, where the sentence does not say it. remedy: what to do.
+    problems: per variable, what is wrong with its value.
+    reference: of the line in the server's log, where the fault is ours.
+    """
+
+    what: str
+    where: str = ""
+    remedy: str = ""
+    problems: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    reference: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class FailureReply(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of every reply with a status of 400 or more."""
+
+    error: Failure
+
+
+def failure_of(error: BedsideError | HTTPException) -> tuple[int, Failure]:
+    """The HTTP status and the words for an error that was raised on purpose.
+
+    Where the server itself is in trouble (500 and up) the place is left out: it would name a path on this machine.
+    """
+    if isinstance(error, HTTPException):
+        return error.status_code, Failure(what=error.detail, remedy=_REMEDIES.get(error.status_code, ""))
+    problems = dict(error.problems) if isinstance(error, ValueRefused) else msgspec.UNSET
+    where = error.where if error.status < 500 else ""
+    return error.status, Failure(what=error.what, where=where, remedy=error.remedy, problems=problems)
+
+
+def unexpected(reference: str) -> Failure:
+    """The words for a fault of ours: no detail, only where the operator finds it."""
+    return Failure(
+        what="bedside failed unexpectedly; nothing was answered",
+        remedy=f"Tell the operator the reference {reference}: the log has a line with it",
+        reference=reference,
+    )

@@ -1,0 +1,91 @@
+"""Counts for operators, in Prometheus' text format (version 0.0.4)."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+"""Upper ends of the latency histogram, in seconds."""
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What has been counted since this process started; safe from several threads."""
+
+    requests: Counter[tuple[str, str, int]] = field(default_factory=Counter)
+    buckets: Counter[tuple[str, float]] = field(default_factory=Counter)
+    seconds: Counter[str] = field(default_factory=Counter)
+    answers: Counter[str] = field(default_factory=Counter)
+    abstentions: Counter[str] = field(default_factory=Counter)
+    verdicts: Counter[str] = field(default_factory=Counter)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """One request was served; ``route`` is the declared path, never the one asked for."""
+        with self.lock:
+            self.requests[method, route, status] += 1
+            self.seconds[route] += seconds  # type: ignore[assignment]  # a Counter sums any number
+            for bound in BUCKETS:
+                if seconds <= bound:
+                    self.buckets[route, bound] += 1
+
+    def answer(self, release: str, *, abstained: bool) -> None:
+        """One answer was given."""
+        with self.lock:
+            self.answers[release] += 1
+            self.abstentions[release] += abstained
+
+    def verdict(self, verdict: str) -> None:
+        """One review was signed."""
+        with self.lock:
+            self.verdicts[verdict] += 1
+
+    def text(self, unreviewed: int, *, ready: bool) -> str:
+        """Everything, with the number of answers that wait for review."""
+        with self.lock:
+            lines = [
+                *_requests(self),
+                *_counter("bedside_answers_total", "Answers given.", "release", self.answers),
+                *_counter("bedside_abstentions_total", "Answers without an estimate.", "release", self.abstentions),
+                *_counter("bedside_verdicts_total", "Reviews signed.", "verdict", self.verdicts),
+            ]
+        lines += _head("bedside_unreviewed", "gauge", "Answers that wait for a physician.")
+        lines += [f"bedside_unreviewed {unreviewed}"]
+        lines += _head("bedside_ready", "gauge", "1 once the golden cases were reproduced on this machine.")
+        lines += [f"bedside_ready {int(ready)}"]
+        return "\n".join(lines) + "\n"
+
+
+def _head(name: str, kind: str, description: str) -> list[str]:
+    return [f"# HELP {name} {description}", f"# TYPE {name} {kind}"]
+
+
+def _counter(name: str, description: str, label: str, counts: Counter[str]) -> list[str]:
+    rows = [f'{name}{{{label}="{_escaped(key)}"}} {count}' for key, count in sorted(counts.items())]
+    return [*_head(name, "counter", description), *rows]
+
+
+def _requests(metrics: Metrics) -> list[str]:
+    lines = _head("bedside_requests_total", "counter", "HTTP requests by declared route.")
+    totals: Counter[str] = Counter()
+    for (method, route, status), count in sorted(metrics.requests.items()):
+        lines.append(f'bedside_requests_total{{method="{method}",route="{_escaped(route)}",status="{status}"}} {count}')
+        totals[route] += count
+    lines += _head("bedside_request_seconds", "histogram", "Time from the request to the end of its reply.")
+    for route, total in sorted(totals.items()):
+        label = f'route="{_escaped(route)}"'
+        lines += [
+            f'bedside_request_seconds_bucket{{{label},le="{bound}"}} {metrics.buckets[route, bound]}'
+            for bound in BUCKETS
+        ]
+        lines.append(f'bedside_request_seconds_bucket{{{label},le="+Inf"}} {total}')
+        lines.append(f"bedside_request_seconds_sum{{{label}}} {metrics.seconds[route]:.6f}")
+        lines.append(f"bedside_request_seconds_count{{{label}}} {total}")
+    return lines
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -1,0 +1,68 @@
+"""Does the stored patient still get the stored answer? The same bytes run on the same values again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bedside.answering import Answer, ValueGiven, answer_patient
+from bedside.errors import Conflict
+from bedside.ledger import StoredAnswer
+from bedside.serving.documents import Replay
+from bedside.serving.service import Loaded, Service
+
+
+def replay(service: Service, stored: StoredAnswer) -> Replay:
+    """Answer the stored values again, as of then, with the release of the stored digest.
+
+    The explanation is not repeated: it explains the estimate, and that is what is compared. Values are stored in the
+    declared unit, after conversion, so no unit is converted twice. Raises ``Conflict`` where that release is
+    not loaded.
+    """
+    then = msgspec.convert(stored.answer, Answer)
+    loaded = _same_bytes(service, then)
+    now = answer_patient(
+        loaded.model, {name: _given(value) for name, value in then.values.items()}, now=then.created, explain=False
+    )
+    tolerance = loaded.model.manifest.targets[loaded.model.target].tolerance
+    difference = _difference(then, now)
+    return Replay(
+        answer=then.id,
+        digest=then.release.digest,
+        target=loaded.model.target,
+        result=_result(then, now, difference, tolerance),
+        largest_difference=difference,
+        tolerance=tolerance,
+        processor_then=then.release.processor,
+        processor_now=loaded.model.processor,
+    )
+
+
+def _same_bytes(service: Service, then: Answer) -> Loaded:
+    for loaded in service.releases.values():
+        if (loaded.model.digest, loaded.model.target) == (then.release.digest, then.release.target):
+            return loaded
+    raise Conflict(
+        "not replayable: the release that answered is not loaded here",
+        where=f"{then.release.name} {then.release.version}, {then.release.target}",
+        remedy="Serve that very version, then ask again",
+    )
+
+
+def _given(value: ValueGiven) -> dict[str, Any]:
+    return {"value": value.value, "unit": value.unit, "time": value.time}
+
+
+def _difference(then: Answer, now: Answer) -> float | None:
+    if then.estimate is None or now.estimate is None:
+        return None
+    before, after = then.estimate, now.estimate
+    return max(abs(before[name] - after[name]) for name in before)
+
+
+def _result(then: Answer, now: Answer, difference: float | None, tolerance: float) -> Any:
+    same = ("estimate", "prediction_set", "spread", "alert", "abstained", "reasons")
+    if all(getattr(then, name) == getattr(now, name) for name in same):
+        return "bit-for-bit"
+    return "within-tolerance" if difference is not None and difference <= tolerance else "different"

@@ -1,0 +1,106 @@
+"""Listening: uvicorn on loopback, with an end that lets the last requests finish."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+
+from bedside.errors import UsageError
+from bedside.serving.call import is_loopback
+from bedside.serving.logs import logging_to
+from bedside.serving.service import Service
+
+GRACE_SECONDS = 10
+"""How long requests that are being answered may take after the server was told to stop."""
+
+
+def run(
+    app: Starlette,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    *,
+    insecure_host: bool = False,
+    announce: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C, then finish what was begun and return.
+
+    The golden cases run before anything is answered. ``announce`` is called with the URL once requests are taken; with
+    ``port`` 0 the system chooses one. Raises ``Refused`` where a golden case does not hold, and ``UsageError`` where
+    the address cannot be had or, without ``insecure_host``, is not loopback: this server speaks plain HTTP, and what
+    leaves the machine unencrypted can be read on the way.
+    """
+    if not insecure_host and not is_loopback(host):
+        raise UsageError(
+            "this server speaks plain HTTP and listens on loopback only",
+            where=host,
+            remedy="Put a proxy with TLS in front of it; --insecure-host where that proxy is on another machine",
+        )
+    service: Service = app.state.service
+    with logging_to(), _listening(host, port) as listener, _signals_end_it():
+        service.check()
+        _Server(_config(app), announce, _url(host, listener)).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, and a word when it has begun."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[str], None] | None, url: str) -> None:
+        super().__init__(config)
+        self.announce = announce
+        self.url = url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started and self.announce is not None:
+            self.announce(self.url)
+
+
+def _config(app: Starlette) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=30,
+        lifespan="on",
+    )
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except (OSError, OverflowError) as error:
+        raise UsageError(f"this address cannot be used ({error})", where=f"{host}:{port}") from error
+    with listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+        except (OSError, OverflowError) as error:
+            raise UsageError(
+                f"cannot listen there ({error})", where=f"{host}:{port}", remedy="Choose another --port"
+            ) from error
+        yield listener
+
+
+def _url(host: str, listener: socket.socket) -> str:
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{listener.getsockname()[1]}"
+
+
+@contextmanager
+def _signals_end_it() -> Iterator[None]:
+    """What is raised once more at uvicorn's end must not stop the caller's own tidying up."""
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)

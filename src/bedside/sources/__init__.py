@@ -1,0 +1,45 @@
+"""How a patient is read, and the declared cleaning: the same at training and at the bedside."""
+
+from bedside.sources.cleaning import Recode
+from bedside.sources.patient import read_patient
+from bedside.sources.reading import Problem, Reading
+from bedside.sources.schema import Kind, Schema, Variable
+from bedside.sources.table import columns, count_rows, nearest, place
+from bedside.sources.table_map import MAP_KEYS, OutcomeMap, TableMap, apply_map, read_map
+from bedside.sources.tables import read_table, stream_table
+from bedside.sources.tally import tally
+from bedside.sources.text import as_text, number_in, trimmed
+from bedside.sources.units import check_unit, convert, factor_and_offset
+from bedside.sources.wording import format_value
+from bedside.sources.writing import write_csv, write_table
+
+__all__ = [
+    "MAP_KEYS",
+    "Kind",
+    "OutcomeMap",
+    "Problem",
+    "Reading",
+    "Recode",
+    "Schema",
+    "TableMap",
+    "Variable",
+    "apply_map",
+    "as_text",
+    "check_unit",
+    "columns",
+    "convert",
+    "count_rows",
+    "factor_and_offset",
+    "format_value",
+    "nearest",
+    "number_in",
+    "place",
+    "read_map",
+    "read_patient",
+    "read_table",
+    "stream_table",
+    "tally",
+    "trimmed",
+    "write_csv",
+    "write_table",
+]
