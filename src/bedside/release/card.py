@@ -1,0 +1,157 @@
+"""The model card: what a release is for and what it is not, in plain words from its own documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bedside.release.manifest import Manifest
+from bedside.sources import Variable
+
+HEADLINE = (
+    "auroc",
+    "average_precision",
+    "brier",
+    "log_loss",
+    "calibration_slope",
+    "calibration_intercept",
+    "conformal_coverage",
+)
+
+
+def model_card(
+    manifest: Manifest,
+    digest: str,
+    *,
+    evidence: Mapping[str, Any] | None = None,
+    facts: Mapping[str, str] | None = None,
+) -> str:
+    """``card.md``, in Markdown.
+
+    Sections follow Mitchell et al., Model cards for model reporting, FAT* 2019 (doi:10.1145/3287560.3287596).
+
+    Parameters
+    ----------
+    digest: candidate digest. evidence: content of ``evidence.json``; None before validation.
+    facts: further lines for the section on training, by what they are about.
+    """
+    sections = {
+        "Model": _model(manifest, digest),
+        "Intended use": [manifest.intended_use, "", f"Population: {manifest.population}"],
+        "What it does not do": _limits_of_use(manifest),
+        "Predictors": _predictors(manifest.schema.variables),
+        "Training": _training(manifest, facts or {}),
+        "Evaluation": _evaluation(evidence),
+        "Limits": _limits(manifest),
+    }
+    body = "\n\n".join(f"## {title}\n\n" + "\n".join(lines) for title, lines in sections.items())
+    return f"# {manifest.name} {manifest.version}\n\n{body}\n"
+
+
+def _model(manifest: Manifest, digest: str) -> list[str]:
+    network = manifest.network
+    members = f", mean of {network.members} networks" if network.members > 1 else ""
+    chosen = "" if network.packed == network.asked else f" ({network.asked} was asked for and was worse than the floor)"
+    return [
+        f"- Task: {manifest.task}; answers with the probability of: {', '.join(manifest.outputs.classes)}",
+        f"- Packed: {network.packed}{chosen}{members}, {network.parameters} fitted numbers",
+        f"- Candidate digest: `{digest}`",
+        f"- Trained by: {manifest.trained_by}",
+        f"- Valid until: {manifest.valid_until or 'no date is set'}",
+    ]
+
+
+def _limits_of_use(manifest: Manifest) -> list[str]:
+    return [
+        "- It does not decide: every answer is preliminary until a named clinician has signed it.",
+        "- It says nothing about people outside the population above, and nothing about causes: changing a predictor "
+        "need not change the outcome.",
+        "- It gives no estimate, and says why, for a patient unlike those it was trained on, where more than "
+        f"{manifest.missing_limit:.0%} of the predictors are unknown, where a value is older than declared"
+        + (f", and after {manifest.valid_until}." if manifest.valid_until else "."),
+    ]
+
+
+def _predictors(variables: Sequence[Variable]) -> list[str]:
+    rows = ["| predictor | unit or categories | plausible values | oldest accepted |", "|---|---|---|---|"]
+    for v in variables:
+        unit = ", ".join(v.categories) if v.categories else v.unit or "no unit"
+        plausible = f"{v.range[0]:g} to {v.range[1]:g}" if v.range else "not declared" if v.kind == "number" else ""
+        age = f"{v.max_age_days:g} days" if v.max_age_days is not None else "any age"
+        rows.append("| " + " | ".join(_cell(text) for text in (f"{v.label} (`{v.name}`)", unit, plausible, age)) + " |")
+    return rows
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _training(manifest: Manifest, facts: Mapping[str, str]) -> list[str]:
+    difference = manifest.network.log_loss_difference
+    compared = (
+        "no network was fitted" if difference is None else f"{difference:+.4f} (mean over folds; below 0 is better)"
+    )
+    private = "not differentially private" if manifest.privacy is None else _spent(manifest.privacy)
+    return [
+        f"- Cohort digest: `{manifest.cohort_digest}`; study digest: `{manifest.study_digest}`",
+        f"- Log-loss of the network minus that of its floor (logistic regression): {compared}",
+        f"- Privacy: {private}",
+        f"- Libraries: {', '.join(f'{name} {version}' for name, version in sorted(manifest.versions.items()))}",
+        *(f"- {about}: {text}" for about, text in facts.items()),
+    ]
+
+
+def _spent(privacy: Mapping[str, float]) -> str:
+    return "differentially private training, " + ", ".join(
+        f"{name} = {value:g}" for name, value in sorted(privacy.items())
+    )
+
+
+def _evaluation(evidence: Mapping[str, Any] | None) -> list[str]:
+    if evidence is None:
+        return ["**Not validated.** There is no evidence yet; this candidate must not be used."]
+    data = evidence.get("data", {})
+    lines = [
+        f"Validated on {data.get('n')} held-out patients, {data.get('n_events')} of them with the outcome. "
+        f"Verdict of the declared gates: **{evidence.get('verdict')}**. Full report: `report.html`.",
+        "",
+        "| measure | value | interval |",
+        "|---|---|---|",
+    ]
+    measures = evidence.get("measures", {})
+    lines += [
+        f"| {name} | {_number(m.get('value'))} | {_interval(m)} |" for name in HEADLINE if (m := measures.get(name))
+    ]
+    gates = [
+        f"- {g['name']}: limit {g['limit']}, value {_number(g['value'])}: {'passed' if g['passed'] else 'FAILED'}"
+        for g in evidence.get("gates", [])
+    ]
+    warnings = [f"- {warning}" for warning in evidence.get("warnings", [])]
+    return [
+        *lines,
+        "",
+        "Gates:",
+        "",
+        *(gates or ["- none declared; it cannot be signed"]),
+        *(["", "Warnings:", "", *warnings] if warnings else []),
+    ]
+
+
+def _number(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else "undefined" if value is None else str(value)
+
+
+def _interval(measure: Mapping[str, Any]) -> str:
+    low, high = measure.get("low"), measure.get("high")
+    return "" if low is None or high is None else f"{_number(low)} to {_number(high)}"
+
+
+def _limits(manifest: Manifest) -> list[str]:
+    conformal = manifest.conformal
+    return [
+        f"- Prediction sets miss the true class for at most {conformal.alpha:.0%} of patients of each class, as long "
+        "as patients are like those that the sets were calibrated on.",
+        "- Model spread is the disagreement between networks, not an interval of the probability.",
+        "- Explanations say what moved this model's estimate against typical patients, not what caused the disease.",
+        "- Performance elsewhere can differ: validate it on local patients before use, and watch it in use.",
+    ]

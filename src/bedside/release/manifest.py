@@ -1,0 +1,117 @@
+"""The manifest: what a release says about itself, and what serving needs to know to serve it."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+
+from bedside.sources import Schema
+
+
+class Outputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the graph's ``probability`` output means, and how a table states the true outcome.
+
+    Attributes
+    ----------
+    classes: class names in the order of the output. positive: None with more than two.
+    column: the study's outcome column, where a table of another hospital is expected to have it too.
+    codes: texts of that column → class position. others_negative: any other text means class 0 (binary).
+    """
+
+    classes: tuple[str, ...]
+    positive: str | None = None
+    column: str | None = None
+    codes: dict[str, int] = {}
+    others_negative: bool = False
+
+
+class Conformal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Label-conditional conformal quantiles of the score 1 - probability, per class, at error rate `alpha`."""
+
+    alpha: float
+    quantiles: tuple[float, ...]
+
+
+class TargetFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One file that a runtime can serve.
+
+    Attributes
+    ----------
+    file: name inside the folder.
+    digest: SHA-256 of the file, in hexadecimal.
+    runtime: distribution name of the runtime, for example ``"onnxruntime"``.
+    tolerance: largest absolute difference of a probability on the golden cases that a serving machine may show.
+    """
+
+    file: str
+    digest: str
+    runtime: str
+    tolerance: float
+
+
+class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was packed, and why.
+
+    Attributes
+    ----------
+    packed: ``"residual"``, ``"plain"`` or ``"floor"``.
+    asked: what the study asked for; differs from `packed` where the network was worse than its floor.
+    members: how many networks the estimate is the mean of.
+    log_loss_difference: network minus floor, mean over folds (paired); None where no network was fitted.
+    parameters: number of fitted numbers in the packed model.
+    """
+
+    packed: str
+    asked: str
+    members: int
+    log_loss_difference: float | None
+    parameters: int
+
+
+class ReviewRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which answers queue for a physician's review, and for how long they wait."""
+
+    queue: tuple[str, ...] = ("alert", "abstained", "asked")
+    expires_after_days: float = 30.0
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``manifest.json``.
+
+    Attributes
+    ----------
+    format: version of this document's format.
+    schema: the declared predictors, in the order of the graph's input.
+    threshold: risk at which the physician would act; per class with more than two classes; None if not declared.
+    distance_limit: a patient whose ``distance`` output exceeds it is unlike the training population.
+    missing_limit: a patient with a larger share of predictors unknown gets no estimate.
+    targets: by target name. files: name → SHA-256 of every other file that the candidate digest covers.
+    study_digest, cohort_digest: SHA-256 of the study file and of the cohort that was used.
+    versions: of the libraries that built it. trained_by: who ran the training (a person's name or log-in).
+    privacy: what was spent, None where training was not differentially private.
+    """
+
+    format: int = 1
+    name: str
+    version: str
+    task: str
+    intended_use: str
+    population: str
+    schema: Schema
+    outputs: Outputs
+    threshold: float | dict[str, float] | None
+    conformal: Conformal
+    distance_limit: float
+    missing_limit: float
+    network: Network
+    targets: dict[str, TargetFile]
+    files: dict[str, str]
+    study_digest: str
+    cohort_digest: str
+    seed: int
+    trained_by: str
+    versions: dict[str, str]
+    privacy: dict[str, float] | None = None
+    review: ReviewRule = ReviewRule()
+    valid_until: dt.date | None = None

@@ -1,0 +1,118 @@
+"""From an accepted candidate to a release: the same bytes, with a signature over every one of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bedside.errors import Conflict, GateFailed
+from bedside.release.candidate import Candidate, evidence_digest, open_candidate
+from bedside.release.folder import SIGNED, publish, sha256, staging, write_files
+from bedside.release.json_document import document_bytes
+from bedside.release.keys import read_private_key
+
+
+class Signing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``signing.json``: who signed what, when; the signature covers it.
+
+    Attributes
+    ----------
+    by: who signed. at: when, UTC. trained_by: who ran the training.
+    signer_is_trainer: whether they are the same person; such a release was checked by nobody else.
+    candidate_digest: of the candidate that was signed. evidence_digest: SHA-256 of its ``evidence.json``.
+    """
+
+    by: str
+    at: dt.datetime
+    trained_by: str
+    signer_is_trainer: bool
+    candidate_digest: str
+    evidence_digest: str
+
+
+def sign(candidate: Candidate, key: Path, out: Path, by: str, *, now: dt.datetime | None = None) -> Path:
+    """Copy a candidate to `out`, a new folder, and sign it; the candidate itself is not touched.
+
+    The signature is OpenSSF model signing's (a Sigstore bundle) with a local key, made offline over every file.
+
+    Parameters
+    ----------
+    by: name of the person who signs. now: when; default the clock's time.
+
+    Raises
+    ------
+    GateFailed: there is no evidence, or it belongs to other bytes, or its verdict is not "accepted", or it judged no
+        gate, or a gate failed (each is named with limit and value).
+    Conflict: `out` is there already, or the candidate is signed. UsageError: the key cannot be used.
+    Refused: the candidate was changed since it was packed.
+    """
+    current = open_candidate(candidate.folder)
+    if current.signed:
+        raise Conflict("is signed already", where=str(candidate.folder))
+    _refuse_gates(current)
+    read_private_key(key)  # refused here, before anything is written
+    out = Path(out).absolute()
+    if out.is_symlink() or (out.exists() and not (out.is_dir() and not any(out.iterdir()))):
+        raise Conflict("is there already", where=str(out), remedy="Choose another --out")
+    signing = _signing(current, by, now or dt.datetime.now(dt.UTC))
+    with staging(out) as stage:
+        draft = stage / out.name
+        write_files(dict(current.files) | {"signing.json": document_bytes(signing)}, draft)
+        _seal(draft, key, stage / SIGNED[1])
+        (stage / SIGNED[1]).rename(draft / SIGNED[1])
+        publish(draft, stage, out)
+    return out
+
+
+def _refuse_gates(candidate: Candidate) -> None:
+    where = str(candidate.folder / "evidence.json")
+    if "evidence.json" not in candidate.files:
+        raise GateFailed(
+            "there is no evidence", where=where, remedy="Validate the candidate first: bedside validate CANDIDATE"
+        )
+    evidence = candidate.document("evidence.json")
+    if evidence_digest(evidence) != candidate.digest:
+        raise GateFailed(
+            f"the evidence belongs to other bytes: it quotes {evidence_digest(evidence) or 'no digest'}, "
+            f"the candidate's is {candidate.digest}",
+            where=where,
+            remedy="Validate the candidate again",
+        )
+    gates = evidence.get("gates")
+    if not isinstance(gates, list) or not gates:
+        raise GateFailed("no gate was judged", where=where, remedy="Declare gates in [accept] of the study")
+    failed = [_gate(gate) for gate in gates if not (isinstance(gate, dict) and gate.get("passed") is True)]
+    if failed:
+        raise GateFailed(f"{len(failed)} of {len(gates)} gates failed: {'; '.join(failed)}", failed=failed, where=where)
+    if evidence.get("verdict") != "accepted":
+        raise GateFailed(f"the verdict is {evidence.get('verdict')!r}, not 'accepted'", where=where)
+
+
+def _gate(gate: Any) -> str:
+    if not isinstance(gate, Mapping):
+        return f"{gate!r} is no gate"
+    return f"{gate.get('name')} (limit {gate.get('limit')}, value {gate.get('value')})"
+
+
+def _signing(candidate: Candidate, by: str, now: dt.datetime) -> Signing:
+    trainer = candidate.manifest.trained_by
+    return Signing(
+        by=by,
+        at=now.astimezone(dt.UTC),
+        trained_by=trainer,
+        signer_is_trainer=" ".join(by.split()).casefold() == " ".join(trainer.split()).casefold(),
+        candidate_digest=candidate.digest,
+        evidence_digest=sha256(candidate.files["evidence.json"]),
+    )
+
+
+def _seal(folder: Path, key: Path, signature: Path) -> None:
+    """Sign every file: nothing is ignored, git's files neither, and no link is followed."""
+    from model_signing import hashing, signing
+
+    strict = hashing.Config().set_ignored_paths(paths=[], ignore_git_paths=False)
+    signing.Config().set_hashing_config(strict).use_elliptic_key_signer(private_key=key).sign(folder, signature)
