@@ -1,0 +1,54 @@
+"""From clinical data to a signed answer; the physician leads.
+
+Every command is one function of the same name here: ``bedside.train("study.toml", out="candidate")``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_VERBS = {
+    "approve": "cli.server",
+    "check": "cli.study",
+    "demo": "demonstration",
+    "explain": "cli.patients",
+    "init": "cli.study",
+    "keygen": "cli.signing",
+    "ledger_verify": "cli.server",
+    "predict": "cli.patients",
+    "serve": "cli.server",
+    "sign": "cli.signing",
+    "train": "cli.study",
+    "user_add": "cli.server",
+    "validate": "cli.evidence",
+    "verify": "cli.signing",
+}
+
+__all__ = [
+    "approve",
+    "check",
+    "demo",
+    "explain",
+    "init",
+    "keygen",
+    "ledger_verify",
+    "predict",
+    "serve",
+    "sign",
+    "train",
+    "user_add",
+    "validate",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Verbs are found when they are first used: importing bedside.answering in a server must not load the command line.
+    if name not in _VERBS:
+        raise AttributeError(f"module 'bedside' has no attribute {name!r}")
+    return getattr(import_module(f"bedside.{_VERBS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

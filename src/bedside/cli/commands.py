@@ -1,0 +1,138 @@
+"""The table of commands: everything that can be typed after ``bedside``."""
+
+from __future__ import annotations
+
+from bedside.cli.command import Argument, Command
+
+STUDY = Argument("STUDY", "study", "the study file (study.toml)")
+CANDIDATE = Argument("CANDIDATE", "candidate", "folder of a candidate")
+RELEASE = Argument("RELEASE", "release", "folder or zip of a release")
+LEDGER = Argument(
+    "--ledger", "ledger", "URL or path of the ledger (default: $BEDSIDE_LEDGER, else bedside-ledger.db here)",
+    {"metavar": "URL"},
+)  # fmt: skip
+PUBLIC_KEY = Argument(
+    "--key", "key", "public key (signing.pub); without it only the digests are checked", {"metavar": "PUBLIC"}
+)
+TARGET = Argument("--target", "target", "which target's file runs (default: server-cpu)", {"default": "server-cpu"})
+MAP = Argument("--map", "map", "TOML file that translates the other hospital's columns, units and codes")
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        ("demo",), "demonstration", "demo", "go the whole way on real data, then serve it (solo mode)",
+        (
+            Argument("--dir", "dir", "where to write everything (default: bedside-demo)", {"default": "bedside-demo"}),
+            Argument("--port", "port", "loopback port to serve on (default: 8765)", {"type": int, "default": 8765}),
+            Argument("--no-serve", "serve", "end before serving", {"action": "store_false"}),
+        ),
+        progress=True,
+    ),
+    Command(
+        ("init",), "cli.study", "init", "draft a study.toml from a table, to be edited",
+        (
+            Argument("DATA", "data", "CSV or Parquet file, one row a patient"),
+            Argument("--task", "task", "kind of question (default: diagnosis)", {"default": "diagnosis"}),
+            Argument("--dir", "dir", "folder for study.toml (default: here)", {"default": "."}),
+        ),
+    ),
+    Command(
+        ("check",), "cli.study", "check", "read the data: attrition, missingness, leakage, units", (STUDY,)
+    ),
+    Command(
+        ("train",), "cli.study", "train", "fit, pack and compress: writes a candidate",
+        (
+            STUDY,
+            Argument("--out", "out", "folder of the candidate (default: candidate beside the study)"),
+            Argument("--tune", "tune", "search hyper-parameters in N trials first", {"type": int, "default": 0, "metavar": "N"}),
+        ),
+        progress=True,
+    ),
+    Command(
+        ("validate",), "cli.evidence", "validate", "evidence and report for a candidate, a release elsewhere, or bare predictions",
+        (
+            Argument("PATH", "path", "a candidate; or, with --data, a release", {"nargs": "?"}),
+            TARGET,
+            Argument("--data", "data", "table of another hospital: external validation", {"metavar": "FILE"}),
+            MAP,
+            PUBLIC_KEY,
+            Argument("--predictions", "predictions", "CSV or Parquet with columns outcome, probability[, group]", {"metavar": "FILE"}),
+            Argument("--threshold", "threshold", "with --predictions: risk at which one would act", {"type": float}),
+            Argument("--out", "out", "with --data or --predictions: folder for evidence.json and report.html"),
+        ),
+        progress=True,
+    ),
+    Command(
+        ("keygen",), "cli.signing", "keygen", "make a key pair: signing.key (keep secret) and signing.pub",
+        (Argument("--out", "out", "folder for both files", {"required": True}),),
+    ),
+    Command(
+        ("sign",), "cli.signing", "sign", "sign a validated candidate; refuses where a gate failed",
+        (
+            CANDIDATE,
+            Argument("--key", "key", "private key (signing.key)", {"required": True}),
+            Argument("--out", "out", "folder of the release", {"required": True, "metavar": "RELEASE"}),
+            Argument("--by", "by", "name of the person who signs (default: the log-in name)"),
+        ),
+    ),
+    Command(
+        ("verify",), "cli.signing", "verify", "check that a release is, byte for byte, what was signed",
+        (RELEASE, Argument("--key", "key", "public key (signing.pub)", {"required": True, "metavar": "PUBLIC"})),
+    ),
+    Command(
+        ("predict",), "cli.patients", "predict", "answers for a table of patients",
+        (
+            RELEASE,
+            Argument("TABLE", "table", "CSV or Parquet file"),
+            TARGET,
+            Argument("--out", "out", "CSV or Parquet file (default: CSV on standard output)"),
+            MAP,
+            PUBLIC_KEY,
+        ),
+        progress=True,
+    ),
+    Command(
+        ("explain",), "cli.patients", "explain", "explanations for the patients of a table, one JSON object each",
+        (
+            RELEASE,
+            Argument("INPUT", "input", "CSV or Parquet table, or a JSON file with one patient's values"),
+            Argument("--method", "method", "explainer (default: shap)", {"default": "shap"}),
+            PUBLIC_KEY,
+        ),
+        progress=True,
+    ),
+    Command(
+        ("serve",), "cli.server", "serve", "serve signed releases: API, worklist and review pages",
+        (
+            Argument("RELEASE", "releases", "folders or zips of releases", {"nargs": "+"}),
+            Argument("--key", "key", "public key (signing.pub)", {"required": True, "metavar": "PUBLIC"}),
+            LEDGER,
+            Argument("--host", "host", "address to listen on (default: 127.0.0.1)", {"default": "127.0.0.1"}),
+            Argument("--port", "port", "port (default: 8765)", {"type": int, "default": 8765}),
+            Argument("--solo", "solo", "skip the two approvals; every page says: not approved for care", {"action": "store_true"}),
+            Argument("--insecure-host", "insecure_host", "allow a host beyond loopback, in plain HTTP (behind a proxy that does TLS)", {"action": "store_true"}),
+        ),
+    ),
+    Command(
+        ("approve",), "cli.server", "approve", "approve a release for care; two people, one of them a clinician",
+        (
+            RELEASE,
+            Argument("--key", "key", "public key (signing.pub)", {"required": True, "metavar": "PUBLIC"}),
+            Argument("--user", "user", "who approves; the password is asked for", {"required": True}),
+            Argument("--reason", "reason", "why, in a sentence", {"required": True}),
+            LEDGER,
+        ),
+    ),
+    Command(
+        ("user", "add"), "cli.server", "user_add", "add a user; prints a one-time password or an API key",
+        (
+            Argument("NAME", "name", "log-in name"),
+            Argument("--role", "role", "clinician, scientist, admin, auditor or service", {"required": True}),
+            Argument("--full-name", "full_name", "name that stands under reviews"),
+            LEDGER,
+        ),
+    ),
+    Command(
+        ("ledger", "verify"), "cli.server", "ledger_verify", "check the ledger's hash chain; names every row that does not hold",
+        (LEDGER,),
+    ),
+)  # fmt: skip

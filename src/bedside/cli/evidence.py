@@ -1,0 +1,245 @@
+"""Evidence, three ways: for a candidate, for a release at another hospital, for a bare file of predictions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from bedside.cli.progress import Progress
+from bedside.cli.study import HeldOut, local_folder
+from bedside.errors import DataError, MissingExtra, UsageError
+
+if TYPE_CHECKING:
+    from bedside.cohort import Cohort, Outcome
+    from bedside.release import Candidate, Outputs
+    from bedside.validation import Evidence, Looks
+
+HEADLINE = (
+    "auroc", "average_precision", "brier", "log_loss", "calibration_intercept", "calibration_slope", "ici",
+    "sensitivity", "specificity", "net_benefit", "conformal_coverage",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Validated:
+    """The evidence, and where its report was written."""
+
+    evidence: Evidence
+    report: str
+
+    def headline(self) -> list[tuple[str, Any]]:
+        """Names and values of the measures that a terminal shows."""
+        return [(name, self.evidence.measures[name]) for name in HEADLINE if name in self.evidence.measures]
+
+    def gates(self) -> list[str]:
+        """Each gate with its limit and value."""
+        return [
+            f"{'passed' if gate.passed else 'FAILED'}  {gate.name} {gate.limit}: "
+            + ("not defined on these data" if gate.value is None else f"{gate.value:.4g}")
+            for gate in self.evidence.gates
+        ]
+
+
+def validate(
+    path: str | Path | None = None,
+    *,
+    target: str = "server-cpu",
+    data: str | Path | None = None,
+    map: str | Path | None = None,  # noqa: A002 - the option's name
+    key: str | Path | None = None,
+    predictions: str | Path | None = None,
+    threshold: float | None = None,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Validated:
+    """Compute evidence and write ``evidence.json`` and ``report.html``.
+
+    With `path` alone: a candidate, on its own held-out patients; the documents go into the candidate. With `data`: a
+    release (or candidate) on another hospital's table; they go to `out`, only aggregates. With `predictions`: a bare
+    table with columns ``outcome``, ``probability`` and maybe ``group``.
+
+    Raises `DataError` where the study or its table changed since training.
+    """
+    _require_scipy()
+    if predictions is not None:
+        if path is not None or data is not None:
+            raise UsageError("--predictions is judged alone", remedy="Leave out the candidate and --data")
+        return _of_predictions(Path(predictions), threshold, _folder(out, "--predictions"))
+    if path is None:
+        raise UsageError("nothing to validate", remedy="Name a candidate, or give --predictions FILE")
+    if threshold is not None:
+        raise UsageError("--threshold goes with --predictions", remedy="A candidate's threshold stands in its study")
+    if data is not None:
+        return _elsewhere(Path(path), Path(data), map, key, target, _folder(out, "--data"), progress)
+    if out is not None or map is not None:
+        raise UsageError("--out and --map go with --data", remedy="A candidate's evidence goes into the candidate")
+    return _of_candidate(Path(path), target, progress)
+
+
+def _require_scipy() -> None:
+    from importlib.util import find_spec
+
+    for package in ("scipy", "matplotlib"):
+        if find_spec(package) is None:
+            raise MissingExtra(package, "validate")
+
+
+def _folder(out: str | Path | None, option: str) -> Path:
+    if out is None:
+        raise UsageError(f"{option} needs --out DIR", remedy="Evidence from outside never goes into a release")
+    return Path(out)
+
+
+def _of_candidate(path: Path, target: str, progress: Progress | None) -> Validated:
+    from bedside.cohort import read_study, split
+    from bedside.release import attach, model_card, open_candidate
+    from bedside.validation import as_dict, encode, evidence_for_candidate, render_report
+
+    candidate = open_candidate(path)
+    held_out = _held_out(path, candidate)
+    study = read_study(Path(held_out.study))
+    if study.digest != candidate.manifest.study_digest:
+        raise DataError(
+            "the study changed since this candidate was trained", where=held_out.study, remedy="Train again"
+        )
+    cohort = _unchanged(study, candidate)
+    rows = np.flatnonzero(np.isin(cohort.reading.rows, held_out.rows))
+    development = candidate.document("development.json")
+    findings, attrition = _data_check(development)
+    evidence = evidence_for_candidate(
+        candidate.load(target),
+        candidate.load(floor=True),
+        cohort.take(rows),
+        study,
+        looks=_look(candidate, held_out, path),
+        source=held_out.description or split(study, cohort).description,
+        development=development,
+        findings=findings,
+        attrition=attrition,
+        today=dt.datetime.now(dt.UTC).date(),
+        progress=progress,
+    )
+    document = as_dict(evidence)
+    attach(
+        candidate,
+        encode(evidence),
+        render_report(document),
+        model_card(candidate.manifest, candidate.digest, evidence=document),
+    )
+    return Validated(evidence, str(path / "report.html"))
+
+
+def _held_out(path: Path, candidate: Candidate) -> HeldOut:
+    record = local_folder(path.resolve()) / "split.json"
+    try:
+        held_out = msgspec.json.decode(record.read_bytes(), type=HeldOut)
+    except FileNotFoundError as error:
+        raise DataError(
+            "there is no record of who was held out",
+            where=str(record),
+            remedy="Validate where it was trained, or with --data",
+        ) from error
+    except msgspec.MsgspecError as error:
+        raise DataError(f"cannot be read: {error}", where=str(record), remedy="Train again") from error
+    if held_out.candidate_digest != candidate.digest:
+        raise DataError("belongs to another candidate", where=str(record), remedy="Train again")
+    return held_out
+
+
+def _unchanged(study: Any, candidate: Candidate) -> Cohort:
+    from bedside.cohort import assemble
+
+    cohort = assemble(study)
+    if cohort.digest != candidate.manifest.cohort_digest:
+        raise DataError(
+            "the table changed since this candidate was trained", where=str(study.data.table), remedy="Train again"
+        )
+    return cohort
+
+
+def _look(candidate: Candidate, held_out: HeldOut, path: Path) -> Looks:
+    from bedside.validation import Look, note_look
+
+    look = Look(
+        at=dt.datetime.now(dt.UTC),
+        candidate=candidate.digest,
+        study=candidate.manifest.study_digest,
+        held_out=held_out.held_out_digest,
+    )
+    return note_look(look, local=local_folder(path.resolve()), study_folder=Path(held_out.study).parent)
+
+
+def _data_check(development: Mapping[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    from bedside.cohort import AttritionStep, Finding
+
+    check = development["data_check"]
+    findings = msgspec.convert(check["findings"], tuple[Finding, ...])
+    return findings, msgspec.convert(check["attrition"], tuple[AttritionStep, ...])
+
+
+def _elsewhere(
+    path: Path,
+    data: Path,
+    map: str | Path | None,  # noqa: A002
+    key: str | Path | None,
+    target: str,
+    out: Path,
+    progress: Progress | None,
+) -> Validated:
+    from bedside.cohort import external_cohort
+    from bedside.release import open_candidate, open_release
+    from bedside.sources import read_map
+    from bedside.validation import evidence_external
+
+    release = open_release(path, Path(key)) if key else open_candidate(path)
+    table_map = read_map(Path(map)) if map else None
+    cohort = external_cohort(release.manifest.schema, _outcome(release.manifest.outputs), data, table_map)
+    evidence = evidence_external(
+        release.load(target),
+        cohort,
+        source=f"another hospital's table ({data.name})",
+        reference=release.document("evidence.json") if "evidence.json" in release.files else None,
+        today=dt.datetime.now(dt.UTC).date(),
+        progress=progress,
+    )
+    return _write(evidence, out)
+
+
+def _outcome(outputs: Outputs) -> Outcome:
+    from bedside.cohort import Outcome
+
+    return Outcome(
+        column=outputs.column or "outcome",
+        classes=outputs.classes,
+        positive=outputs.positive,
+        codes=outputs.codes,
+        others_negative=outputs.others_negative,
+    )
+
+
+def _of_predictions(path: Path, threshold: float | None, out: Path) -> Validated:
+    from bedside.validation import evidence_for_predictions, read_predictions
+
+    today = dt.datetime.now(dt.UTC).date()
+    return _write(evidence_for_predictions(read_predictions(path), threshold=threshold, today=today), out)
+
+
+def _write(evidence: Evidence, out: Path) -> Validated:
+    from bedside.release import write_file
+    from bedside.validation import as_dict, encode, render_report
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot be made: {error.strerror}", where=str(out)) from error
+    if (out / "manifest.json").exists():
+        raise UsageError("is a candidate or a release", where=str(out), remedy="Evidence from outside goes elsewhere")
+    write_file(out / "report.html", render_report(as_dict(evidence)).encode())
+    write_file(out / "evidence.json", encode(evidence))
+    return Validated(evidence, str(out / "report.html"))

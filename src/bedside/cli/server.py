@@ -1,0 +1,110 @@
+"""The ward's side: ``serve``, ``approve``, ``user add``, ``ledger verify``."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bedside.errors import AccessDenied
+
+if TYPE_CHECKING:
+    from bedside.ledger import Approval, Ledger, Verification
+
+DEFAULT_LEDGER = "bedside-ledger.db"
+
+
+class Added(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A new user with the one-time password, or the API key of a service; neither is shown again."""
+
+    name: str
+    role: str
+    password: str | None = None
+    key: str | None = None
+
+
+def open_ledger(url: str | None) -> Ledger:
+    """The ledger at `url`, or at ``BEDSIDE_LEDGER``, or beside the current folder."""
+    from bedside.ledger import Ledger
+
+    return Ledger.open(url or os.environ.get("BEDSIDE_LEDGER") or DEFAULT_LEDGER)
+
+
+def serve(
+    releases: Sequence[str | Path],
+    *,
+    key: str | Path,
+    ledger: str | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    solo: bool = False,
+    insecure_host: bool = False,
+) -> None:
+    """Serve verified releases until the process is told to stop.
+
+    Raises `SignatureInvalid` or `Refused` before anything is served where a release does not verify or its golden cases
+    come out differently on this machine.
+    """
+    from bedside.release import open_release
+    from bedside.review import PAGES
+    from bedside.serving import create_app, run
+
+    opened = [open_release(Path(release), Path(key)) for release in releases]
+    with open_ledger(ledger) as book:
+        app = create_app(opened, book, solo=solo, pages=PAGES)
+        run(app, host, port, insecure_host=insecure_host, announce=_announce)
+
+
+def _announce(url: str) -> None:
+    sys.stderr.write(f"Serving on {url}/ (Ctrl-C ends it)\n")
+    sys.stderr.flush()
+
+
+def _password(user: str) -> str:
+    if sys.stdin.isatty():
+        return getpass.getpass(f"Password of {user}: ")
+    return sys.stdin.readline().rstrip("\n")
+
+
+def approve(
+    release: str | Path,
+    *,
+    key: str | Path,
+    user: str,
+    reason: str,
+    ledger: str | None = None,
+    password: str | None = None,
+) -> Approval:
+    """Approve a release for care in the name of `user`; the password is asked for, or read from standard input.
+
+    Care needs approvals of two people, one of them a clinician. Raises `AccessDenied` for a wrong password, and for a
+    one-time password that has not been changed yet.
+    """
+    from bedside.release import verify
+
+    verified = verify(Path(release), Path(key))
+    with open_ledger(ledger) as book:
+        person = book.authenticate(user, _password(user) if password is None else password)
+        if book.must_change(person):
+            raise AccessDenied("the one-time password must be changed first", remedy="Log in to the pages once")
+        return book.approve(verified.digest, verified.name, verified.version, person, reason)
+
+
+def user_add(name: str, *, role: str, full_name: str | None = None, ledger: str | None = None) -> Added:
+    """Add a user; the one-time password (or a service's API key) is returned once and kept only as a hash."""
+    with open_ledger(ledger) as book:
+        user, secret = book.add_user(name, role, full_name=full_name, actor=f"command line ({getpass.getuser()})")
+    return Added(user.name, user.role, key=secret) if user.role == "service" else Added(user.name, user.role, secret)
+
+
+def ledger_verify(*, ledger: str | None = None) -> Verification:
+    """Check every entry's digest, the chain and the worklist against the entries; names each row that does not hold."""
+    from bedside.ledger import Ledger
+
+    with Ledger.open(ledger or os.environ.get("BEDSIDE_LEDGER") or DEFAULT_LEDGER, create=False) as book:
+        return book.verify()

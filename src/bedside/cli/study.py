@@ -1,0 +1,215 @@
+"""From a table to a candidate: ``init``, ``check``, ``train``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import getpass
+import hashlib
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bedside.cli.progress import Progress
+from bedside.errors import DataError
+
+if TYPE_CHECKING:
+    from bedside.cohort import Cohort, DataCheck, Split, Study
+    from bedside.privacy import Prototypes
+    from bedside.release import Candidate, Manifest
+    from bedside.training import Fit
+
+STUDY_FILE = "study.toml"
+
+
+class Drafted(msgspec.Struct, frozen=True):
+    """What `init` wrote; `confirm` counts the guesses that wait for the user's word."""
+
+    study: str
+    confirm: int
+
+
+class Trained(msgspec.Struct, frozen=True):
+    """What `train` wrote.
+
+    Attributes
+    ----------
+    candidate, local: the candidate's folder, and the folder beside it that must never travel.
+    digest: candidate digest. packed, asked: the model packed and the one that the study asked for.
+    log_loss_difference: network minus floor over folds; None where no network was fitted.
+    patients, held_out: rows used for fitting, calibration and conformal sets; rows kept for evidence.
+    warnings: findings of the data check that a reader must see.
+    """
+
+    candidate: str
+    local: str
+    digest: str
+    packed: str
+    asked: str
+    log_loss_difference: float | None
+    patients: int
+    held_out: int
+    warnings: tuple[str, ...]
+
+
+class HeldOut(msgspec.Struct, frozen=True):
+    """``split.json`` in ``DIR.local``: which rows of which table the evidence may be computed on."""
+
+    study: str
+    study_digest: str
+    cohort_digest: str
+    candidate_digest: str
+    held_out_digest: str
+    rows: tuple[int, ...]
+    description: str
+
+
+def init(data: str | Path, *, task: str = "diagnosis", dir: str | Path = ".") -> Drafted:  # noqa: A002 - the option's name
+    """Draft a study file from a table; every guess in it is marked for the user to confirm.
+
+    Raises `DataError` where the table cannot be read and `Conflict` where the folder already holds a study.
+    """
+    from bedside.cohort import draft_study
+
+    path = draft_study(Path(data), task, Path(dir))
+    return Drafted(str(path), path.read_text().count("# CONFIRM"))
+
+
+def check(study: str | Path) -> DataCheck:
+    """Read a study's data and report attrition, missingness, leakage, coding and sample size.
+
+    Raises `StudyError` or `DataError` where they cannot be read; what is found in data that can be read is returned.
+    """
+    from bedside.cohort import assemble, check, read_study, split
+
+    asked = read_study(Path(study))
+    cohort = assemble(asked)
+    return check(asked, cohort, split(asked, cohort))
+
+
+def local_folder(candidate: Path) -> Path:
+    """``DIR.local``: split, tuning and logs, which must never travel with the candidate in ``DIR``."""
+    return candidate.with_name(candidate.name + ".local")
+
+
+def train(
+    study: str | Path, *, out: str | Path | None = None, tune: int = 0, progress: Progress | None = None
+) -> Trained:
+    """Fit, calibrate, pack and compress: writes a candidate to `out` and what must not travel to ``out.local``.
+
+    Raises `DataError` where the data check finds leakage that the study does not name as known.
+    """
+    from bedside.cohort import assemble, read_study, split
+    from bedside.cohort import check as check_data
+    from bedside.release import Parts, pack
+    from bedside.training import fit
+
+    asked = read_study(Path(study))
+    folder = Path(out) if out is not None else asked.path.parent / "candidate"
+    cohort = assemble(asked)
+    parts = split(asked, cohort)
+    found = check_data(asked, cohort, parts)
+    _refuse_errors(found, asked.path)
+    local = local_folder(folder)
+    local.mkdir(parents=True, exist_ok=True)
+    development = cohort.take(parts.development)
+    fitted = fit(asked, development, tune=tune, workdir=local, progress=progress)
+    candidate = pack(
+        Parts(
+            graph=fitted.graph(),
+            floor=fitted.floor_graph(),
+            background=_background(asked, development),
+            development=fitted.development | {"data_check": msgspec.to_builtins(found)},
+            manifest=_manifest(asked, cohort, fitted),
+        ),
+        folder,
+    )
+    _remember(local, asked, cohort, parts, candidate)
+    return _trained(candidate, fitted, parts, found, local)
+
+
+def _refuse_errors(found: DataCheck, where: Path) -> None:
+    if found.errors:
+        listed = "; ".join(f"{finding.where}: {finding.text}" for finding in found.errors)
+        raise DataError(listed, where=str(where), remedy=found.errors[0].remedy)
+
+
+def _background(study: Study, development: Cohort) -> Prototypes:
+    import numpy as np
+
+    from bedside.privacy import prototypes
+
+    categorical = np.array([variable.kind == "category" for variable in study.schema.variables])
+    seed = study.validation.seed
+    return prototypes(development.reading.values, categorical, seed=seed, patient=development.patient)
+
+
+def _manifest(study: Study, cohort: Cohort, fitted: Fit) -> Manifest:
+    from bedside.release import Conformal, Manifest, Network, Outputs
+
+    return Manifest(
+        name=study.name,
+        version=study.version,
+        task=study.task.name,
+        intended_use=study.intended_use,
+        population=study.population,
+        schema=study.schema,
+        outputs=Outputs(
+            classes=study.outcome.classes,
+            positive=study.outcome.positive,
+            column=study.outcome.column,
+            codes=dict(study.outcome.codes),
+            others_negative=study.outcome.others_negative,
+        ),
+        threshold=study.validation.threshold,
+        conformal=Conformal(alpha=study.validation.alpha, quantiles=fitted.quantiles),
+        distance_limit=fitted.distance_limit,
+        missing_limit=fitted.missing_limit,
+        network=Network(
+            packed=fitted.packed,
+            asked=fitted.asked,
+            members=fitted.members,
+            log_loss_difference=fitted.log_loss_difference,
+            parameters=fitted.parameters,
+        ),
+        targets={},
+        files={},
+        study_digest=study.digest,
+        cohort_digest=cohort.digest,
+        seed=study.validation.seed,
+        trained_by=getpass.getuser(),
+        versions={"python": platform.python_version()} | fitted.versions,
+        valid_until=study.valid_until,
+    )
+
+
+def _remember(local: Path, study: Study, cohort: Cohort, parts: Split, candidate: Candidate) -> None:
+    rows = tuple(int(row) for row in cohort.reading.rows[parts.held_out])
+    patients = "\n".join(sorted({str(patient) for patient in cohort.patient[parts.held_out]}))
+    held_out = HeldOut(
+        study=str(study.path),
+        study_digest=study.digest,
+        cohort_digest=cohort.digest,
+        candidate_digest=candidate.digest,
+        held_out_digest=hashlib.sha256(patients.encode()).hexdigest(),
+        rows=rows,
+        description=parts.description,
+    )
+    (local / "split.json").write_bytes(msgspec.json.format(msgspec.json.encode(held_out)))
+    with (local / "train.log").open("a") as log:
+        log.write(f"{dt.datetime.now(dt.UTC).isoformat()} trained {candidate.digest}\n")
+
+
+def _trained(candidate: Candidate, fitted: Fit, parts: Split, found: DataCheck, local: Path) -> Trained:
+    return Trained(
+        candidate=str(candidate.folder),
+        local=str(local),
+        digest=candidate.digest,
+        packed=fitted.packed,
+        asked=fitted.asked,
+        log_loss_difference=fitted.log_loss_difference,
+        patients=len(parts.development),
+        held_out=len(parts.held_out),
+        warnings=tuple(f"{f.where}: {f.text}" for f in found.findings if f.severity == "warning"),
+    )

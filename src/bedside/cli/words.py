@@ -1,0 +1,175 @@
+"""The results of the verbs in words, for a terminal; each function has the name of its verb."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bedside.cli.patients import Explained, Predicted
+
+if TYPE_CHECKING:
+    from bedside.cli.evidence import Validated
+    from bedside.cli.server import Added
+    from bedside.cli.signing import Keys, Signed
+    from bedside.cli.study import Drafted, Trained
+    from bedside.cohort import DataCheck
+    from bedside.ledger import Approval, Verification
+    from bedside.release import Verified
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """Where the demo's results are, and the clinician's log-in with a one-time password."""
+
+    study: str
+    release: str
+    report: str
+    ledger: str
+    user: str
+    password: str
+    seconds: float
+    served: bool
+    serve_command: str
+
+
+def document(result: Any) -> Any:
+    """What ``--json`` prints for a result."""
+    if isinstance(result, Predicted):
+        rows = [dict(zip(piece, row, strict=True)) for piece in result.pieces for row in _rows(piece)]
+        return {"out": result.out, "rows": result.rows} if result.out else {"predictions": rows}
+    if isinstance(result, Explained):
+        return {"explanations": list(result.cases)}
+    if hasattr(result, "evidence"):
+        return result.evidence
+    return {} if result is None else msgspec.to_builtins(result)
+
+
+def _rows(piece: dict[str, Any]) -> Any:
+    columns = [[None if cell != cell else cell for cell in column.tolist()] for column in piece.values()]
+    return zip(*columns, strict=True)
+
+
+def status(result: Any) -> int:
+    """Exit status that a result means: 1 where it is a refusal, else 0."""
+    evidence = getattr(result, "evidence", None)
+    gate_failed = evidence is not None and bool(evidence.gates) and evidence.verdict == "refused"
+    return int(gate_failed or getattr(result, "holds", True) is False or bool(getattr(result, "errors", ())))
+
+
+def demo(result: Shown) -> str:
+    """Where everything is."""
+    return "" if result.served else f"Not serving (--no-serve). To serve it:\n  {result.serve_command}"
+
+
+def init(result: Drafted) -> str:
+    """What to do with the draft."""
+    return (
+        f"Wrote {result.study}\n{result.confirm} guesses in it are marked CONFIRM: check each against what you know "
+        f"of the data, then run\n  bedside check {result.study}"
+    )
+
+
+def check(result: DataCheck) -> str:
+    """Attrition, then what was found, gravest first."""
+    lines = ["Patients"]
+    lines += [
+        f"  {step.rows:>7}  {step.step}" + (f" ({step.removed} removed)" if step.removed else "")
+        for step in result.attrition
+    ]
+    order = {"error": 0, "warning": 1, "note": 2}
+    for finding in sorted(result.findings, key=lambda finding: order[finding.severity]):
+        lines.append(f"{finding.severity.upper():<8} {finding.where}: {finding.text}")
+        if finding.remedy:
+            lines.append(f"         {finding.remedy}")
+    errors = sum(finding.severity == "error" for finding in result.findings)
+    lines.append(f"{errors} errors: training would refuse" if errors else "No errors: ready to train")
+    return "\n".join(lines)
+
+
+def train(result: Trained) -> str:
+    """What was packed, and what comes next."""
+    lines = [f"warning: {text}" for text in result.warnings]
+    lines.append(f"Candidate in {result.candidate} ({result.patients} rows fitted, {result.held_out} held out)")
+    if result.log_loss_difference is not None:
+        size = f"{abs(result.log_loss_difference):.4f} {'below' if result.log_loss_difference <= 0 else 'above'}"
+        lines.append(f"Packed: {result.packed}. The network's log-loss over folds was {size} its floor's")
+    lines += [f"Digest {result.digest}", f"Next: bedside validate {result.candidate}"]
+    return "\n".join(lines)
+
+
+def validate(result: Validated) -> str:
+    """Headline measures, gates, verdict."""
+    lines = [f"{name:<24} {_measure(measure)}" for name, measure in result.headline()]
+    lines += [f"gate {gate}" for gate in result.gates()]
+    lines += [f"warning: {text}" for text in result.evidence.warnings]
+    if result.evidence.gates:
+        lines.append(f"Verdict: {result.evidence.verdict}")
+    lines.append(f"Report: {result.report}")
+    return "\n".join(lines)
+
+
+def _measure(measure: Any) -> str:
+    if measure.value is None:
+        return "not defined on these data"
+    interval = "" if measure.low is None else f"  ({measure.low:.3f} to {measure.high:.3f})"
+    return f"{measure.value:7.3f}{interval}"
+
+
+def keygen(result: Keys) -> str:
+    """Where the keys are."""
+    return f"{result.private} (keep it secret)\n{result.public} (give it to everyone who verifies)"
+
+
+def sign(result: Signed) -> str:
+    """What was signed by whom."""
+    remark = "; the signer also trained it, and the release says so" if result.signer_is_trainer else ""
+    return f"Signed by {result.signed_by}{remark}\nRelease in {result.release}\nDigest {result.digest}"
+
+
+def verify(result: Verified) -> str:
+    """That it holds."""
+    return f"Verified: {result.name} {result.version}, signed by {result.signed_by}\nDigest {result.digest}"
+
+
+def predict(result: Predicted) -> str:
+    """The table itself on standard output, or where it went."""
+    if result.out:
+        return f"Wrote {result.rows} rows to {result.out}"
+    from bedside.sources import write_csv
+
+    write_csv(sys.stdout, result.pieces)
+    return ""
+
+
+def explain(result: Explained) -> str:
+    """One JSON object a line."""
+    for case in result.cases:
+        sys.stdout.write(msgspec.json.encode(case).decode() + "\n")
+    return ""
+
+
+def serve(_result: None) -> str:
+    """Nothing: the server has said what there was to say."""
+    return ""
+
+
+def approve(result: Approval) -> str:
+    """Whose approval was entered."""
+    return f"Approved {result.name} {result.version} ({result.digest}) by {result.approver}"
+
+
+def user_add(result: Added) -> str:
+    """The secret, once."""
+    if result.key:
+        return f"Added service {result.name}\nAPI key (shown once): {result.key}"
+    return (
+        f"Added {result.role} {result.name}\nOne-time password (to be changed at the first log-in): {result.password}"
+    )
+
+
+def ledger_verify(result: Verification) -> str:
+    """Whether the chain holds, and where not."""
+    if result.holds:
+        return f"The ledger holds: {result.entries} entries, head {result.head}"
+    return "\n".join(["The ledger does not hold:", *result.problems])

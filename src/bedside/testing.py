@@ -1,0 +1,82 @@
+"""Conformance checks for plug-ins: what bedside relies on, as functions that raise `AssertionError` where it fails.
+
+A package that registers a target, an explainer or a task calls these in its own tests; bedside's built-ins go through
+the same door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float
+
+from bedside.cohort import Task, task
+from bedside.errors import DataError
+from bedside.explanation import Explainer
+from bedside.release import Target
+
+__all__ = ["check_explainer", "check_target", "check_task"]
+
+Linear = Callable[[Float[np.ndarray, "row variable"]], Float[np.ndarray, " row"]]
+WEIGHTS = np.array([0.11, -0.07, 0.0, 0.05, 0.02, -0.13, 0.04, 0.01, -0.02, 0.06, 0.08, -0.03])
+"""A linear model has known Shapley values, ``w * (x - mean)``. Zero: a dummy. Twelve: sampling is needed."""
+
+
+def check_explainer(explain: Explainer) -> None:
+    """Additivity, the closed form of a linear model, the dummy axiom, and an honest error.
+
+    The closed form: Štrumbelj and Kononenko, Knowledge and Information Systems 2014, for independent variables.
+    """
+    rng = np.random.default_rng(0)
+    names = tuple(f"v{position}" for position in range(len(WEIGHTS)))
+    background, weights = rng.normal(size=(20, len(WEIGHTS))), np.full(20, 1 / 20)
+    case = rng.normal(size=len(WEIGHTS))
+
+    def linear(rows: Float[np.ndarray, "row variable"]) -> Float[np.ndarray, " row"]:
+        return np.asarray(0.5 + rows @ WEIGHTS)
+
+    found = explain(linear, case, background, weights, names, output="event", compared_with="twenty invented people")
+    assert set(found.values) == set(names), "every variable needs a value, and no other"
+    values = np.array([found.values[name] for name in names])
+    assert np.isfinite(found.error), "the error must be a number"
+    assert found.error >= 0, "the error cannot be negative"
+    total = found.base_value + values.sum()
+    assert abs(total - linear(case[None])[0]) <= 1e-6, "base value and values must add up to the output"
+    exact = WEIGHTS * (case - weights @ background)
+    assert np.abs(values - exact).max() <= 1e-6 + 5 * found.error, "a linear model's values are w * (x - mean)"
+    assert abs(values[2]) <= 1e-9 + 5 * found.error, "a variable that the model ignores has the value 0"
+
+
+def check_target(target: Target, graph: bytes, variables: int, classes: int) -> None:
+    """Probabilities that sum to 1, the same for a row alone as among others, unknown values accepted, nonsense refused.
+
+    Parameters
+    ----------
+    graph: the target's file, as its packing wrote it. variables, classes: widths of its input and of ``probability``.
+    """
+    assert target.name, "a target needs a name"
+    assert target.runtime, "a target names the distribution that runs it"
+    assert 0 <= target.tolerance < 0.1, "a tolerance is an absolute difference of a probability"
+    predict = target.load(graph, variables=variables, classes=classes, where="conformance check")
+    rows = np.random.default_rng(0).normal(size=(257, variables))
+    rows[5] = np.nan
+    together = predict(rows)
+    assert together.probability.shape == (257, classes), "one row a patient, one column a class"
+    assert together.distance.shape == (257,), "one distance a patient"
+    assert np.isfinite(together.probability).all(), "unknown values must still give a probability"
+    assert np.abs(together.probability.sum(axis=1) - 1).max() <= 1e-5, "probabilities of one patient sum to 1"
+    alone = np.concatenate([predict(rows[[row]]).probability for row in range(8)])
+    assert np.abs(alone - together.probability[:8]).max() <= max(target.tolerance, 1e-6), "a batch must not matter"
+    try:
+        target.load(b"no graph", variables=variables, classes=classes, where="conformance check")
+    except DataError:
+        return
+    raise AssertionError("a file that is no graph must be refused with DataError")
+
+
+def check_task(registered: Task) -> None:
+    """A task is data made of names; all are there, and the study's reader finds it by its own name."""
+    for field in ("name", "label", "head", "loss", "measures", "floor", "wording"):
+        assert getattr(registered, field), f"a task names its {field}"
+    assert task(registered.name) == registered, "the registry must give this very task for its name"

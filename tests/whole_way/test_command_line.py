@@ -1,0 +1,106 @@
+"""Exit statuses, one JSON object, and errors without tracebacks, for every command."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bedside.cli.commands import COMMANDS
+
+NAMES = [" ".join(command.words) for command in COMMANDS]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=NAMES)
+def test_help_names_every_option(command, capsys: pytest.CaptureFixture[str]) -> None:
+    from bedside.cli.parser import build
+
+    with pytest.raises(SystemExit):
+        build().parse_args([*command.words, "--help"])
+    shown = capsys.readouterr().out
+    for argument in command.arguments:
+        assert argument.flag in shown
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=NAMES)
+def test_the_verb_takes_exactly_the_declared_parameters(command) -> None:
+    import inspect
+
+    import bedside
+
+    verb = getattr(bedside, command.verb)
+    declared = {argument.parameter for argument in command.arguments} | ({"progress"} if command.progress else set())
+    secret = {"password"}  # never on a command line, where others could read it
+    assert declared == set(inspect.signature(verb).parameters) - secret
+    assert inspect.getdoc(verb)
+
+
+def test_help_imports_nothing_slow(bedside) -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from bedside.cli import run\ntry:\n run(['--help'])\nexcept SystemExit: pass\nprint(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    slow = {"numpy", "torch", "sklearn", "scipy", "matplotlib", "onnxruntime", "sqlalchemy", "duckdb", "msgspec"}
+    assert not slow & set(done.stdout.split("status")[-1].split())
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["trane"], "invalid choice: 'trane'"),
+        (["check", "nowhere.toml"], "nowhere.toml"),
+        (["train", "nowhere.toml"], "nowhere.toml"),
+        (["init", "nowhere.csv"], "nowhere.csv"),
+        (["validate"], "candidate"),
+        (["validate", "nowhere"], "nowhere"),
+        (["verify", "nowhere", "--key", "nowhere.pub"], "nowhere"),
+        (["predict", "nowhere", "nowhere.csv"], "nowhere"),
+        (["explain", "nowhere", "nowhere.csv"], "nowhere"),
+        (["serve", "nowhere", "--key", "nowhere.pub"], "nowhere"),
+        (["sign", "nowhere", "--key", "nowhere.key", "--out", "release"], "nowhere"),
+        (["ledger", "verify", "--ledger", "nowhere.db"], "nowhere.db"),
+        (["user", "add", "ann", "--role", "wizard", "--ledger", "new.db"], "wizard"),
+        (["train", "study.toml", "--tune", "many"], "--tune"),
+    ],
+)
+def test_bad_usage_is_one_message_and_exit_2(words: list[str], says: str, tmp_path: Path, bedside) -> None:
+    done = bedside(*words, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr
+    assert done.stderr.startswith("bedside: ")
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_refused_signature_is_exit_1(demonstrated: Path, tmp_path: Path, bedside) -> None:
+    release = tmp_path / "release"
+    shutil.copytree(demonstrated / "demo" / "release", release)
+    (release / "card.md").write_text("This model is always right.\n")
+    key = demonstrated / "demo" / "keys" / "signing.pub"
+    for words in (["verify", release], ["serve", release, "--ledger", tmp_path / "ledger.db"]):
+        done = bedside(*words, "--key", key)
+        assert done.returncode == 1, done.stderr
+        assert "card.md" in done.stderr
+
+
+def test_json_is_one_object_and_nothing_else(demonstrated: Path, tmp_path: Path, bedside) -> None:
+    demo = demonstrated / "demo"
+    table = demo / "patients.csv"
+    for words in (
+        ["check", demo / "study.toml"],
+        ["verify", demo / "release", "--key", demo / "keys" / "signing.pub"],
+        ["predict", demo / "release", table],
+        ["predict", demo / "release", table, "--out", tmp_path / "out.csv"],
+        ["keygen", "--out", tmp_path / "keys"],
+        ["user", "add", "ann", "--role", "clinician", "--ledger", tmp_path / "ledger.db"],
+        ["ledger", "verify", "--ledger", tmp_path / "ledger.db"],
+        ["init", table, "--dir", tmp_path],
+    ):
+        done = bedside(*words, "--json")
+        assert done.returncode == 0, done.stderr
+        assert isinstance(json.loads(done.stdout), dict)
