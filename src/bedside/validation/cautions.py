@@ -1,0 +1,154 @@
+"""What a reader must know beside the numbers: each caution has a constant code and one sentence with its figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bedside.validation.evidence import (
+    Abstentions,
+    DataFacts,
+    Estimate,
+    Measures,
+    NotJudged,
+    ReleaseFacts,
+    SubgroupEvidence,
+    Warned,
+)
+
+FEWEST_FOR_PRECISION = 100
+"""Patients of each class to validate on, at least (Vergouwe et al., J Clin Epidemiol 2005;58:475-483)."""
+MANY_ABSTENTIONS = 0.20
+
+
+def about_data(data: DataFacts) -> list[Warned]:
+    """Too few patients of a class, repeated patients, columns that are not there."""
+    found = []
+    rare = {name: count for name, count in data.class_counts.items() if count < FEWEST_FOR_PRECISION}
+    if rare:
+        text = ", ".join(f"{count} of class {name}" for name, count in rare.items())
+        found.append(
+            Warned(
+                code="few-patients", text=f"Only {text}: below {FEWEST_FOR_PRECISION} of each, figures are imprecise."
+            )
+        )
+    if data.n_patients is not None and data.n_patients < data.n:
+        found.append(
+            Warned(
+                code="repeated-patients",
+                text=f"{data.n} rows come from {data.n_patients} patients; every interval takes rows for independent "
+                "and is therefore too narrow.",
+            )
+        )
+    absent = [one.label for one in data.missingness if one.absent]
+    if absent:
+        found.append(Warned(code="column-absent", text=f"The table has no column for: {', '.join(absent)}."))
+    implausible = sum(one.implausible for one in data.missingness)
+    if implausible:
+        found.append(
+            Warned(
+                code="implausible-values", text=f"{implausible} values outside their declared range were set missing."
+            )
+        )
+    return found
+
+
+def about_abstentions(abstained: Abstentions) -> list[Warned]:
+    """More abstentions than one would silently accept."""
+    share = abstained.share.value
+    if share is None or share <= MANY_ABSTENTIONS:
+        return []
+    return [
+        Warned(
+            code="many-abstentions",
+            text=f"The model gave no estimate for {100 * share:.0f} % of the patients; the measures are about the "
+            "others. See the figures as if it had answered everybody.",
+        )
+    ]
+
+
+def _inverted(name: str, estimate: Estimate) -> Warned | None:
+    if estimate.high is None or estimate.high >= 0.5:
+        return None
+    return Warned(
+        code="inverted-labels",
+        text=f"{name} is {estimate.value:.3f}, with its whole interval below 0.5: the outcome is probably coded the "
+        "other way round here (the classes swapped).",
+    )
+
+
+def about_measures(measures: Measures, subgroups: Sequence[SubgroupEvidence]) -> list[Warned]:
+    """Labels that look inverted, here or in one group; calibration that cannot be told."""
+    places = [("The AUROC", measures)] + [(f"The AUROC in {one.group}", one.measures) for one in subgroups]
+    found = [_inverted(name, one["auroc"]) for name, one in places if "auroc" in one]
+    slope, area = measures.get("calibration_slope"), measures.get("auroc")
+    if area is not None and area.value is not None and slope is not None and slope.value is None:
+        found.append(
+            Warned(
+                code="calibration-undefined",
+                text="The calibration slope is not defined on these patients: with the classes separated without an "
+                "error, or all predictions equal, no finite slope is the most likely one.",
+            )
+        )
+    return [one for one in found if one is not None]
+
+
+def about_floor(release: ReleaseFacts, difference: Measures) -> list[Warned]:
+    """The network is not what was packed, or is worse than the simple model."""
+    found = []
+    network = release.network
+    if network is not None and network.packed == "floor" and network.asked != "floor":
+        found.append(
+            Warned(
+                code="floor-packed",
+                text="The network was worse than logistic regression on the development patients; the release holds "
+                "logistic regression.",
+            )
+        )
+    area = difference.get("auroc")
+    if area is not None and area.high is not None and area.high < 0:
+        found.append(
+            Warned(
+                code="worse-than-floor",
+                text=f"On these patients the model's AUROC is lower than logistic regression's by "
+                f"{-(area.value or 0):.3f}, with the whole interval below 0.",
+            )
+        )
+    return found
+
+
+def about_looks(looks: int | None, changed: bool | None) -> list[Warned]:
+    """The held-out patients were looked at before."""
+    if looks is None or looks < 2:
+        return []
+    also = ", and the study file changed in between" if changed else ""
+    return [
+        Warned(
+            code="looked-at-before",
+            text=f"This was look {looks} at these held-out patients{also}: choices made after the first look make the "
+            "figures too good.",
+        )
+    ]
+
+
+def about_groups(not_judged: Sequence[NotJudged]) -> list[Warned]:
+    """Groups that a gate could not judge."""
+    if not not_judged:
+        return []
+    names = "; ".join(sorted({f"{one.group} ({one.reason})" for one in not_judged}))
+    return [Warned(code="group-not-judged", text=f"Not judged by the gate on subgroups: {names}.")]
+
+
+def about_release(release: ReleaseFacts, date: str) -> list[Warned]:
+    """Nothing declared to act on, or no longer valid."""
+    found = []
+    if release.threshold is None:
+        found.append(
+            Warned(
+                code="no-threshold",
+                text="No threshold is declared, so sensitivity, specificity, predictive values and net benefit at the "
+                "point of decision are not reported as measures.",
+            )
+        )
+    if release.valid_until is not None and release.valid_until < date:
+        found.append(Warned(code="expired", text=f"The release was valid until {release.valid_until}."))
+    return found

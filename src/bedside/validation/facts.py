@@ -1,0 +1,201 @@
+"""What the evidence says about the release, the patients and the machine, before any statistic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib import metadata
+from platform import python_version
+
+import numpy as np
+
+from bedside import measures as m
+from bedside.cohort import AttritionStep, Cohort, Gate, Study, Subgroup
+from bedside.privacy import suppressed
+from bedside.release import Manifest, Model
+from bedside.sources import Problem, Reading, Schema
+from bedside.validation.diagnosis import Predictions, compute
+from bedside.validation.evidence import (
+    FEW,
+    Abstentions,
+    Asked,
+    ConformalFacts,
+    DataFacts,
+    Estimate,
+    GateAsked,
+    Missingness,
+    NetworkChoice,
+    Predictor,
+    ReleaseFacts,
+    SubgroupAsked,
+)
+
+LIBRARIES = ("bedside", "numpy", "scipy", "onnxruntime")
+
+
+def environment() -> dict[str, str]:
+    """Versions of Python and of the libraries that compute the evidence, where installed."""
+    found = {"python": python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _predictors(schema: Schema) -> tuple[Predictor, ...]:
+    return tuple(
+        Predictor(
+            name=one.name, label=one.label, kind=one.kind, unit=one.unit, range=one.range, categories=one.categories
+        )
+        for one in schema.variables
+    )
+
+
+def release_facts(model: Model) -> ReleaseFacts:
+    """The release as its manifest describes it, and what ran it here."""
+    manifest: Manifest = model.manifest
+    network = manifest.network
+    return ReleaseFacts(
+        name=manifest.name,
+        version=manifest.version,
+        digest=model.digest,
+        task=manifest.task,
+        intended_use=manifest.intended_use,
+        population=manifest.population,
+        classes=manifest.outputs.classes,
+        positive=manifest.outputs.positive,
+        threshold=manifest.threshold,
+        alpha=manifest.conformal.alpha,
+        predictors=_predictors(manifest.schema),
+        network=NetworkChoice(
+            packed=network.packed,
+            asked=network.asked,
+            members=network.members,
+            log_loss_difference=network.log_loss_difference,
+            parameters=network.parameters,
+        ),
+        target=model.target,
+        processor=model.processor,
+        study_digest=manifest.study_digest,
+        cohort_digest=manifest.cohort_digest,
+        trained_by=manifest.trained_by,
+        valid_until=None if manifest.valid_until is None else manifest.valid_until.isoformat(),
+        versions=dict(manifest.versions),
+        environment=environment(),
+    )
+
+
+def missingness(reading: Reading, schema: Schema) -> tuple[Missingness, ...]:
+    """How often each variable was not known, and why."""
+    rows = len(reading)
+    found = []
+    for position, variable in enumerate(schema.variables):
+        problems = reading.problems[:, position]
+        unknown = int(np.isnan(reading.values[:, position]).sum())
+        found.append(
+            Missingness(
+                variable=variable.name,
+                label=variable.label,
+                unknown=unknown,
+                share=unknown / rows if rows else None,
+                implausible=int(np.sum(problems == Problem.IMPLAUSIBLE)),
+                unreadable=int(np.isin(problems, (Problem.NOT_A_NUMBER, Problem.UNKNOWN_CATEGORY)).sum()),
+                absent=bool(rows and np.all(problems == Problem.ABSENT)),
+            )
+        )
+    return tuple(found)
+
+
+def data_facts(
+    cohort: Cohort, given: Predictions, schema: Schema, source: str, attrition: Sequence[AttritionStep]
+) -> DataFacts:
+    """Whom the evidence is about, as counts."""
+    return DataFacts(
+        digest=cohort.digest,
+        source=source,
+        n=len(given),
+        n_patients=len(np.unique(cohort.patient)),
+        n_events=events(given),
+        class_counts=class_counts(given),
+        attrition=tuple(attrition),
+        missingness=missingness(cohort.reading, schema),
+    )
+
+
+def events(given: Predictions) -> int | None:
+    """Rows of the positive class; None with more than two classes."""
+    return None if given.positive is None else int(np.sum(given.outcome == given.positive))
+
+
+def class_counts(given: Predictions) -> dict[str, int]:
+    """Rows of each class."""
+    return {name: int(np.sum(given.outcome == position)) for position, name in enumerate(given.classes)}
+
+
+def _outcome_share(given: Predictions) -> Estimate | None:
+    if given.positive is None or suppressed(len(given), FEW):
+        return None
+    return Estimate.of(m.wilson(int(np.sum(given.outcome == given.positive)), len(given)))
+
+
+def abstentions(given: Predictions, reasons: Mapping[str, int]) -> Abstentions:
+    """How many patients got no estimate and why, and what the measures would be had they got one."""
+    n = int(given.abstained.sum())
+    everybody = replace(given, abstained=np.zeros(len(given), bool))
+    return Abstentions(
+        n=n,
+        share=Estimate.of(m.wilson(n, len(given))),
+        reasons=dict(reasons),
+        outcome_answered=_outcome_share(given.answered),
+        outcome_abstained=_outcome_share(given.take(given.abstained)),
+        as_if_answered=compute(everybody) if n else {},
+    )
+
+
+def conformal(given: Predictions, alpha: float) -> ConformalFacts | None:
+    """Coverage and size of the sets of the answered patients; None where there are no sets."""
+    given = given.answered
+    if given.sets is None:
+        return None
+    sizes = given.sets.sum(axis=1)
+    by_class = m.conformal_coverage_by_class(given.outcome, given.sets)
+    return ConformalFacts(
+        alpha=alpha,
+        coverage=Estimate.of(m.conformal_coverage(given.outcome, given.sets)),
+        by_class={name: Estimate.of(one) for name, one in zip(given.classes, by_class, strict=True)},
+        sizes={str(size): int(np.sum(sizes == size)) for size in range(len(given.classes) + 1)},
+        mean_size=float(sizes.mean()) if len(sizes) and math.isfinite(sizes.mean()) else None,
+    )
+
+
+def asked(study: Study) -> Asked:
+    """What the study's ``[accept]`` and ``[validation] subgroups`` ask, kept so that it can be asked elsewhere too."""
+    return Asked(
+        gates=tuple(gate_asked(gate) for gate in study.gates),
+        subgroups=tuple(
+            SubgroupAsked(text=one.text, variable=one.variable, operator=one.operator, value=one.value)
+            for one in study.validation.subgroups
+        ),
+        targets={"auroc_loss": study.target_limits.auroc_loss, "flips": study.target_limits.flips},
+    )
+
+
+def gate_asked(gate: Gate) -> GateAsked:
+    """A gate as the document holds it."""
+    return GateAsked(**{name: getattr(gate, name) for name in Gate.__struct_fields__})
+
+
+def gates_of(wanted: Asked) -> tuple[Gate, ...]:
+    """The document's gates as the study's."""
+    return tuple(Gate(**{name: getattr(gate, name) for name in Gate.__struct_fields__}) for gate in wanted.gates)
+
+
+def subgroups_of(wanted: Asked) -> tuple[Subgroup, ...]:
+    """The document's subgroups as the study's."""
+    return tuple(
+        Subgroup(text=one.text, variable=one.variable, operator=one.operator, value=one.value)  # type: ignore[arg-type]
+        for one in wanted.subgroups
+    )

@@ -1,0 +1,265 @@
+"""A bare file of predictions, from any model: outcome, probability and, where there is one, group."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from jaxtyping import Float, Int
+
+from bedside.cohort import AttritionStep
+from bedside.errors import DataError, UsageError
+from bedside.validation.assembling import assemble_evidence
+from bedside.validation.diagnosis import Predictions, threshold_positions
+from bedside.validation.evidence import DataFacts, Evidence, ReleaseFacts
+from bedside.validation.facts import class_counts, environment, events
+from bedside.validation.recalibration import recalibration
+from bedside.validation.subgroups import groups_of_column
+
+BINARY = ("0", "1")
+YES, NO = frozenset({"1", "1.0", "true"}), frozenset({"0", "0.0", "false"})
+PREFIX = "probability_"
+MOST_GROUPS = 50
+
+
+@dataclass(frozen=True)
+class PredictionTable:
+    """A file of predictions as it was read.
+
+    Attributes
+    ----------
+    name: of the file, without its folder. digest: SHA-256 of its bytes, in hexadecimal.
+    outcome: class position. probability: one column per class of `classes`; positive: None with more than two.
+    group: text per row, None where the file has no such column.
+    attrition: from rows read to rows used.
+    """
+
+    name: str
+    digest: str
+    outcome: Int[np.ndarray, " patient"]
+    probability: Float[np.ndarray, "patient class"]
+    classes: tuple[str, ...]
+    positive: str | None
+    group: np.ndarray | None
+    attrition: tuple[AttritionStep, ...]
+
+
+def _texts(path: Path) -> dict[str, list[str | None]]:
+    """Every column as text; None where empty."""
+    import duckdb
+
+    if not path.is_file():
+        raise UsageError("there is no such file", where=str(path))
+    parquet = path.suffix.lower() in (".parquet", ".pq")
+    reader = "read_parquet(?)" if parquet else "read_csv(?, all_varchar = true, header = true)"
+    with duckdb.connect() as connection:
+        try:
+            relation = connection.execute(f"SELECT COLUMNS(*)::VARCHAR FROM {reader}", [str(path)])  # noqa: S608
+            names = [column[0] for column in relation.description or ()]
+            rows = relation.fetchall()
+        except duckdb.Error as error:
+            reason = str(error).splitlines()[0]
+            raise DataError(f"cannot be read as a table ({reason})", where=str(path)) from None
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+    return {
+        name.strip(): [None if text is None or not text.strip() else text.strip() for text in column]
+        for name, column in zip(names, columns, strict=True)
+    }
+
+
+def _numbers(column: list[str | None], name: str, path: Path) -> Float[np.ndarray, " row"]:
+    """Probabilities; nan where empty."""
+    found = np.full(len(column), np.nan)
+    for row, text in enumerate(column):
+        if text is None:
+            continue
+        try:
+            found[row] = float(text)
+        except ValueError:
+            found[row] = np.inf
+        if not 0.0 <= found[row] <= 1.0:
+            raise DataError(
+                f"{text!r} in column {name!r} is not a probability between 0 and 1", where=f"{path}, row {row + 1}"
+            )
+    return found
+
+
+def _binary_outcome(column: list[str | None], path: Path) -> Int[np.ndarray, " row"]:
+    """0 or 1; -1 where empty."""
+    found = np.full(len(column), -1)
+    for row, text in enumerate(column):
+        lower = "" if text is None else text.lower()
+        if lower and lower not in YES | NO:
+            raise DataError(
+                f"outcome {text!r} is neither 0 nor 1",
+                where=f"{path}, row {row + 1}",
+                remedy=f"Code the outcome as 0 and 1, or give one column {PREFIX}CLASS for each class",
+            )
+        if lower:
+            found[row] = int(lower in YES)
+    return found
+
+
+def _class_outcome(column: list[str | None], classes: tuple[str, ...], path: Path) -> Int[np.ndarray, " row"]:
+    found = np.full(len(column), -1)
+    for row, text in enumerate(column):
+        if text is not None and text not in classes:
+            raise DataError(
+                f"outcome {text!r} has no column {PREFIX}{text}",
+                where=f"{path}, row {row + 1}",
+                remedy=f"The classes are: {', '.join(classes)}",
+            )
+        if text is not None:
+            found[row] = classes.index(text)
+    return found
+
+
+def _columns(path: Path) -> tuple[dict[str, list[str | None]], tuple[str, ...]]:
+    columns = _texts(path)
+    classes = tuple(name.removeprefix(PREFIX) for name in columns if name.startswith(PREFIX))
+    needed = ["outcome"] if len(classes) > 1 else ["outcome", "probability"]
+    for name in needed:
+        if name not in columns:
+            raise DataError(
+                f"has no column {name!r}",
+                where=str(path),
+                remedy=f"Columns are: outcome (0 or 1) and probability, or outcome (a class) and one {PREFIX}CLASS for "
+                "each class; and group, if there are groups",
+            )
+    return columns, classes if len(classes) > 1 else ()
+
+
+def _checked_sums(P: Float[np.ndarray, "row class"], path: Path) -> None:
+    off = np.abs(P.sum(axis=1) - 1.0) > 0.02
+    if off.any():
+        row = int(np.flatnonzero(off)[0])
+        raise DataError(f"probabilities sum to {P[row].sum():.4g} instead of 1", where=f"{path}, row {row + 1}")
+
+
+def read_predictions(path: Path) -> PredictionTable:
+    """Read ``outcome``, ``probability`` (or ``probability_CLASS`` for each class) and ``group`` of a table.
+
+    Rows without an outcome or a probability are left out and counted.
+
+    Raises
+    ------
+    UsageError: there is no such file. DataError: a column is missing, or a cell is not an outcome or a probability.
+    """
+    columns, classes = _columns(path)
+    if classes:
+        outcome = _class_outcome(columns["outcome"], classes, path)
+        P = np.stack([_numbers(columns[PREFIX + name], PREFIX + name, path) for name in classes], axis=1)
+        _checked_sums(P, path)
+    else:
+        outcome = _binary_outcome(columns["outcome"], path)
+        p = _numbers(columns["probability"], "probability", path)
+        P = np.stack([1.0 - p, p], axis=1)
+    known, given = outcome >= 0, ~np.isnan(P).any(axis=1)
+    used = known & given
+    if not used.any():
+        raise DataError("has no row with both an outcome and a probability", where=str(path))
+    steps = (
+        AttritionStep(step="rows read", rows=len(outcome), removed=0),
+        AttritionStep(step="with an outcome", rows=int(known.sum()), removed=int((~known).sum())),
+        AttritionStep(step="with a probability", rows=int(used.sum()), removed=int((known & ~given).sum())),
+    )
+    group = np.array(columns["group"], dtype=object)[used] if "group" in columns else None
+    return PredictionTable(
+        name=path.name,
+        digest=hashlib.sha256(path.read_bytes()).hexdigest(),
+        outcome=outcome[used],
+        probability=P[used],
+        classes=classes or BINARY,
+        positive=None if classes else BINARY[1],
+        group=_checked_groups(group, path),
+        attrition=steps,
+    )
+
+
+def _checked_groups(group: np.ndarray | None, path: Path) -> np.ndarray | None:
+    """Refuse a column of many groups: it is more likely an identifier."""
+    if group is None:
+        return None
+    different = len({text for text in group if text is not None})
+    if different > MOST_GROUPS:
+        raise DataError(
+            f"column 'group' has {different} different texts; at most {MOST_GROUPS} groups are reported",
+            where=str(path),
+            remedy="Give a column of groups, not of patients",
+        )
+    return group
+
+
+def evidence_for_predictions(
+    table: PredictionTable,
+    *,
+    threshold: float | dict[str, float] | None = None,
+    seed: int = 0,
+    today: dt.date,
+) -> Evidence:
+    """The report alone: every measure that needs no model. Nothing is judged, as no gates are declared.
+
+    Parameters
+    ----------
+    threshold: risk at which one would act; per class with more than two classes. seed: of the bootstraps.
+
+    Raises
+    ------
+    UsageError: the threshold is not between 0 and 1, or names an unknown class.
+    """
+    _checked_threshold(threshold, table)
+    given = Predictions(
+        outcome=table.outcome,
+        probability=table.probability,
+        classes=table.classes,
+        positive=None if table.positive is None else table.classes.index(table.positive),
+        thresholds=threshold_positions(table.classes, table.positive, threshold),
+        sets=None,
+        abstained=np.zeros(len(table.outcome), dtype=bool),
+        seed=seed,
+    )
+    evidence = assemble_evidence(
+        kind="predictions",
+        date=today.isoformat(),
+        release=ReleaseFacts(
+            name=table.name,
+            classes=table.classes,
+            positive=table.positive,
+            threshold=threshold,
+            environment=environment(),
+        ),
+        data=DataFacts(
+            digest=table.digest,
+            source=f"predictions in the file {table.name}",
+            n=len(given),
+            n_patients=None,
+            n_events=events(given),
+            class_counts=class_counts(given),
+            attrition=table.attrition,
+        ),
+        given=given,
+        groups=[] if table.group is None else groups_of_column(table.group, "group", "group"),
+        gates=(),
+        reasons={},
+    )
+    return msgspec.structs.replace(
+        evidence, recalibration=recalibration(evidence.measures, table.classes, table.positive)
+    )
+
+
+def _checked_threshold(threshold: float | dict[str, float] | None, table: PredictionTable) -> None:
+    named = threshold if isinstance(threshold, dict) else {} if threshold is None else {"": threshold}
+    for name, value in named.items():
+        if name and name not in table.classes:
+            raise UsageError(
+                f"there is no class {name!r}", where="threshold", remedy=f"One of: {', '.join(table.classes)}"
+            )
+        if not 0.0 < value < 1.0:
+            raise UsageError(f"{value} is not between 0 and 1", where="threshold")
+    if isinstance(threshold, dict) == (table.positive is not None) and threshold is not None:
+        shape = "one number" if table.positive is not None else "one number per class"
+        raise UsageError(f"these predictions need {shape}", where="threshold")

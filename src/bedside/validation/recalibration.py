@@ -1,0 +1,57 @@
+"""Whether risks need adjusting to these patients, in words drawn from the intervals of intercept and slope."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bedside.validation.evidence import Estimate, Measures, Recalibration
+
+
+def _apart(estimate: Estimate | None, ideal: float) -> int | None:
+    """-1 or 1 where the whole interval lies below or above the ideal, 0 where it holds it, None without an interval."""
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return None
+    return -1 if estimate.high < ideal else int(estimate.low > ideal)
+
+
+def _figure(estimate: Estimate) -> str:
+    return f"{estimate.value:.2f}, 95 % interval {estimate.low:.2f} to {estimate.high:.2f}"
+
+
+def judge_recalibration(intercept: Estimate | None, slope: Estimate | None) -> tuple[str, str]:
+    """``"none"``, ``"level"``, ``"spread"``, ``"both"`` or ``"unknown"``, and what that means.
+
+    The model is judged by whether the interval of the intercept holds 0 and that of the slope 1 (Van Calster et al.,
+    BMC Med 2019;17:230). "none" says that no need was shown, not that there is none: look at the intervals' widths.
+    """
+    level, spread = _apart(intercept, 0.0), _apart(slope, 1.0)
+    if level is None or spread is None or intercept is None or slope is None:
+        return (
+            "unknown",
+            "Intercept and slope are not defined on these patients, so nothing can be said about recalibration.",
+        )
+    parts = []
+    if level:
+        way = "too low" if level > 0 else "too high"
+        parts.append(f"risks are {way} on average (intercept {_figure(intercept)}; ideal 0)")
+    if spread:
+        way = "too extreme" if spread < 0 else "too close to the average"
+        parts.append(f"risks are {way} (slope {_figure(slope)}; ideal 1)")
+    if not parts:
+        return "none", (
+            f"No need for recalibration was shown (intercept {_figure(intercept)}, ideal 0; "
+            f"slope {_figure(slope)}, ideal 1)."
+        )
+    need = "both" if level and spread else "level" if level else "spread"
+    return need, f"Recalibrate before use here: {' and '.join(parts)}."
+
+
+def recalibration(measures: Measures, classes: Sequence[str], positive: str | None) -> Recalibration:
+    """The need of the positive class, or of each class against all others."""
+    need, text = {}, {}
+    for name in classes if positive is None else (positive,):
+        key = "" if positive is not None else f":{name}"
+        need[name], text[name] = judge_recalibration(
+            measures.get(f"calibration_intercept{key}"), measures.get(f"calibration_slope{key}")
+        )
+    return Recalibration(need=need, text=text)

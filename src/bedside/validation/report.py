@@ -1,0 +1,470 @@
+"""``report.html``: one file without scripts, drawn from the evidence alone; no number in it is computed here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bedside.validation import plots, wording
+from bedside.validation.wording import Document, outcome_of
+
+MOST_FOREST_ROWS = 30
+
+
+def _figure(svg: str, caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    # Safe: our own drawing, in which every label went through the SVG writer's escaping.
+    return {"svg": Markup(svg), "caption": caption, "head": head, "rows": rows}  # noqa: S704
+
+
+def _measure_rows(evidence: Document) -> list[dict[str, Any]]:
+    outcome = outcome_of(evidence)
+    floor, reference = evidence["floor"], evidence["reference"]
+    rows = []
+    for name, estimate in evidence["measures"].items():
+        rows.append(
+            {
+                "name": name,
+                "label": wording.label(name),
+                "value": wording.value_of(estimate),
+                "interval": wording.interval(estimate),
+                "floor": wording.value_of(floor.get(name)),
+                "reference": wording.with_interval(reference.get(name)),
+                "as_if": wording.with_interval(evidence["abstentions"]["as_if_answered"].get(name)),
+                "meaning": wording.meaning(name, estimate, outcome),
+                "part": name not in wording.LABELS,
+            }
+        )
+    return rows
+
+
+def _headline(rows: Sequence[dict[str, Any]], outcome: str | None) -> list[dict[str, Any]]:
+    wanted = ("auroc", "calibration_slope", "sensitivity", "specificity", "net_benefit")
+    if outcome is None:
+        wanted = ("auroc", "accuracy", "brier", "log_loss", "conformal_coverage")
+    return [row for row in rows if row["name"] in wanted]
+
+
+def _threshold(evidence: Document, name: str) -> float | None:
+    declared = evidence["release"]["threshold"]
+    found: float | None = declared.get(name) if isinstance(declared, Mapping) else declared
+    return found
+
+
+def _titled(what: str, name: str, curves: Mapping[str, Any]) -> str:
+    return f"{what} for “{name}”" if len(curves) > 1 else what
+
+
+def _each(curves: Mapping[str, Any], draw: Callable[[str, Any], dict[str, Any]]) -> list[dict[str, Any]]:
+    return [draw(name, curve) for name, curve in curves.items()]
+
+
+def _roc(evidence: Document) -> list[dict[str, Any]]:
+    curves = evidence["curves"]["roc"]
+
+    def draw(name: str, curve: Any) -> dict[str, Any]:
+        title = _titled("ROC curve", name, curves)
+        rows = [
+            [wording.plain(x), wording.number(y)]
+            for x, y in zip(curve["false_positive_rate"], curve["sensitivity"], strict=True)
+        ]
+        return _figure(plots.roc(curve, title), title, ["false-positive rate", "sensitivity"], rows)
+
+    return _each(curves, draw)
+
+
+def _calibration(evidence: Document) -> list[dict[str, Any]]:
+    curves, risk = evidence["curves"]["calibration"], evidence["curves"]["risk"]
+
+    def draw(name: str, curve: Any) -> dict[str, Any]:
+        title = _titled("Calibration curve", name, curves)
+        points = zip(curve["predicted"], curve["observed"], curve["low"], curve["high"], strict=True)
+        rows = [
+            [wording.plain(x), wording.number(y), wording.number(low), wording.number(high)]
+            for x, y, low, high in points
+            if y is not None
+        ]
+        head = ["predicted risk", "share with the outcome", "low", "high"]
+        return _figure(plots.calibration(curve, risk[name], title), title, head, rows)
+
+    return _each(curves, draw)
+
+
+def _decision(evidence: Document) -> list[dict[str, Any]]:
+    curves = evidence["curves"]["decision"]
+
+    def draw(name: str, curve: Any) -> dict[str, Any]:
+        title = _titled("Decision curve", name, curves)
+        columns = [curve["threshold"], curve["model"], curve["low"], curve["high"], curve["treat_all"]]
+        head = ["threshold", "model", "low", "high", "treat everybody"]
+        if curve["floor"]:
+            columns, head = [*columns, curve["floor"]], [*head, "logistic regression"]
+        rows = [[wording.plain(x), *map(wording.number, rest)] for x, *rest in zip(*columns, strict=True)]
+        return _figure(plots.decision(curve, title, _threshold(evidence, name)), title, head, rows)
+
+    return _each(curves, draw)
+
+
+def _risk(evidence: Document) -> list[dict[str, Any]]:
+    curves = evidence["curves"]["risk"]
+
+    def draw(name: str, risk: Any) -> dict[str, Any]:
+        title = _titled("Predicted risk by true class", name, curves)
+        steps = zip(risk["edges"][:-1], risk["edges"][1:], strict=True)
+        counts = zip(*risk["counts"].values(), strict=True)
+        rows = [
+            [f"{wording.plain(low)} to {wording.plain(high)}", *("1 to 9" if one is None else str(one) for one in step)]
+            for (low, high), step in zip(steps, counts, strict=True)
+        ]
+        svg = plots.risk_distribution(risk, title, _threshold(evidence, name))
+        return _figure(svg, title, ["predicted risk", *risk["counts"]], rows)
+
+    return _each(curves, draw)
+
+
+def _forest(evidence: Document) -> list[dict[str, Any]]:
+    drawn = []
+    for name, axis, ideal in (("auroc", "AUROC", None), ("calibration_slope", "calibration slope", 1.0)):
+        everybody = evidence["measures"].get(name)
+        rows = [("everybody", everybody)]
+        rows += [(one["group"], one["measures"][name]) for one in evidence["subgroups"] if name in one["measures"]]
+        known = [(group, one) for group, one in rows if one is not None and one["value"] is not None]
+        if everybody is None or everybody["low"] is None or len(known) < 2 or len(known) > MOST_FOREST_ROWS:
+            continue
+        title = f"{axis[0].upper()}{axis[1:]} by group"
+        table = [[group, wording.value_of(one), wording.interval(one)] for group, one in known]
+        drawn.append(_figure(plots.forest(known, title, axis, ideal), title, ["group", axis, "95 % interval"], table))
+    return drawn
+
+
+def _stacked(estimate: Document | None, digits: int) -> dict[str, str]:
+    """A value over its interval, for narrow columns."""
+    return {"value": wording.value_of(estimate, digits), "interval": wording.interval(estimate, digits)}
+
+
+def _subgroup_table(evidence: Document) -> dict[str, Any]:
+    wanted = [
+        name
+        for name in (
+            "auroc",
+            "calibration_intercept",
+            "calibration_slope",
+            "ici",
+            "brier",
+            "sensitivity",
+            "specificity",
+            "net_benefit",
+        )
+        if name in evidence["measures"]
+    ]
+    rows = []
+    for one in evidence["subgroups"]:
+        if one["suppressed"]:
+            rows.append({"group": one["group"], "suppressed": True, "n": "", "cells": []})
+            continue
+        n = str(one["n"]) if one["n_events"] is None else f"{one['n']} ({one['n_events']})"
+        cells = [_stacked(one["measures"].get(name), 2) for name in wanted]
+        rows.append({"group": one["group"], "suppressed": False, "n": n, "cells": cells})
+    size = "patients" if outcome_of(evidence) is None else "patients (with the outcome)"
+    return {"head": [size, *(wording.label(name) for name in wanted)], "rows": rows}
+
+
+def _threshold_rows(evidence: Document) -> list[dict[str, Any]]:
+    several = len({row["outcome"] for row in evidence["thresholds"]}) > 1
+    return [
+        {
+            "declared": row["declared"],
+            "threshold": wording.plain(row["threshold"]),
+            "outcome": row["outcome"] if several else "",
+            "counts": [row[cell] for cell in ("true_positive", "false_positive", "false_negative", "true_negative")],
+            "shares": [
+                *(_stacked(row[name], 2) for name in ("sensitivity", "specificity", "ppv", "npv")),
+                _stacked(row["net_benefit"], 3),
+            ],
+            "per_100": {name: wording.plain(value) for name, value in row["per_100"].items()},
+            "title": row["outcome"],
+        }
+        for row in evidence["thresholds"]
+    ]
+
+
+def _missing_rows(evidence: Document) -> list[dict[str, str]]:
+    return [
+        {
+            "label": row["label"],
+            "unknown": "no such column" if row["absent"] else f"{row['unknown']} ({wording.percent(row['share'])})",
+            "implausible": str(row["implausible"]),
+            "unreadable": str(row["unreadable"]),
+            "any": row["unknown"] > 0 or row["absent"],
+        }
+        for row in sorted(evidence["data"]["missingness"], key=lambda row: -row["unknown"])
+    ]
+
+
+def _gate_rows(evidence: Document) -> list[dict[str, Any]]:
+    ends = {"low": "lower end of the interval", "high": "upper end of the interval", None: "value"}
+    return [
+        {
+            "name": gate["name"],
+            "limit": gate["limit"],
+            "judged": ends[gate["bound"]],
+            "value": wording.number(gate["value"], 4),
+            "passed": gate["passed"],
+            "text": gate["text"],
+        }
+        for gate in evidence["gates"]
+    ]
+
+
+def _learning(evidence: Document) -> list[dict[str, Any]]:
+    points = evidence["development"].get("learning_curve") or []
+    drawn = []
+    for name, axis in (("auroc", "AUROC"), ("log_loss", "log-loss")):
+        known = [point for point in points if isinstance(point, Mapping) and point.get(name) is not None]
+        if len(known) > 1:
+            title = f"Learning curve: {axis}"
+            rows = [[str(point["patients"]), wording.number(point[name])] for point in known]
+            drawn.append(_figure(plots.learning(known, name, title, axis), title, ["patients trained on", axis], rows))
+    return drawn
+
+
+def _last_step(evidence: Document) -> str:
+    """What the last patients added, as training measured it."""
+    step = evidence["development"].get("learning_curve_last_step")
+    if not isinstance(step, Mapping) or step.get("value") is None:
+        return ""
+    return (
+        f"From {step['from']} to {step['to']} patients the log-loss changed by {wording.with_interval(step, 4)}; "
+        "below 0, more patients helped."
+    )
+
+
+def _sample_size(evidence: Document) -> list[dict[str, str]]:
+    """What Riley's criteria ask for and what there was, per class that counts as an event."""
+    found = (evidence["development"].get("data_check") or {}).get("sample_size") or []
+    return [
+        {
+            "outcome": str(one["outcome"]),
+            "needed": f"{one['needed']} ({one['needed_events']} with the outcome)",
+            "available": f"{one['available']} ({one['available_events']} with the outcome)",
+            "enough": "yes" if one["available"] >= one["needed"] else "no",
+            "parameters": str(one["parameters"]),
+            "r2": wording.number(one["r2_nagelkerke"], 2),
+            "criteria": "; ".join(f"{name} {patients}" for name, patients in one["criteria"].items()),
+        }
+        for one in found
+    ]
+
+
+def _facts(value: Any, most: int = 80) -> list[tuple[str, str]]:
+    """Plain entries of a nested document, names joined by dots, for reading; curves and long lists are left out."""
+    found: list[tuple[str, str]] = []
+
+    def walk(prefix: str, one: Any) -> None:
+        if isinstance(one, Mapping):
+            for key, inner in one.items():
+                walk(f"{prefix}.{key}" if prefix else str(key), inner)
+        elif isinstance(one, list | tuple):
+            if one and len(one) <= 12 and all(isinstance(item, str | int | float) for item in one):
+                found.append((prefix, ", ".join(_text(item) for item in one)))
+        elif one is not None:
+            found.append((prefix, _text(one)))
+
+    walk("", value)
+    return found[:most]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return f"{value:.4g}".replace("-", wording.MINUS) if isinstance(value, float) else str(value)
+    return str(value)
+
+
+def _case_mix_rows(evidence: Document) -> list[dict[str, str]]:
+    rows = []
+    for row in evidence["case_mix"]:
+        shares, before = row["shares"], row["reference_shares"]
+        few = "1 to 9 patients"
+        here = ", ".join(f"{name} {few if one is None else wording.percent(one, 0)}" for name, one in shares.items())
+        there = ", ".join(f"{name} {wording.percent(one, 0)}" for name, one in before.items())
+        unit = f" {row['unit']}" if row["unit"] else ""
+        rows.append(
+            {
+                "label": row["label"],
+                "here": here or f"{wording.number(row['mean'])}{unit}",
+                "there": there or f"{wording.number(row['reference_mean'])}{unit}",
+                "difference": wording.number(row["difference"], 2),
+                "unknown": wording.percent(row["unknown"]),
+                "unknown_there": wording.percent(row["reference_unknown"])
+                if row["reference_unknown"] is not None
+                else "–",
+            }
+        )
+    return rows
+
+
+TITLES = {
+    "held-out": "Validation on held-out patients",
+    "external": "External validation",
+    "predictions": "Validation of a file of predictions",
+}
+
+
+def _verdict(evidence: Document) -> dict[str, str]:
+    if not evidence["gates"] and evidence["kind"] != "held-out":
+        return {
+            "kind": "measured",
+            "sign": "•",
+            "word": "Measured, not judged",
+            "text": "No acceptance limits were given.",
+        }
+    if evidence["verdict"] == "accepted":
+        return {"kind": "accepted", "sign": "✓", "word": "Accepted", "text": evidence["verdict_text"]}
+    return {"kind": "refused", "sign": "✗", "word": "Not accepted", "text": evidence["verdict_text"]}
+
+
+def _conformal(evidence: Document) -> dict[str, Any] | None:
+    found = evidence["conformal"]
+    if found is None:
+        return None
+    return {
+        "promise": wording.percent(1 - found["alpha"], 0),
+        "coverage": wording.with_interval(found["coverage"]),
+        "by_class": [(name, wording.with_interval(one)) for name, one in found["by_class"].items()],
+        "sizes": [(size, str(count)) for size, count in found["sizes"].items() if size != "0" or count],
+        "mean_size": wording.number(found["mean_size"], 2),
+    }
+
+
+def _abstentions(evidence: Document) -> dict[str, Any]:
+    found = evidence["abstentions"]
+    return {
+        "n": found["n"],
+        "share": wording.with_interval(found["share"]),
+        "reasons": [(wording.REASONS.get(code, code), str(count)) for code, count in found["reasons"].items()],
+        "answered": wording.with_interval(found["outcome_answered"]) if found["outcome_answered"] else None,
+        "abstained": wording.with_interval(found["outcome_abstained"]) if found["outcome_abstained"] else None,
+    }
+
+
+def _targets(evidence: Document) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "runtime": one["runtime"],
+            "validated": one["validated"],
+            "auroc": wording.with_interval(one["measures"].get("auroc")),
+            "loss": wording.number(one["auroc_loss"], 4) if one["auroc_loss"] is not None else "–",
+            "flips": wording.percent(one["flips"], 2) if one["flips"] is not None else "–",
+            "change": f"{one['largest_change']:.2g}" if one["largest_change"] is not None else "–",
+        }
+        for name, one in evidence["targets"].items()
+    ]
+
+
+def _network(evidence: Document) -> dict[str, str] | None:
+    found = evidence["release"]["network"]
+    if found is None:
+        return None
+    return {
+        "packed": wording.PACKED.get(found["packed"], found["packed"]),
+        "asked": wording.PACKED.get(found["asked"], found["asked"]),
+        "same": found["packed"] == found["asked"],
+        "members": str(found["members"]),
+        "parameters": str(found["parameters"]),
+        "difference": wording.number(found["log_loss_difference"], 4)
+        if found["log_loss_difference"] is not None
+        else "",
+    }
+
+
+def _predictors(evidence: Document) -> list[dict[str, str]]:
+    return [
+        {
+            "label": one["label"],
+            "name": one["name"],
+            "unit": ", ".join(one["categories"]) if one["categories"] else one["unit"] or "no unit",
+            "range": f"{wording.plain(one['range'][0])} to {wording.plain(one['range'][1])}" if one["range"] else "–",
+        }
+        for one in evidence["release"]["predictors"]
+    ]
+
+
+def report_view(evidence: Document) -> dict[str, Any]:
+    """Everything that the template shows, already in words and rounded."""
+    measures = _measure_rows(evidence)
+    outputs = evidence["release"]
+    development = evidence["development"]
+    # Read the learning curve and sample size on their own; the rest is a list of plain facts.
+    rest = {
+        key: value for key, value in development.items() if key not in ("learning_curve", "findings", "sample_size")
+    }
+    return {
+        "title": TITLES[evidence["kind"]],
+        "e": evidence,
+        "source": evidence["data"]["source"][:1].upper() + evidence["data"]["source"][1:],
+        "release": outputs,
+        "verdict": _verdict(evidence),
+        "outcome": outcome_of(evidence),
+        "class_counts": list(evidence["data"]["class_counts"].items()),
+        "missing": _missing_rows(evidence),
+        "predictors": _predictors(evidence),
+        "measures": measures,
+        "headline": _headline(measures, outcome_of(evidence)),
+        "has_floor": bool(evidence["floor"]),
+        "has_reference": bool(evidence["reference"]),
+        "floor_difference": wording.with_interval(evidence["floor_difference"].get("auroc")),
+        "gates": _gate_rows(evidence),
+        "roc": _roc(evidence),
+        "calibration": _calibration(evidence),
+        "decision": _decision(evidence),
+        "risk": _risk(evidence),
+        "thresholds": _threshold_rows(evidence),
+        "forest": _forest(evidence),
+        "subgroups": _subgroup_table(evidence),
+        "conformal": _conformal(evidence),
+        "abstentions": _abstentions(evidence),
+        "targets": _targets(evidence),
+        "network": _network(evidence),
+        "learning": _learning(evidence),
+        "last_step": _last_step(evidence),
+        "sample_size": _sample_size(evidence),
+        "development": _facts(rest),
+        "case_mix": _case_mix_rows(evidence),
+        "recalibration": list(((evidence["recalibration"] or {}).get("text") or {}).items()),
+        "threshold_text": _threshold_text(outputs["threshold"]),
+    }
+
+
+def _threshold_text(threshold: Any) -> str:
+    if threshold is None:
+        return "none declared"
+    if isinstance(threshold, Mapping):
+        return ", ".join(f"{name} {wording.plain(value)}" for name, value in threshold.items())
+    return wording.plain(threshold)
+
+
+def render_report(evidence: Document) -> str:
+    """The report as one HTML file: no script, no address outside it, the same bytes for the same evidence.
+
+    Parameters
+    ----------
+    evidence: content of ``evidence.json`` (or `as_dict` of an `Evidence`).
+
+    Raises
+    ------
+    MissingExtra: matplotlib is not installed.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    pages = Environment(
+        loader=PackageLoader("bedside.validation"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return pages.get_template("report.html").render(report_view(evidence))
