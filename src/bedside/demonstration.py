@@ -47,7 +47,7 @@ positive = "malignant"
 holdout = 0.25
 threshold = 0.2
 alpha = 0.1
-subgroups = ["mean_radius >= 14"]
+subgroups = ["mean_texture >= 19"]
 seed = 1
 
 [accept]

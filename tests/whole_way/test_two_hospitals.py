@@ -55,7 +55,9 @@ def test_the_other_hospital(cleveland: Path, data_dir: Path, tmp_path: Path, bed
     evidence = json.loads(done.stdout)
     assert evidence["data"]["n"] == 293  # 294 rows, one of them twice
     assert 0.75 < evidence["measures"]["auroc"]["value"] < 0.95  # about .88 in the literature
-    assert any("ca" in text for text in evidence["warnings"])  # 99 % missing there
+    unknown = {one["variable"]: one["share"] for one in evidence["data"]["missingness"]}
+    assert unknown["ca"] > 0.95
+    assert any("Mostly unknown" in text and "thal" in text for text in evidence["warnings"])
     assert (tmp_path / "hungary" / "report.html").exists()
     assert not list((cleveland / "candidate").glob("*hungar*"))
 

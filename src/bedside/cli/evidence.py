@@ -117,6 +117,7 @@ def _of_candidate(path: Path, target: str, progress: Progress | None) -> Validat
         candidate.load(floor=True),
         cohort.take(rows),
         study,
+        further={name: candidate.load(name) for name in candidate.manifest.targets if name != target},
         looks=_look(candidate, held_out, path),
         source=held_out.description or split(study, cohort).description,
         development=development,

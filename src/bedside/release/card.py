@@ -111,8 +111,9 @@ def _evaluation(evidence: Mapping[str, Any] | None) -> list[str]:
     if evidence is None:
         return ["**Not validated.** There is no evidence yet; this candidate must not be used."]
     data = evidence.get("data", {})
+    counts = ", ".join(f"{count} {name}" for name, count in data.get("class_counts", {}).items())
     lines = [
-        f"Validated on {data.get('n')} held-out patients, {data.get('n_events')} of them with the outcome. "
+        f"Validated on {data.get('n')} held-out patients ({counts or 'classes not counted'}). "
         f"Verdict of the declared gates: **{evidence.get('verdict')}**. Full report: `report.html`.",
         "",
         "| measure | value | interval |",

@@ -9,6 +9,7 @@ from bedside.validation.evidence import (
     DataFacts,
     Estimate,
     Measures,
+    Missingness,
     NotJudged,
     ReleaseFacts,
     SubgroupEvidence,
@@ -18,10 +19,11 @@ from bedside.validation.evidence import (
 FEWEST_FOR_PRECISION = 100
 """Patients of each class to validate on, at least (Vergouwe et al., J Clin Epidemiol 2005;58:475-483)."""
 MANY_ABSTENTIONS = 0.20
+MOSTLY = 0.5
 
 
 def about_data(data: DataFacts) -> list[Warned]:
-    """Too few patients of a class, repeated patients, columns that are not there."""
+    """Too few patients of a class, repeated patients, columns that are not there or hold next to nothing."""
     found = []
     rare = {name: count for name, count in data.class_counts.items() if count < FEWEST_FOR_PRECISION}
     if rare:
@@ -42,6 +44,10 @@ def about_data(data: DataFacts) -> list[Warned]:
     absent = [one.label for one in data.missingness if one.absent]
     if absent:
         found.append(Warned(code="column-absent", text=f"The table has no column for: {', '.join(absent)}."))
+    unknown = [f"{one.label} ({one.share:.0%})" for one in data.missingness if _mostly_unknown(one)]
+    if unknown:
+        text = f"Mostly unknown in these patients: {', '.join(unknown)}. There the model rests on what it imputes."
+        found.append(Warned(code="mostly-unknown", text=text))
     implausible = sum(one.implausible for one in data.missingness)
     if implausible:
         found.append(
@@ -50,6 +56,10 @@ def about_data(data: DataFacts) -> list[Warned]:
             )
         )
     return found
+
+
+def _mostly_unknown(one: Missingness) -> bool:
+    return not one.absent and one.share is not None and one.share > MOSTLY
 
 
 def about_abstentions(abstained: Abstentions) -> list[Warned]:
