@@ -1,0 +1,121 @@
+"""Fit once; and fit on all folds but one in turn, so that every patient is predicted by a model that never saw them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from bedside.cohort import Scale
+from bedside.errors import DataError
+from bedside.network import Members, Settings, Trained, train
+from bedside.preparation import NUMPY, Preparation
+from bedside.training.distance import Distance, distance, fit_distance
+from bedside.training.floor import chosen_strength, fit_floor
+from bedside.training.folds import stopping_patients, stratified_folds
+from bedside.training.model import mean_probability
+from bedside.training.sample import FOLDS, Sample
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Everything that one set of patients gave, calibration excepted.
+
+    Attributes
+    ----------
+    strength: the floor's inverse penalty. network: None where the study asks for the floor alone.
+    """
+
+    preparation: Preparation
+    distance: Distance
+    floor: Members
+    strength: float
+    network: Trained | None
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Predictions for every row by models fitted on the other folds, not calibrated.
+
+    Attributes
+    ----------
+    fold: in which each row was predicted.
+    floor, network: probabilities; ``network`` is None where none was fitted.
+    distance: to the patients of the other folds.
+    novel: rows with a category or value that no patient of the other folds had.
+    """
+
+    fold: Int[np.ndarray, " row"]
+    floor: Float[np.ndarray, "row class"]
+    network: Float[np.ndarray, "row class"] | None
+    distance: Float[np.ndarray, " row"]
+    novel: Bool[np.ndarray, " row"]
+
+
+def fit_without_network(sample: Sample, scales: Mapping[str, Scale], seed: tuple[int, ...]) -> Fitted:
+    """Preparation, distance and floor."""
+    preparation = Preparation.fit(sample.schema, sample.values, scales)
+    x = preparation.transform(sample.values)
+    strength = chosen_strength(x, sample.y, sample.patient, sample.classes, np.random.default_rng([*seed, 0]))
+    floor = fit_floor(x, sample.y, sample.classes, strength)
+    return Fitted(preparation, fit_distance(preparation, x), floor, strength, None)
+
+
+def fit_network(sample: Sample, fitted: Fitted, settings: Settings, seed: tuple[int, ...]) -> Trained:
+    """The network beside a floor, on the same patients and the same preparation.
+
+    Raises
+    ------
+    DataError: training diverged.
+    """
+    x = fitted.preparation.transform(sample.values)
+    stopping = None
+    if settings.patience is not None:
+        stopping = stopping_patients(sample.y, sample.patient, settings.members, settings.stopping_share, (*seed, 1))
+    start = fitted.floor if settings.linear else None
+    trained = train(x, sample.y, sample.classes, settings, seed=(*seed, 2), start=start, stopping=stopping)
+    if not all(np.isfinite(array).all() for array in trained.members.arrays()):
+        raise DataError(
+            f"training of the {settings.name} network diverged",
+            where="training.network",
+            remedy='Give variables of very large or very uneven size a scale, for example scale = "standard"',
+        )
+    return trained
+
+
+def cross_fit(
+    sample: Sample,
+    scales: Mapping[str, Scale],
+    settings: Settings | None,
+    seed: tuple[int, ...],
+    progress: Progress | None = None,
+) -> OutOfFold:
+    """Out-of-fold predictions; preparation, floor, network and distance are fitted anew for each fold."""
+    fold = stratified_folds(sample.y, sample.patient, FOLDS, np.random.default_rng([*seed, 0]))
+    result = OutOfFold(
+        fold=fold,
+        floor=np.empty((len(fold), sample.classes)),
+        network=None if settings is None else np.empty((len(fold), sample.classes)),
+        distance=np.empty(len(fold)),
+        novel=np.zeros(len(fold), dtype=bool),
+    )
+    for k in range(FOLDS):
+        if progress:
+            progress("Fitting on all folds but one", k, FOLDS)
+        out = fold == k
+        rest = sample.take(~out)
+        fitted = fit_without_network(rest, scales, (*seed, 1, k))
+        x = fitted.preparation.transform(sample.values[out])
+        result.floor[out] = mean_probability(NUMPY, fitted.floor, x)[0]
+        result.distance[out] = distance(NUMPY, fitted.distance, x)
+        result.novel[out] = (x[:, fitted.preparation.novel] != 0).any(axis=1)
+        if settings is not None and result.network is not None:
+            network = fit_network(rest, fitted, settings, (*seed, 2, k))
+            result.network[out] = mean_probability(NUMPY, network.members, x)[0]
+    if progress:
+        progress("Fitting on all folds but one", FOLDS, FOLDS)
+    return result

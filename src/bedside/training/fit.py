@@ -1,0 +1,248 @@
+"""From the development patients to a fitted model: the verb `fit` and its noun."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from bedside.cohort import Cohort, Scale, Study
+from bedside.errors import StudyError, UsageError
+from bedside.network import Members, Settings, plain, residual
+from bedside.training import choice
+from bedside.training.calibration import fit_calibration
+from bedside.training.choice import Choice, choose
+from bedside.training.cross_fitting import Fitted, OutOfFold, Progress, cross_fit, fit_network, fit_without_network
+from bedside.training.extras import require, versions
+from bedside.training.learning_curve import learning_curve
+from bedside.training.model import Model, graph, predicted
+from bedside.training.sample import Sample, sample_of
+from bedside.training.tuning import Tuned
+from bedside.training.tuning import tune as search
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted model and its floor, with everything that was decided on development patients.
+
+    Attributes
+    ----------
+    floor: the simple model. network: the one that was asked for; None where that is the floor.
+    packed: ``"residual"``, ``"plain"`` or ``"floor"``. asked: what the study asked for.
+    members: how many networks the estimate is the mean of; 1 for the floor.
+    log_loss_difference: out-of-fold log-loss of the network minus the floor's; None where no network was fitted.
+    parameters: fitted numbers of the packed model.
+    quantiles: label-conditional conformal quantiles, per class. distance_limit, missing_limit: of abstention.
+    development: what was measured and decided, ready for JSON; aggregates only.
+    versions: of the packages it depends on.
+    """
+
+    floor: Model
+    network: Model | None
+    packed: str
+    asked: str
+    members: int
+    log_loss_difference: float | None
+    parameters: int
+    quantiles: tuple[float, ...]
+    distance_limit: float
+    missing_limit: float
+    development: dict[str, Any]
+    versions: dict[str, str]
+    variables: int
+
+    @property
+    def model(self) -> Model:
+        """What is packed: the network, or the floor where that was asked for or was better."""
+        return self.floor if self.packed == "floor" or self.network is None else self.network
+
+    def graph(self) -> bytes:
+        """The packed model as an ONNX graph."""
+        return graph(self.model, variables=self.variables)
+
+    def floor_graph(self) -> bytes:
+        """The floor as an ONNX graph; without ``spread``."""
+        return graph(self.floor, variables=self.variables)
+
+    def predict(self, values: Float[np.ndarray, "patient variable"]) -> Float[np.ndarray, "patient class"]:
+        """Calibrated probabilities in double precision, as a reference for the graph."""
+        return predicted(self.model, values)
+
+
+def fit(
+    study: Study,
+    development: Cohort,
+    *,
+    tune: int = 0,
+    workdir: Path | None = None,
+    progress: Progress | None = None,
+) -> Fit:
+    """Prepare, fit, calibrate and choose, on the development patients alone.
+
+    Parameters
+    ----------
+    study: what is asked. development: the patients that may be used; held-out patients are not among them.
+    tune: how many trials of a search for hyper-parameters; 0: none.
+    workdir: folder of the search's store; needed where `tune` is not 0.
+    progress: called with what is done, how much of it and of how much.
+
+    Raises
+    ------
+    MissingExtra: a package of the extra ``train`` is not installed.
+    DataError: there are too few patients, in all or in one class.
+    StudyError: a scale does not suit its variable, or there is nothing to tune.
+    UsageError: `tune` is negative, or lacks a `workdir`.
+    """
+    require("torch", "sklearn", "scipy", "onnx")
+    _check_tune(study, tune, workdir)
+    sample = sample_of(study, development)
+    settings = asked_settings(study)
+    tuned = None
+    if tune and settings is not None and workdir is not None:
+        tuned = search(sample, study.scales, settings, tune, workdir, (study.validation.seed, 10), progress)
+        settings = tuned.settings
+    return fit_sample(study, sample, settings, tuned=tuned, progress=progress)
+
+
+def asked_settings(study: Study) -> Settings | None:
+    """The network that a study asks for; None for the floor alone. ``plain`` is one network whatever `members` says."""
+    asked = study.training
+    if asked.network == "floor":
+        return None
+    return plain() if asked.network == "plain" else residual(asked.members)
+
+
+def fit_sample(
+    study: Study,
+    sample: Sample,
+    settings: Settings | None,
+    *,
+    tuned: Tuned | None = None,
+    progress: Progress | None = None,
+) -> Fit:
+    """`fit` with settings of one's own."""
+    seed = study.validation.seed
+    out_of_fold = cross_fit(sample, study.scales, settings, (seed, 20), progress)
+    decided = choose(sample, out_of_fold, study.validation.alpha)
+    final = _fit_on_all(sample, study.scales, settings, (seed, 30), progress)
+    floor = _model(sample, final, final.floor, out_of_fold.floor)
+    network = None
+    if final.network is not None and out_of_fold.network is not None:
+        network = _model(sample, final, final.network.members, out_of_fold.network)
+    model = network if decided.network_wins and network is not None else floor
+    points, last_step = learning_curve(sample, study.scales, final.strength, (seed, 40), progress)
+    limits = choice.distance_limit(out_of_fold.distance, out_of_fold.novel), choice.missing_limit(sample.values)
+    packed = settings.name if decided.network_wins and settings is not None else "floor"
+    return Fit(
+        floor=floor,
+        network=network,
+        packed=packed,
+        asked=study.training.network,
+        members=model.members.count,
+        log_loss_difference=None if decided.difference is None else decided.difference.value,
+        parameters=model.parameters,
+        quantiles=decided.quantiles,
+        distance_limit=limits[0],
+        missing_limit=limits[1],
+        development={
+            "asked": study.training.network,
+            "packed": packed,
+            **_population(study, sample),
+            **_comparison(sample, out_of_fold, decided),
+            "calibration": _calibration(model),
+            "conformal": {"alpha": study.validation.alpha, "quantiles": list(decided.quantiles)},
+            "learning_curve": points,
+            "learning_curve_last_step": last_step,
+            "hyper_parameters": _hyper_parameters(settings, final),
+            "tuning": None if tuned is None else {"trials": tuned.trials, "log_loss": tuned.log_loss},
+            "scales": dict(final.preparation.scales),
+            "distance": _distance(out_of_fold, limits[0]),
+            "missing_limit": limits[1],
+            "seed": seed,
+        },
+        versions=versions(),
+        variables=sample.values.shape[1],
+    )
+
+
+def _check_tune(study: Study, tune: int, workdir: Path | None) -> None:
+    if tune < 0:
+        raise UsageError(f"{tune} trials", where="--tune", remedy="Give a number of trials of 0 or more")
+    if tune and study.training.network != "residual":
+        raise StudyError(
+            f"there is nothing to tune in the network {study.training.network!r}",
+            where=f"{study.path}: training.network",
+            remedy='Leave --tune out, or set network = "residual"',
+        )
+    if tune and workdir is None:
+        raise UsageError("a search needs a folder to keep its trials in", where="--tune", remedy="Give a workdir")
+
+
+def _fit_on_all(
+    sample: Sample,
+    scales: Mapping[str, Scale],
+    settings: Settings | None,
+    seed: tuple[int, ...],
+    progress: Progress | None,
+) -> Fitted:
+    """Fit on all development patients; early stopping still keeps some from each member."""
+    what = "Fitting on all development patients"
+    if progress:
+        progress(what, 0, 1)
+    fitted = fit_without_network(sample, scales, (*seed, 1))
+    if settings is not None:
+        network = fit_network(sample, fitted, settings, (*seed, 2))
+        fitted = Fitted(fitted.preparation, fitted.distance, fitted.floor, fitted.strength, network)
+    if progress:
+        progress(what, 1, 1)
+    return fitted
+
+
+def _model(sample: Sample, fitted: Fitted, members: Members, unseen: Float[np.ndarray, "row class"]) -> Model:
+    """A model with the calibration map of all out-of-fold predictions."""
+    return Model(fitted.preparation, members, fit_calibration(sample.y, unseen), fitted.distance)
+
+
+def _population(study: Study, sample: Sample) -> dict[str, object]:
+    counts = np.bincount(sample.y, minlength=sample.classes)
+    return {
+        "rows": len(sample.y),
+        "patients": sample.patients,
+        "classes": {name: int(count) for name, count in zip(study.outcome.classes, counts, strict=True)},
+    }
+
+
+def _comparison(sample: Sample, out_of_fold: OutOfFold, decided: Choice) -> dict[str, object]:
+    network = decided.network
+    return {
+        "folds": len(np.unique(out_of_fold.fold)),
+        "floor": choice.measured(sample, decided.floor, out_of_fold),
+        "network": None if network is None else choice.measured(sample, network, out_of_fold),
+        "log_loss_difference": None if decided.difference is None else decided.difference.as_dict(),
+    }
+
+
+def _calibration(model: Model) -> dict[str, object]:
+    slope, bias = model.calibration.slope, model.calibration.bias
+    if len(bias) == 2:
+        return {"slope": slope, "intercept": float(bias[1] - bias[0])}
+    return {"slope": slope, "bias": [float(b) for b in bias]}
+
+
+def _hyper_parameters(settings: Settings | None, final: Fitted) -> dict[str, object]:
+    network = None
+    if settings is not None and final.network is not None:
+        network = asdict(settings) | {"hidden": list(settings.hidden), "stopped_at": list(final.network.epochs)}
+    return {"network": network, "floor": {"penalty": "l2", "C": final.strength}}
+
+
+def _distance(out_of_fold: OutOfFold, limit: float) -> dict[str, object]:
+    return {
+        "limit": limit,
+        "share": choice.DISTANCE_SHARE,
+        "median": float(np.median(out_of_fold.distance)),
+    }

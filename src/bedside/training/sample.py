@@ -1,0 +1,72 @@
+"""What fitting works on: plain arrays of one set of patients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from bedside.cohort import Cohort, Study
+from bedside.errors import DataError
+from bedside.preparation import as_served
+from bedside.sources import Schema
+
+FOLDS = 5
+"""Folds of every cross-fitting."""
+
+FEWEST = 30
+"""Patients below which nothing is fitted: five folds of six patients say nothing about anyone."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows to fit on or to predict.
+
+    Attributes
+    ----------
+    values: as the graph will see them. y: class positions. patient: a number per patient.
+    classes: how many classes the study has.
+    """
+
+    schema: Schema
+    values: Float[np.ndarray, "row variable"]
+    y: Int[np.ndarray, " row"]
+    patient: Int[np.ndarray, " row"]
+    classes: int
+
+    def take(self, chosen: Bool[np.ndarray, " row"]) -> Sample:
+        """The rows of a mask."""
+        return replace(self, values=self.values[chosen], y=self.y[chosen], patient=self.patient[chosen])
+
+    @property
+    def patients(self) -> int:
+        """How many patients the rows belong to."""
+        return len(np.unique(self.patient))
+
+
+def sample_of(study: Study, development: Cohort) -> Sample:
+    """The development patients of a study as arrays.
+
+    Raises
+    ------
+    DataError: there are too few patients, in all or in one class, for `FOLDS` folds.
+    """
+    _, patient = np.unique(development.patient, return_inverse=True)
+    y = development.outcome.astype(np.int64)
+    sample = Sample(study.schema, as_served(development.reading.values), y, patient, len(study.outcome.classes))
+    if sample.patients < FEWEST:
+        raise DataError(
+            f"{sample.patients} patients to develop on, and at least {FEWEST} are needed",
+            where=str(study.data.table),
+            remedy="Gather more patients, or hold fewer of them out",
+        )
+    for position, name in enumerate(study.outcome.classes):
+        count = len(np.unique(patient[y == position]))
+        if count < FOLDS:
+            raise DataError(
+                f"{count} patients to develop on are {name!r}, and at least {FOLDS} of each class are needed",
+                where=f"{study.data.table}, column {study.outcome.column}",
+                remedy="Gather more such patients, join classes, or hold fewer patients out",
+            )
+    return sample
