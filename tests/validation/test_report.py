@@ -12,7 +12,7 @@ import pytest
 
 from bedside.sources import Schema, Variable
 from bedside.validation import render_report
-from bedside.validation.wording import LABELS, interval, number
+from bedside.validation.wording import LABELS, interval, limits_set, number
 
 VOID = {"meta", "br", "img", "input", "hr", "link"}
 
@@ -182,3 +182,16 @@ def test_the_verdict_is_in_words(binary_evidence):
     accepted = {**bare, "verdict": "accepted", "verdict_text": "All 9 gates passed."}
     assert "All 9 gates passed." in render_report(accepted)
     assert "Not accepted" in render_report({**bare, "verdict": "refused", "verdict_text": "1 of 9 failed"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "looks", "changed", "says"),
+    [
+        ("held-out", 1, False, "before its first look"),
+        ("held-out", 3, True, "changed after these patients had been looked at"),
+        ("held-out", 3, False, "Set in the study."),
+        ("external", None, None, "asked again"),
+    ],
+)
+def test_when_limits_were_set_is_not_claimed_beyond_the_record(kind, looks, changed, says) -> None:
+    assert says in limits_set({"kind": kind, "looks": looks, "study_changed": changed})

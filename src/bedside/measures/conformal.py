@@ -53,7 +53,8 @@ def conformal_sets(
 ) -> Bool[np.ndarray, "patient class"]:
     """Which classes are in each patient's set: those with 1 - P at or below the limit of `conformal_quantiles`.
 
-    The most probable class (the first of equals) is always in: a set is never empty, and coverage only rises.
+    Where no class fits, all are in: a patient who is unusual for every class is one for whom none can be excluded, and
+    naming only the most probable one would look like certainty. A set is never empty, and coverage only rises.
 
     Raises
     ------
@@ -64,7 +65,7 @@ def conformal_sets(
         raise DataError(f"limits of shape {quantiles.shape} for probabilities of shape {P.shape}", where="quantiles")
     scores = 1.0 - P
     sets = np.asarray(scores <= quantiles)
-    sets[np.arange(len(P)), np.argmax(P, axis=1)] = True
+    sets[~sets.any(axis=1)] = True
     return sets
 
 

@@ -132,11 +132,9 @@ def alert_words(answer: AnswerReply, t: Translate) -> str:
 def set_words(answer: AnswerReply, t: Translate) -> str:
     """What the conformal set says, in words."""
     if len(answer.prediction_set) == 1:
-        text = "Only {names} remains possible: such sets miss the truth in at most {rate} of each class's patients."
-    elif answer.prediction_set:
-        text = "{names} all remain possible: the model excludes none of them at an error rate of {rate}."
+        text = "It holds only {names}. Such sets leave out the true class for at most {rate} of each class's patients."
     else:
-        text = "No class fits: at most {rate} of each class's patients look as unusual as this one. Treat with caution."
+        text = "It holds {names}: at an error rate of {rate} none of them can be excluded."
     return t(text, names=listed(answer.prediction_set, t), rate=share(answer.alpha))
 
 

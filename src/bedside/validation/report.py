@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bedside.validation import plots, wording
-from bedside.validation.wording import Document, outcome_of
+from bedside.validation.wording import Document, limits_set, outcome_of
 
 MOST_FOREST_ROWS = 30
 
@@ -418,6 +418,7 @@ def report_view(evidence: Document) -> dict[str, Any]:
         "has_reference": bool(evidence["reference"]),
         "floor_difference": wording.with_interval(evidence["floor_difference"].get("auroc")),
         "gates": _gate_rows(evidence),
+        "limits_set": limits_set(evidence),
         "roc": _roc(evidence),
         "calibration": _calibration(evidence),
         "decision": _decision(evidence),

@@ -173,6 +173,17 @@ def meaning(name: str, estimate: Document, outcome: str | None) -> str:
     return sentences.get(name, "")
 
 
+def limits_set(evidence: Document) -> str:
+    """When the limits were set, as far as the record of looks can tell."""
+    if evidence["kind"] == "external":
+        return "The limits that the release was accepted by, asked again of these patients."
+    if evidence["study_changed"]:
+        return "Set in the study, which changed after these patients had been looked at before."
+    if evidence["looks"] == 1:
+        return "Set in the study before its first look at these patients."
+    return "Set in the study."
+
+
 def outcome_of(evidence: Document) -> str | None:
     """The positive class; None with more than two classes."""
     positive: str | None = evidence["release"]["positive"]
