@@ -1,10 +1,11 @@
 """How a patient is read, and the declared cleaning: the same at training and at the bedside."""
 
 from bedside.sources.cleaning import Recode
+from bedside.sources.opening import Source, columns, count_rows, open_table, place, sources
 from bedside.sources.patient import read_patient
 from bedside.sources.reading import Problem, Reading
 from bedside.sources.schema import Kind, Schema, Variable
-from bedside.sources.table import columns, count_rows, nearest, place
+from bedside.sources.table import Table, nearest
 from bedside.sources.table_map import MAP_KEYS, OutcomeMap, TableMap, apply_map, read_map
 from bedside.sources.tables import read_table, stream_table
 from bedside.sources.tally import tally
@@ -21,6 +22,8 @@ __all__ = [
     "Reading",
     "Recode",
     "Schema",
+    "Source",
+    "Table",
     "TableMap",
     "Variable",
     "apply_map",
@@ -33,10 +36,12 @@ __all__ = [
     "format_value",
     "nearest",
     "number_in",
+    "open_table",
     "place",
     "read_map",
     "read_patient",
     "read_table",
+    "sources",
     "stream_table",
     "tally",
     "trimmed",

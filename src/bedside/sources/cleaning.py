@@ -31,6 +31,9 @@ _MISSING, _SENTINEL, _IMPLAUSIBLE = int(Problem.MISSING), int(Problem.SENTINEL),
 # The graph takes float32: a larger number would arrive there as infinity.
 _LARGEST = float(np.finfo(np.float32).max)
 
+# 109.4 [degF] are 43 Cel, and 43.00000000000001 in floating point: such a value does not lie outside its range.
+_ROUNDING = 1e-12
+
 Recode = Mapping[str, Mapping[str, str]]
 """Variable → another hospital's text → our category; a variable named here is translated by its list alone."""
 
@@ -143,8 +146,11 @@ def _text_rule(variable: Variable, missing: Sequence[str], recoded: Mapping[str,
 
 
 def _range(variable: Variable) -> tuple[float, float]:
-    low, high = variable.range or (-np.inf, np.inf)
-    return (max(low, -_LARGEST), min(high, _LARGEST)) if variable.kind == "number" else (-np.inf, np.inf)
+    if variable.kind == "category":
+        return -np.inf, np.inf
+    low, high = variable.range or (-_LARGEST, _LARGEST)
+    slack = _ROUNDING * max(abs(low), abs(high))
+    return max(low - slack, -_LARGEST), min(high + slack, _LARGEST)
 
 
 def _limits(schema: Schema, *, in_data: bool) -> Limits:

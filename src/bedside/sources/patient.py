@@ -89,7 +89,7 @@ def _refused(variable: Variable, problem: int, value: object) -> str:
     if problem == Problem.UNKNOWN_CATEGORY:
         return f"{_shown(value)} is not one of its categories: {', '.join(variable.categories or ())}"
     low, high = variable.range or (-np.inf, np.inf)
-    return f"{_shown(value)} lies outside the plausible range {low:g} to {format_value(variable, high)}"
+    return f"{_shown(value)} lies outside the plausible range {low:g} to {format_value(variable, float(high))}"
 
 
 def _shown(value: object) -> str:

@@ -11,10 +11,14 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from bedside.sources.cleaning import Limits, Recode, Rules, TextRule, clean, rules
+from bedside.sources.duck import connection, quoted
+from bedside.sources.opening import CSV, PARQUET, open_table
 from bedside.sources.reading import Problem, Reading
 from bedside.sources.schema import Schema, Variable
-from bedside.sources.table import Table, connection, open_table, quoted, translated
+from bedside.sources.table import Table, translated
 from bedside.sources.text import as_text
+
+__all__ = ["CSV", "PARQUET", "read_table", "stream_table"]
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 _REALS = ("FLOAT", "DOUBLE")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bedside.sources.table import connection, open_table, translated
+from bedside.sources.duck import connection
+from bedside.sources.opening import open_table
+from bedside.sources.table import translated
 
 DIFFERENT = 100_000
 """Most different texts that are counted per column."""

@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 
 from bedside.errors import DataError
-from bedside.sources.table import connection, quoted
+from bedside.sources.duck import connection, quoted
 
 Columns = Mapping[str, np.ndarray]
 

@@ -1,0 +1,55 @@
+"""Who is in, what is asked, and how patients are split."""
+
+from bedside.cohort.assembly import assemble, external_cohort
+from bedside.cohort.checking import DataCheck, SampleSizeFacts, SiteFacts, VariableFacts, check
+from bedside.cohort.cohort import AttritionStep, Cohort, Finding
+from bedside.cohort.draft import draft_study
+from bedside.cohort.masks import subgroup_masks
+from bedside.cohort.splitting import Split, patient_groups, split
+from bedside.cohort.study import (
+    Data,
+    Gate,
+    Outcome,
+    Scale,
+    Study,
+    Subgroup,
+    TargetLimits,
+    Task,
+    Training,
+    ValidationPlan,
+)
+from bedside.cohort.study_file import read_study
+from bedside.cohort.study_keys import KNOWN_KEYS
+from bedside.cohort.tasks import task, task_names
+
+__all__ = [
+    "KNOWN_KEYS",
+    "AttritionStep",
+    "Cohort",
+    "Data",
+    "DataCheck",
+    "Finding",
+    "Gate",
+    "Outcome",
+    "SampleSizeFacts",
+    "Scale",
+    "SiteFacts",
+    "Split",
+    "Study",
+    "Subgroup",
+    "TargetLimits",
+    "Task",
+    "Training",
+    "ValidationPlan",
+    "VariableFacts",
+    "assemble",
+    "check",
+    "draft_study",
+    "external_cohort",
+    "patient_groups",
+    "read_study",
+    "split",
+    "subgroup_masks",
+    "task",
+    "task_names",
+]

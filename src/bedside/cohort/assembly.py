@@ -1,0 +1,285 @@
+"""From a table to a cohort: who is used, and who was dropped on the way and why."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from bedside.cohort.cohort import AttritionStep, Cohort
+from bedside.cohort.copies import repeated_rows
+from bedside.cohort.study import Outcome, Study
+from bedside.errors import DataError
+from bedside.sources import Problem, Reading, Recode, Schema, TableMap, apply_map, as_text, nearest, place, read_table
+
+LISTED = 5
+"""How many wrong cells an error lists."""
+
+_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})([T ].*)?")
+
+
+def assemble(study: Study) -> Cohort:
+    """The study's patients: read, cleaned, and counted from the rows read to the rows used.
+
+    Dropped, in this order: rows that repeat another one in every column used (see `bedside.cohort.copies`), rows
+    without an outcome, and, where the split needs them, rows without an index date or a site. A patient may have
+    several rows; they stay. The digest covers the rows used in the table's order: the same rows in another order
+    are another cohort.
+
+    Raises
+    ------
+    DataError: cells of a predictor are no numbers or no declared categories, an outcome is not declared, a date
+        is none, a row names no patient, or nobody is left.
+    """
+    schema, outcome = study.schema, study.outcome
+    reading = read_table(study.data.table, schema, extra=_extra_columns(schema, outcome))
+    _refuse_wrong_cells(study.data.table, schema, reading)
+    return _cohort(
+        _Rows(study.data.table, schema, outcome, reading, outcome.column),
+        time_needed=study.validation.after is not None,
+        site_needed=study.validation.by is not None,
+    )
+
+
+def external_cohort(schema: Schema, outcome: Outcome, path: Path | str, table_map: TableMap | None = None) -> Cohort:
+    """Another hospital's patients, for a release that is signed already.
+
+    Cells that are no numbers or no declared categories count as missing here (they have their `Problem`), and a
+    predictor without a column is `Problem.ABSENT`: another hospital's table is judged as it is. Its texts of the
+    outcome are the study's, or those that the map's ``[outcome.codes]`` translates to class names.
+
+    Raises
+    ------
+    DataError: no predictor at all has its column there, the outcome column is missing or holds a text that is no class,
+        a row names no patient, or nobody is left.
+    """
+    path = Path(path)
+    recode: Recode | None = None
+    column, codes = outcome.column, {**{name: code for code, name in enumerate(outcome.classes)}, **outcome.codes}
+    if table_map is not None:
+        schema, recode = apply_map(schema, table_map)
+        column = table_map.outcome.column or column
+        if table_map.outcome.codes:
+            codes = _translated_classes(table_map, outcome)
+    outcome = Outcome(
+        column=column,
+        classes=outcome.classes,
+        positive=outcome.positive,
+        codes=codes,
+        others_negative=outcome.others_negative,
+    )
+    schema = _roles_there(schema, path, table_map)
+    reading = read_table(path, schema, extra=_extra_columns(schema, outcome), recode=recode)
+    return _cohort(_Rows(path, schema, outcome, reading, column), time_needed=False, site_needed=False)
+
+
+def _roles_there(schema: Schema, path: Path, table_map: TableMap | None) -> Schema:
+    """Without a map, the other table need not have the study's columns of patient, site and date."""
+    from bedside.sources import columns
+
+    names = columns(path)
+    named = (table_map.patient, table_map.site) if table_map is not None else (None, None)
+
+    def kept(column: str | None) -> str | None:
+        return column if column in names or column in named else None
+
+    return Schema(
+        variables=schema.variables,
+        missing=schema.missing,
+        patient=kept(schema.patient),
+        site=kept(schema.site),
+        time=kept(schema.time),
+    )
+
+
+def _translated_classes(table_map: TableMap, outcome: Outcome) -> dict[str, int]:
+    found = {}
+    for theirs, ours in table_map.outcome.codes.items():
+        if as_text(ours) not in outcome.classes and as_text(ours) not in outcome.codes:
+            raise DataError(
+                f"[outcome.codes] names the class '{ours}', which the release does not have",
+                where=str(table_map.path or ""),
+                remedy=nearest(ours, outcome.classes),
+            )
+        name = as_text(ours)
+        found[as_text(theirs)] = outcome.classes.index(name) if name in outcome.classes else outcome.codes[name]
+    return found
+
+
+def _extra_columns(schema: Schema, outcome: Outcome) -> tuple[str, ...]:
+    named = (outcome.column, schema.patient, schema.site, schema.time)
+    return tuple(dict.fromkeys(column for column in named if column is not None))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Everything read, before anybody is dropped."""
+
+    path: Path
+    schema: Schema
+    outcome: Outcome
+    reading: Reading
+    outcome_column: str
+
+    def texts(self, column: str | None) -> np.ndarray | None:
+        return None if column is None else self.reading.extra[column]
+
+    def where(self, row: int) -> str:
+        return place(self.path, int(self.reading.rows[row]))
+
+
+def _cohort(rows: _Rows, *, time_needed: bool, site_needed: bool) -> Cohort:
+    patient, site = _patients(rows), rows.texts(rows.schema.site)
+    codes, time = _outcome_codes(rows), _times(rows)
+    keep = ~repeated_rows(rows.reading, rows.schema, rows.reading.extra)
+    steps = [AttritionStep(step="rows read", rows=len(keep), removed=0)]
+    _count(steps, keep, "after dropping rows that repeat another one exactly")
+    _drop(steps, keep, codes >= 0, "after dropping rows without an outcome")
+    if time_needed and time is not None:
+        _drop(steps, keep, ~np.isnat(time), "after dropping rows without an index date")
+    if site_needed and site is not None:
+        _drop(steps, keep, np.array([text is not None for text in site]), "after dropping rows without a site")
+    steps.append(AttritionStep(step="rows used", rows=steps[-1].rows, removed=0))
+    if not keep.any():
+        raise DataError("nobody is left", where=str(rows.path), remedy="; ".join(f"{s.rows} {s.step}" for s in steps))
+    whole = Cohort(
+        reading=rows.reading,
+        patient=patient,
+        outcome=codes,
+        site=None if site is None else np.array([text or "not stated" for text in site], dtype=object),
+        time=time,
+        attrition=tuple(steps),
+        digest="",
+        source_digest=_file_digest(rows.path),
+    ).take(keep)
+    return _digested(whole)
+
+
+def _count(steps: list[AttritionStep], keep: Bool[np.ndarray, " row"], step: str) -> None:
+    left = int(keep.sum())
+    steps.append(AttritionStep(step=step, rows=left, removed=steps[-1].rows - left))
+
+
+def _drop(
+    steps: list[AttritionStep], keep: Bool[np.ndarray, " row"], good: Bool[np.ndarray, " row"], step: str
+) -> None:
+    keep &= good
+    _count(steps, keep, step)
+
+
+def _patients(rows: _Rows) -> np.ndarray:
+    """Each row's patient; where no column names them, each row is a patient of its own."""
+    texts = rows.texts(rows.schema.patient)
+    if texts is None:
+        return rows.reading.rows.astype(str).astype(object)
+    nameless = [position for position, text in enumerate(texts.tolist()) if text is None]
+    if nameless:
+        raise DataError(
+            f"{len(nameless)} rows name no patient in '{rows.schema.patient}'",
+            where=f"{rows.path}, {rows.where(nameless[0])}",
+            remedy="Fill the column, or drop these rows: nobody can tell whether they are other patients",
+        )
+    return texts
+
+
+def _outcome_codes(rows: _Rows) -> Int[np.ndarray, " row"]:
+    """Class positions; -1 where the outcome is missing."""
+    texts = rows.reading.extra[rows.outcome_column].tolist()
+    default = 0 if rows.outcome.others_negative else -2
+    codes = np.array([-1 if text is None else rows.outcome.codes.get(text, default) for text in texts], dtype=np.int64)
+    strange = np.flatnonzero(codes == -2)
+    if len(strange):
+        counts = Counter(texts[position] for position in strange)
+        listed = ", ".join(f"'{text}' ({count})" for text, count in counts.most_common(LISTED))
+        raise DataError(
+            f"the outcome column '{rows.outcome_column}' holds {listed}, which is none of the classes",
+            where=f"{rows.path}, {rows.where(int(strange[0]))}",
+            remedy=f"Classes: {', '.join(rows.outcome.classes)}; known texts: {', '.join(rows.outcome.codes)}. "
+            "Another hospital's texts are translated by [outcome.codes] of a map",
+        )
+    return codes
+
+
+def _times(rows: _Rows) -> np.ndarray | None:
+    texts = rows.texts(rows.schema.time)
+    if texts is None:
+        return None
+    days = np.full(len(texts), np.datetime64("NaT"), dtype="datetime64[D]")
+    for position, text in enumerate(texts.tolist()):
+        found = None if text is None else _DATE.fullmatch(text)
+        try:
+            days[position] = np.datetime64(found[1], "D") if found else days[position]
+        except ValueError:
+            found = None
+        if text is not None and found is None:
+            raise DataError(
+                f"'{text}' in the column '{rows.schema.time}' is no date",
+                where=f"{rows.path}, {rows.where(position)}",
+                remedy="Write dates as 2026-03-01, or add the text to [data] missing",
+            )
+    return days
+
+
+def _refuse_wrong_cells(path: Path, schema: Schema, reading: Reading) -> None:
+    """One error about all cells of predictors that are no number or no declared category."""
+    wrong = {Problem.NOT_A_NUMBER: "is not a number", Problem.UNKNOWN_CATEGORY: "is not a declared category"}
+    for problem, what in wrong.items():
+        cells = np.argwhere(reading.problems == problem)
+        if not len(cells):
+            continue
+        shown = [
+            f"{place(path, int(reading.rows[row]))}, {_column(schema, column)}: '{reading.texts[row, column]}'"
+            for row, column in cells[:LISTED].tolist()
+        ]
+        first = schema.variables[int(cells[0, 1])]
+        more = f" and {len(cells) - LISTED} more" if len(cells) > LISTED else ""
+        cell = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+        raise DataError(
+            f"{cell} of predictors: the text {what}: {'; '.join(shown)}{more}",
+            where=str(path),
+            remedy=_remedy(problem, first, reading, cells),
+        )
+
+
+def _column(schema: Schema, position: int) -> str:
+    variable = schema.variables[position]
+    return f"column '{variable.column or variable.name}'"
+
+
+def _remedy(problem: Problem, variable: object, reading: Reading, cells: Int[np.ndarray, "cell 2"]) -> str:
+    texts = Counter(reading.texts[row, column] for row, column in cells.tolist())
+    common = texts.most_common(1)[0][0]
+    if problem == Problem.UNKNOWN_CATEGORY:
+        name = getattr(variable, "name", "")
+        return f'Add "{common}" to the categories of {name}, or to its missing list if it means not known'
+    if re.fullmatch(r"[+-]?\d{1,3}(\.\d{3})*,\d+|[+-]?\d+,\d+", common):
+        return "Write numbers with a decimal point; a decimal comma is not read"
+    if common.startswith(("<", ">")):
+        return "Decide what a value beyond the limit of detection stands for, and write that number in the table"
+    return f'Mend the table; or, if "{common}" means not known, add it to [data] missing or to the variable\'s missing'
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _digested(cohort: Cohort) -> Cohort:
+    from dataclasses import replace
+
+    digest = hashlib.sha256()
+    values: Float[np.ndarray, "patient variable"] = cohort.reading.values
+    # One nan: the sign and payload of "not known" carry nothing. The byte order is fixed for other machines.
+    digest.update(np.where(np.isnan(values), np.nan, values + 0.0).astype("<f8").tobytes())
+    digest.update(cohort.outcome.astype("<i8").tobytes())
+    digest.update(b"" if cohort.time is None else cohort.time.astype("datetime64[D]").astype("<i8").tobytes())
+    for column in (cohort.patient, cohort.site):
+        for text in () if column is None else column.tolist():
+            digest.update(f"{len(text)}:{text}".encode())
+        digest.update(b";")
+    return replace(cohort, digest=digest.hexdigest())

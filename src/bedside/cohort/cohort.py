@@ -1,0 +1,96 @@
+"""Who is in: the patients of a study after reading and cleaning, one row each visit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import msgspec
+import numpy as np
+from jaxtyping import Bool, Int
+
+from bedside.sources import Reading
+
+
+class AttritionStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One step from the rows read to the patients used.
+
+    Attributes
+    ----------
+    step: what was done, in words.
+    rows: how many rows remain after it.
+    removed: how many rows it removed.
+    """
+
+    step: str
+    rows: int
+    removed: int
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that the data check found.
+
+    Attributes
+    ----------
+    code: a short constant name, for scripts.
+    severity: ``"error"`` stops training; ``"warning"`` is printed and stands in the report; ``"note"`` is printed.
+    where: the variable, column, site or rows concerned.
+    text: what it is, in one sentence, with its figure.
+    remedy: what to do about it.
+    """
+
+    code: str
+    severity: str
+    where: str
+    text: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The patients of a study.
+
+    Attributes
+    ----------
+    reading: values of the rows that are used, in the schema's order.
+    patient: the patient's identifier of each row, as text.
+    outcome: position of the row's class in the study's classes.
+    site: text of the site column, None where the study names none.
+    time: index date of each row (``datetime64[D]``), None where the study names none.
+    attrition: from rows read to rows used.
+    digest: SHA-256 over the used values, outcomes, patients, sites and times, in hexadecimal.
+    source_digest: SHA-256 of the table's bytes.
+    """
+
+    reading: Reading
+    patient: np.ndarray
+    outcome: Int[np.ndarray, " patient"]
+    site: np.ndarray | None
+    time: np.ndarray | None
+    attrition: tuple[AttritionStep, ...]
+    digest: str
+    source_digest: str
+
+    def __len__(self) -> int:
+        return len(self.outcome)
+
+    def take(self, chosen: Bool[np.ndarray, " patient"] | Int[np.ndarray, " chosen"]) -> Cohort:
+        """The rows chosen by a mask or by positions, in that order; digests stay those of the whole."""
+        index = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
+        position = {int(old): new for new, old in enumerate(index)}
+        old = self.reading
+        reading = Reading(
+            rows=old.rows[index],
+            values=old.values[index],
+            problems=old.problems[index],
+            texts={(position[row], column): text for (row, column), text in old.texts.items() if row in position},
+            extra={name: column[index] for name, column in old.extra.items()},
+            ages_days=None if old.ages_days is None else old.ages_days[index],
+        )
+        return replace(
+            self,
+            reading=reading,
+            patient=self.patient[index],
+            outcome=self.outcome[index],
+            site=None if self.site is None else self.site[index],
+            time=None if self.time is None else self.time[index],
+        )

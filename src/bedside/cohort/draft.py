@@ -1,0 +1,264 @@
+"""``bedside init``: a study file drafted from a table, each guess marked for the user to confirm."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bedside.cohort.column_profile import MOST_CATEGORIES, ColumnProfile, holds_dates, profile, unfit
+from bedside.cohort.section import dotted
+from bedside.cohort.tasks import task as task_named
+from bedside.errors import Conflict, DataError
+from bedside.sources import number_in, tally
+
+_OUTCOME = re.compile(
+    r"^(diagnosis|diagnosed|outcome|target|label|class|num|y|disease|status|died|dead|death|mortality|event|case|"
+    r"readmitted|malignant|condition|response|result|diabetes|cancer|stroke|sepsis|hypertension|pneumonia|infarction)$"
+    r"|(diagnosis|outcome|target|label|died|mortality|disease)",
+    re.IGNORECASE,
+)
+_POSITIVE_WORDS = """
+1 yes y true positive pos malignant m case disease diseased died dead sick present abnormal event
+"""
+_PATIENT = re.compile(
+    r"(^|[^a-z])(patient|subject|person|participant|mrn|pid|pidnum|id)([ ._-]?(id|no|nr|num|number))?$", re.IGNORECASE
+)
+_SITE = re.compile(r"^(hospital|site|center|centre|clinic|institution|ward)([ ._-]?(id|name|code))?$", re.IGNORECASE)
+_TIME = re.compile(r"date|^time$|_time$|timestamp", re.IGNORECASE)
+_UNITS = {"age": "a", "bmi": "kg/m2", "height_cm": "cm", "weight_kg": "kg", "height": "cm", "weight": "kg"}
+
+
+def draft_study(data: Path, task: str, folder: Path) -> Path:
+    """Write ``study.toml`` into a folder, guessed from a table, and return its path.
+
+    Guessed are: kinds and categories, generous plausible ranges, the columns of patient, site and date, missing
+    markers, sentinel codes, the outcome and its positive class. Every guess stands beside ``# CONFIRM``. `read_study`
+    accepts the file as it stands if the guesses are right.
+
+    Raises
+    ------
+    DataError: the table cannot be read, or has no column that could be an outcome or a predictor.
+    UsageError: there is no such task.
+    Conflict: the folder already holds a study file.
+    """
+    asked = task_named(task)
+    path = folder / "study.toml"
+    if path.exists():
+        raise Conflict("there is already a study file", where=str(path), remedy="Edit it, or name another folder")
+    columns = [profile(name, counts) for name, counts in tally(data).items()]
+    text = _Draft(Path(data), columns, asked.name, folder).text()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise DataError(
+            f"cannot be written: {error.strerror}", where=str(path), remedy="Name another folder"
+        ) from error
+    return path
+
+
+@dataclass(frozen=True)
+class _Draft:
+    data: Path
+    columns: Sequence[ColumnProfile]
+    task: str
+    folder: Path
+
+    def text(self) -> str:
+        outcome = self._outcome()
+        roles = self._roles(outcome)
+        predictors, left_out = self._predictors({outcome.name, *roles.values()})
+        if not predictors:
+            raise DataError("no column could be a predictor", where=str(self.data), remedy="Is this the right table?")
+        parts = [
+            self._head(),
+            self._data(roles, left_out),
+            *(_predictor(column) for column in predictors),
+            _outcome_text(outcome),
+            _REST.replace("threshold", "threshold" if _two_sided(outcome) else "# threshold"),
+        ]
+        return "\n".join(parts)
+
+    def _outcome(self) -> ColumnProfile:
+        able = [column for column in self.columns if column.categorical and not _PATIENT.search(column.name)]
+        named = [column for column in able if _OUTCOME.search(column.name)]
+        exact = [column for column in named if (found := _OUTCOME.match(column.name)) and found[0] == column.name]
+        binary = [column for column in able if len(column.counts) == 2]
+        for choice in (exact, named, binary[-1:], able[-1:]):
+            if choice:
+                return choice[-1]
+        raise DataError(
+            "no column could be the outcome: none has two or a few different values",
+            where=str(self.data),
+            remedy="Add a column that holds the diagnosis",
+        )
+
+    def _roles(self, outcome: ColumnProfile) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for column in self.columns:
+            if column is outcome:
+                continue
+            if "patient" not in found and _PATIENT.search(column.name) and len(column.counts) > MOST_CATEGORIES:
+                found["patient"] = column.name
+            elif "site" not in found and _SITE.search(column.name) and 2 <= len(column.counts) <= 200:
+                found["site"] = column.name
+            elif "time" not in found and _TIME.search(column.name) and holds_dates(column):
+                found["time"] = column.name
+        return found
+
+    def _predictors(self, taken: set[str]) -> tuple[list[ColumnProfile], dict[str, str]]:
+        chosen, left_out = [], {}
+        for column in self.columns:
+            if column.name in taken:
+                continue
+            why = unfit(column)
+            if why is None:
+                chosen.append(column)
+            else:
+                left_out[column.name] = why
+        return chosen, left_out
+
+    def _head(self) -> str:
+        name = re.sub(r"[^a-z0-9]+", "-", self.data.name.split(".")[0].lower()).strip("-") or "study"
+        return f"""\
+# Drafted from {self.data.name}. Each line marked CONFIRM is a guess: check it against what you know of the data.
+
+[study]
+name = {_quoted(name[:64])}
+version = "0.1.0"
+task = {_quoted(self.task)}
+intended_use = "To be written: who uses the answer, and to decide what."  # CONFIRM: write it
+population = "To be written: which patients the answer is for."  # CONFIRM: write it
+"""
+
+    def _data(self, roles: Mapping[str, str], left_out: Mapping[str, str]) -> str:
+        markers = sorted({marker for column in self.columns for marker in column.markers})
+        listed = ", ".join(_quoted(marker) for marker in ["", *markers])
+        lines = ["[data]", f"table = {_quoted(_relative(self.data, self.folder))}"]
+        lines += [f"{role} = {_quoted(name)}  # CONFIRM: guessed from its name" for role, name in roles.items()]
+        if "patient" not in roles:
+            lines.append('# patient = "..."  # CONFIRM: no column looks like it; each row is taken for a patient')
+        lines.append(f"missing = [{listed}]" + ("  # CONFIRM: seen in the table" if markers else ""))
+        lines += [f"# CONFIRM: the column {_quoted(name)} is left out: {why}" for name, why in left_out.items()]
+        return "\n".join(lines) + "\n"
+
+
+def variable_name(column: str) -> str:
+    """A variable's name for a column whose own name cannot be one.
+
+    >>> variable_name("dose >1300 mg")
+    'dose _1300 mg'
+    """
+    return re.sub(r"[\x00-\x1f<>=!]", "_", column)[:100].strip()
+
+
+def _predictor(column: ColumnProfile) -> str:
+    name = variable_name(column.name)
+    lines = [f"[{dotted(('predictors', name))}]"]
+    if name != column.name:
+        lines.append(f"column = {_quoted(column.name)}")
+    if column.categorical:
+        listed = ", ".join(_quoted(text) for text in _ordered(column.counts))
+        lines.append(f"categories = [{listed}]  # CONFIRM: or a number, if their order and distance count")
+    else:
+        assert column.numbers is not None
+        low, high = plausible_range(float(column.numbers.min()), float(column.numbers.max()))
+        unit = _UNITS.get(column.name.lower())
+        if unit:
+            lines.append(f'unit = "{unit}"  # CONFIRM: guessed from its name')
+        else:
+            lines.append('# unit = "..."  # CONFIRM: add its UCUM unit, for example mg/dL, mm[Hg], 1/min')
+        lines.append(
+            f"range = [{low:g}, {high:g}]  # CONFIRM: plausible values; the table has {column.numbers.min():g} to "
+            f"{column.numbers.max():g}"
+        )
+    if column.sentinels:
+        lines.append(f"missing = [{', '.join(column.sentinels)}]  # CONFIRM: looks like a code for not known")
+    return "\n".join(lines) + "\n"
+
+
+def plausible_range(low: float, high: float) -> tuple[float, float]:
+    """A generous range around what was seen: a quarter of the spread on each side, rounded outward to two digits.
+
+    It does not cross zero where no value does.
+
+    >>> plausible_range(29.0, 77.0)
+    (17.0, 89.0)
+    """
+    margin = max(0.25 * (high - low) or abs(high) or 1.0, 1e-9)
+    least, most = low - margin, high + margin
+    if low >= 0:
+        least = max(least, 0.0)
+    elif high <= 0:
+        most = min(most, 0.0)
+    step = 10.0 ** (math.floor(math.log10(max(abs(least), abs(most)))) - 1)
+    digits = max(0, -math.floor(math.log10(step)))
+    return round(math.floor(least / step) * step, digits), round(math.ceil(most / step) * step, digits)
+
+
+def _ordered(texts: Mapping[str, int]) -> list[str]:
+    numbers = {text: number_in(text) for text in texts}
+    if all(number is not None for number in numbers.values()):
+        return sorted(texts, key=lambda text: numbers[text] or 0.0)
+    return sorted(texts)
+
+
+def _positive(counts: Mapping[str, int]) -> str | None:
+    lowered = {text.lower(): text for text in counts}
+    return next((lowered[word] for word in _POSITIVE_WORDS.split() if word in lowered), None)
+
+
+def _two_sided(outcome: ColumnProfile) -> bool:
+    """Whether the outcome is drafted as there or not there, rather than as classes."""
+    counts = outcome.counts
+    return len(counts) == 2 or (outcome.whole and "0" in counts and not any(text.startswith("-") for text in counts))
+
+
+def _outcome_text(outcome: ColumnProfile) -> str:
+    seen = ", ".join(f"{text} ({outcome.counts[text]} rows)" for text in _ordered(outcome.counts))
+    lines = ["[outcome]", f"column = {_quoted(outcome.name)}  # CONFIRM: guessed; it holds {seen}"]
+    texts = _ordered(outcome.counts)
+    if len(texts) == 2:
+        positive = _positive(outcome.counts) or min(texts, key=lambda text: outcome.counts[text])
+        lines.append(f"positive = {_quoted(positive)}  # CONFIRM: the text that means the condition is there")
+    elif _two_sided(outcome):
+        listed = ", ".join(_quoted(text) for text in texts if text != "0")
+        lines.append(f"positive = [{listed}]  # CONFIRM: everything but 0; or classes = [...] to tell all apart")
+    else:
+        lines.append(f"classes = [{', '.join(map(_quoted, texts))}]  # CONFIRM: or positive = [...] for yes and no")
+    return "\n".join(lines) + "\n"
+
+
+def _relative(data: Path, folder: Path) -> str:
+    return Path(os.path.relpath(data.resolve(), folder.resolve())).as_posix()
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in escaped) + '"'
+
+
+_REST = """\
+[training]
+network = "residual"
+members = 5
+
+[validation]
+holdout = 0.25
+threshold = 0.5  # CONFIRM: the risk at which a physician would act
+alpha = 0.1
+subgroups = []  # CONFIRM: groups to judge separately, for example "sex" or "age >= 65"
+seed = 1
+
+# What counts as good enough. Declare it before you look at the results: without it the release cannot be signed.
+# CONFIRM: set limits that the decision needs, then remove the # in front of each line.
+# [accept]
+# auroc = { min = 0.80 }
+# calibration_slope = { min = 0.80, max = 1.25 }
+# net_benefit = { better_than = ["treat-all", "treat-none"] }
+"""

@@ -1,0 +1,117 @@
+"""``[validation]`` of a study file."""
+
+from __future__ import annotations
+
+import re
+
+from bedside.cohort.section import Section
+from bedside.cohort.study import Outcome, Subgroup, ValidationPlan
+from bedside.sources import Schema, Variable, as_text, nearest
+
+_CONDITION = re.compile(r"(?P<name>.+?)\s*(?P<operator><=|>=|==|!=|<|>)\s*(?P<value>.+)")
+_OPERATORS = ("<", "<=", ">", ">=", "==", "!=")
+
+
+def read_plan(section: Section, schema: Schema, outcome: Outcome) -> ValidationPlan:
+    """Who is held out, and what the evidence is computed at.
+
+    Raises
+    ------
+    StudyError: two ways to hold out at once, a column that is not declared, a share outside 0 to 1, a subgroup
+        that names no predictor.
+    """
+    ways = [key for key in ("holdout", "by", "after") if key in section]
+    if len(ways) > 1:
+        raise section.error(ways[1], f"{' and '.join(ways)} exclude each other", "Keep one of them")
+    by = _by(section, schema)
+    after = section.date("after")
+    if after is not None and schema.time is None:
+        raise section.error("after", "after needs the index date of each row", 'Add time = "..." to [data]')
+    holdout = section.share("holdout") if ways != [] else 0.25
+    return ValidationPlan(
+        holdout=holdout,
+        by=by,
+        held_out=_held_out(section, by),
+        after=after,
+        threshold=_threshold(section, outcome),
+        alpha=section.share("alpha") or 0.1,
+        subgroups=tuple(_subgroup(section, schema, text) for text in section.texts("subgroups") or ()),
+        seed=section.whole("seed", 0, 0),
+    )
+
+
+def _by(section: Section, schema: Schema) -> str | None:
+    by = section.optional_text("by")
+    if by is not None and by != schema.site:
+        raise section.error(
+            "by",
+            f"'{by}' is not the site column" + (f" '{schema.site}'" if schema.site else ""),
+            f'Write site = "{by}" in [data]',
+        )
+    return by
+
+
+def _held_out(section: Section, by: str | None) -> str | None:
+    if "held_out" not in section:
+        return None
+    if by is None:
+        raise section.error("held_out", "held_out names a site and goes with by", 'Add by = "...", the site column')
+    return as_text(section.values["held_out"])
+
+
+def _threshold(section: Section, outcome: Outcome) -> float | dict[str, float] | None:
+    if "threshold" not in section:
+        return None
+    if outcome.positive is not None:
+        return section.share("threshold")
+    table = section.below("threshold")
+    found: dict[str, float] = {}
+    for name in table.names():
+        if as_text(name) not in outcome.classes:
+            raise table.error(name, f"there is no class '{name}'", nearest(name, outcome.classes))
+        share = table.share(name)
+        if share is not None:
+            found[as_text(name)] = share
+    return found or None
+
+
+def _subgroup(section: Section, schema: Schema, text: str) -> Subgroup:
+    text = text.strip()
+    if text in schema.names:
+        variable = schema[text]
+        if variable.kind == "number":
+            raise section.error("subgroups", f"'{text}' is a number", f'Write a condition such as "{text} >= 65"')
+        return Subgroup(text=text, variable=text)
+    found = _CONDITION.fullmatch(text)
+    if found is None:
+        raise section.error("subgroups", f"'{text}' names no predictor", nearest(text, schema.names))
+    if found["name"] not in schema.names:
+        raise section.error(
+            "subgroups", f"'{text}': there is no predictor '{found['name']}'", nearest(found["name"], schema.names)
+        )
+    variable = schema[found["name"]]
+    operator = next(sign for sign in _OPERATORS if sign == found["operator"])
+    return Subgroup(
+        text=text,
+        variable=variable.name,
+        operator=operator,  # type: ignore[arg-type]
+        value=_value(section, variable, operator, found["value"].strip(), text),
+    )
+
+
+def _value(section: Section, variable: Variable, operator: str, value: str, text: str) -> float | str:
+    if variable.kind == "category":
+        category = as_text(value.strip("\"'"))
+        if operator not in ("==", "!="):
+            raise section.error("subgroups", f"'{text}': categories have no order", "Use == or !=")
+        if category not in (variable.categories or ()):
+            raise section.error(
+                "subgroups",
+                f"'{text}': '{category}' is no category of {variable.name}",
+                nearest(category, variable.categories or ()),
+            )
+        return category
+    try:
+        return float(value)
+    except ValueError:
+        raise section.error("subgroups", f"'{text}': '{value}' is no number", "Write age >= 65, say") from None

@@ -1,0 +1,161 @@
+"""Who is held out: at random, by site or by date; a patient is on one side only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from bedside.cohort.cohort import Cohort
+from bedside.cohort.copies import CHANCE_PAIRS, chance_pairs, row_keys
+from bedside.cohort.study import Study
+from bedside.errors import StudyError
+from bedside.sources import nearest
+
+SITE_SHARE = 0.25
+"""Where the study does not name the site to hold out, it is the one whose share of the patients is nearest to this."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Positions in the cohort of the rows to develop with and of the rows held out.
+
+    A row may be in neither: with ``by`` and ``after``, rows of held-out patients that do not belong to the held-out
+    part are used for nothing.
+    """
+
+    development: Int[np.ndarray, " development"]
+    held_out: Int[np.ndarray, " held"]
+    description: str
+
+
+def split(study: Study, cohort: Cohort) -> Split:
+    """Development and held-out rows; the same study and cohort give the same split.
+
+    Rows of one patient stay together, and so do rows that are equal in every value although their patients are
+    named differently. At random: patients are drawn within each class (a patient with rows of several classes counts
+    as the last of them in the study's order) by numpy's default generator with the study's seed. By site: the site
+    named by ``held_out``, else the one with every class whose share of the patients is nearest to a quarter. By
+    date: rows from ``after`` on; earlier rows of the same patients are left out.
+
+    Raises
+    ------
+    StudyError: a class would be empty on one side, or there is no such site.
+    """
+    plan = study.validation
+    groups = patient_groups(cohort)
+    if plan.by is not None:
+        chosen, what = _by_site(study, cohort)
+    elif plan.after is not None:
+        if cohort.time is None:
+            raise StudyError("after needs the index date of each row", where=str(study.path))
+        chosen = cohort.time >= np.datetime64(plan.after, "D")
+        what = f"rows from {plan.after.isoformat()} on"
+    else:
+        share = plan.holdout or 0.25
+        chosen = _at_random(groups, cohort.outcome, share, plan.seed)
+        what = f"{share:.4g} of the patients, drawn at random within each class with seed {plan.seed}"
+    return _split(study, cohort, chosen, groups, what)
+
+
+def patient_groups(cohort: Cohort) -> Int[np.ndarray, " patient"]:
+    """A number per row: equal for rows of one patient, and for patients whose rows are equal in every value."""
+    _, groups = np.unique(cohort.patient.astype(str), return_inverse=True)
+    if chance_pairs(cohort.reading, {}) >= CHANCE_PAIRS:
+        return groups.astype(np.int64)
+    _, twins = np.unique(row_keys(cohort.reading, {}), return_inverse=True)
+    return _joined(groups.astype(np.int64), twins.astype(np.int64))
+
+
+def _joined(a: Int[np.ndarray, " row"], b: Int[np.ndarray, " row"]) -> Int[np.ndarray, " row"]:
+    """The finest grouping in which rows that share a group of `a` or of `b` are together."""
+    groups = a.copy()
+    while True:
+        lowest = np.full(int(b.max()) + 1, len(a) + 1)
+        np.minimum.at(lowest, b, groups)
+        merged = lowest[b]
+        again = np.full(int(a.max()) + 1, len(a) + 1)
+        np.minimum.at(again, a, merged)
+        merged = again[a]
+        if (merged == groups).all():
+            return groups
+        groups = merged
+
+
+def _at_random(
+    groups: Int[np.ndarray, " patient"], outcome: Int[np.ndarray, " patient"], share: float, seed: int
+) -> Bool[np.ndarray, " patient"]:
+    names, inverse = np.unique(groups, return_inverse=True)
+    stratum = np.full(len(names), -1)
+    np.maximum.at(stratum, inverse, outcome)
+    rng = np.random.default_rng(seed)
+    held = np.zeros(len(names), dtype=bool)
+    for code in np.unique(stratum).tolist():
+        members = rng.permutation(np.flatnonzero(stratum == code))
+        # At least one on each side where there are two.
+        count = min(max(1, round(share * len(members))), len(members) - 1)
+        held[members[:count]] = True
+    return np.asarray(held[inverse])
+
+
+def _by_site(study: Study, cohort: Cohort) -> tuple[Bool[np.ndarray, " patient"], str]:
+    plan = study.validation
+    if cohort.site is None:
+        raise StudyError("by needs a site column", where=str(study.path), remedy="Add site to [data]")
+    sites = sorted(set(cohort.site.tolist()))
+    if len(sites) < 2:
+        raise StudyError(
+            f"'{plan.by}' holds one site only",
+            where=str(study.path),
+            remedy="Hold out a share of the patients: holdout = 0.25",
+        )
+    name = plan.held_out or _nearest_site(study, cohort, sites)
+    if name not in sites:
+        where = f"{study.path}, validation.held_out"
+        raise StudyError(f"there is no site '{name}'", where=where, remedy=nearest(name, sites))
+    return cohort.site == name, f"the site '{name}'"
+
+
+def _nearest_site(study: Study, cohort: Cohort, sites: Sequence[str]) -> str:
+    everyone = len(set(cohort.patient.tolist()))
+    distance = {}
+    for site in sites:
+        here = cohort.site == site
+        if _classes(cohort.outcome[here]) == _classes(cohort.outcome[~here]) == _classes(cohort.outcome):
+            distance[site] = abs(len(set(cohort.patient[here].tolist())) / everyone - SITE_SHARE)
+    if not distance:
+        raise StudyError(
+            "no site could be held out: none, and all others together, have every class",
+            where=f"{study.path}, validation.by",
+            remedy="Hold out a share of the patients: holdout = 0.25",
+        )
+    return min(distance, key=lambda site: (distance[site], site))
+
+
+def _classes(outcome: Int[np.ndarray, " patient"]) -> set[int]:
+    return set(np.unique(outcome).tolist())
+
+
+def _split(
+    study: Study,
+    cohort: Cohort,
+    chosen: Bool[np.ndarray, " patient"],
+    groups: Int[np.ndarray, " patient"],
+    what: str,
+) -> Split:
+    theirs = np.isin(groups, groups[chosen])
+    development, held_out = np.flatnonzero(~theirs), np.flatnonzero(chosen)
+    for name, index in (("development", development), ("held-out", held_out)):
+        lacking = set(range(len(study.outcome.classes))) - _classes(cohort.outcome[index])
+        if lacking:
+            raise StudyError(
+                f"no {name} patient has the outcome '{study.outcome.classes[min(lacking)]}' when {what} are held out",
+                where=f"{study.path}, validation",
+                remedy="Hold out others, or more patients of that class are needed",
+            )
+    left_out = int((theirs & ~chosen).sum())
+    patients = len(set(cohort.patient[held_out].tolist()))
+    remark = f"; {left_out} other rows of these patients are left out" if left_out else ""
+    return Split(development, held_out, f"held out: {what} ({len(held_out)} rows of {patients} patients){remark}")

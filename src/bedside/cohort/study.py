@@ -1,0 +1,180 @@
+"""What is asked, of whom, and what would count as good enough: the study file as frozen data."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from bedside.sources import Schema
+
+Scale = Literal["standard", "minmax", "log", "none"]
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of question, as names that each layer resolves in its own registry.
+
+    Attributes
+    ----------
+    name: as in ``[study] task``.
+    label: the study's ``[outcome]`` is read by the reader of this name.
+    head: how the network's outputs become an estimate.
+    loss: what training minimises.
+    measures: the set of measures in the evidence.
+    floor: the simple model that a network must not be worse than.
+    wording: the words of an answer.
+    """
+
+    name: str
+    label: str
+    head: str
+    loss: str
+    measures: str
+    floor: str
+    wording: str
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """Which column answers the question, and how its texts map to classes.
+
+    Attributes
+    ----------
+    column: the table's outcome column.
+    classes: class names in the order of the graph's output. Binary: (negative, positive).
+    positive: the class whose probability is *the* probability; None with more than two classes.
+    codes: canonical texts of the column → class position; every text of the study's own table is here.
+    others_negative: any other text means class 0 (binary). `read_study` leaves it False: a text that nobody declared
+        may as well mean "not known yet".
+    """
+
+    column: str
+    classes: tuple[str, ...]
+    positive: str | None
+    codes: Mapping[str, int]
+    others_negative: bool = False
+
+
+class Data(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the table is and which columns it may be judged by.
+
+    Attributes
+    ----------
+    table: absolute path of the CSV or Parquet file.
+    leakage_known: predictors that the leakage check lets pass; each is named in the report.
+    """
+
+    table: Path
+    leakage_known: tuple[str, ...] = ()
+
+
+class Training(msgspec.Struct, frozen=True, kw_only=True):
+    """How the candidate is fitted."""
+
+    network: Literal["residual", "plain", "floor"] = "residual"
+    members: int = 5
+
+
+class Subgroup(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of ``[validation] subgroups``: a categorical variable, or a condition such as ``age >= 65``.
+
+    Attributes
+    ----------
+    text: as written in the study.
+    variable: the variable it looks at.
+    operator, value: the condition; both None for "each category of the variable".
+    """
+
+    text: str
+    variable: str
+    operator: Literal["<", "<=", ">", ">=", "==", "!="] | None = None
+    value: float | str | None = None
+
+
+class ValidationPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is held out, and what the evidence is computed at.
+
+    Exactly one of `holdout`, `by`, `after` decides who is held out.
+
+    Attributes
+    ----------
+    holdout: share of patients held out at random (stratified by outcome).
+    by: a column; one of its sites is held out whole.
+    held_out: with `by`: the site that is held out; None: the one nearest to a quarter of the patients.
+    after: patients with an index date from this day on are held out.
+    threshold: risk at which the physician would act. Binary: a number; multi-class: per class; None: not declared.
+    alpha: conformal sets miss at most this share.
+    subgroups: groups for which everything is repeated.
+    seed: of the split and of everything random that follows.
+    """
+
+    holdout: float | None = 0.25
+    by: str | None = None
+    held_out: str | None = None
+    after: dt.date | None = None
+    threshold: float | dict[str, float] | None = None
+    alpha: float = 0.1
+    subgroups: tuple[Subgroup, ...] = ()
+    seed: int = 0
+
+
+class Gate(msgspec.Struct, frozen=True, kw_only=True):
+    """One condition of ``[accept]``.
+
+    Attributes
+    ----------
+    measure: name of the measure.
+    min, max: limits on the value, or on the interval's end named by `bound`.
+    bound: ``"low"`` or ``"high"``: judge that end of the interval; None: the point value.
+    better_than: for ``net_benefit``: the strategies that it must exceed.
+    subgroups: this gate is about gaps between subgroups.
+    max_gap: largest allowed difference between a subgroup's value and the value of all others together.
+    min_events: subgroups with fewer events, or fewer non-events, are not judged by `max_gap`.
+    """
+
+    measure: str
+    min: float | None = None
+    max: float | None = None
+    bound: Literal["low", "high"] | None = None
+    better_than: tuple[str, ...] = ()
+    subgroups: bool = False
+    max_gap: float | None = None
+    min_events: int = 20
+
+
+class TargetLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a compressed target may lose against ``server-cpu``: ``[accept] targets``."""
+
+    auroc_loss: float = 0.005
+    flips: float = 0.01
+
+
+class Study(msgspec.Struct, frozen=True, kw_only=True):
+    """A study file, read, checked and resolved.
+
+    Attributes
+    ----------
+    path: absolute path of the study file; `digest`: SHA-256 of its bytes, in hexadecimal.
+    scales: per variable, the scale that the study asks for; a variable that is not here gets one by its skewness.
+    gates: empty where the study declares none; such a study trains and validates but cannot be signed.
+    """
+
+    path: Path
+    digest: str
+    name: str
+    version: str
+    task: Task
+    intended_use: str
+    population: str
+    valid_until: dt.date | None
+    data: Data
+    schema: Schema
+    scales: Mapping[str, Scale]
+    outcome: Outcome
+    training: Training
+    validation: ValidationPlan
+    gates: tuple[Gate, ...]
+    target_limits: TargetLimits
+    targets: tuple[str, ...]

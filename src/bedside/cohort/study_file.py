@@ -1,0 +1,279 @@
+"""Reading ``study.toml``, strictly: the first thing that is wrong is said well, and nothing is ignored."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bedside.cohort.gates_section import read_gates
+from bedside.cohort.outcome_section import read_outcome
+from bedside.cohort.plan_section import read_plan
+from bedside.cohort.predictors_section import read_predictors
+from bedside.cohort.section import Document, Section, dotted
+from bedside.cohort.study import Data, Study, Task, Training
+from bedside.cohort.study_keys import LATER_KEYS, LATER_TARGETS, known_under
+from bedside.cohort.tasks import task
+from bedside.errors import DataError, StudyError, UsageError
+from bedside.sources import Reading, Schema, Variable, as_text, columns, nearest, read_table
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+# Semantic Versioning 2.0.0 (semver.org), section 2 with the pre-release and build parts of 9 and 10.
+_VERSION = re.compile(
+    r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
+    r"(-(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*)?"
+    r"(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?"
+)
+
+
+def read_study(path: Path | str) -> Study:
+    """Read a study file and hold it against the table that it names.
+
+    Raises
+    ------
+    StudyError: the file is not there or no TOML; a key is unknown, missing, of a wrong type or value; a column, a
+        category or a class does not occur in the table; a unit does not convert. One error, the first.
+    DataError: the table itself cannot be read.
+    """
+    document, digest = _document(Path(path))
+    _refuse_unknown(document, (), document.values)
+    top = Section(document, (), document.values)
+    head = top.below("study", needed=True)
+    name, version = _name(head), _version(head)
+    kind = _task(head)
+    variables, scales = read_predictors(top.below("predictors"))
+    schema, data, texts = _against_table(top, variables)
+    outcome = read_outcome(top.below("outcome"), texts)
+    plan = read_plan(top.below("validation"), schema, outcome)
+    gates, target_limits = read_gates(top.below("accept"), plan)
+    return Study(
+        path=document.path,
+        digest=digest,
+        name=name,
+        version=version,
+        task=kind,
+        intended_use=head.text("intended_use"),
+        population=head.text("population"),
+        valid_until=head.date("valid_until"),
+        data=data,
+        schema=schema,
+        scales=scales,
+        outcome=outcome,
+        training=_training(top.below("training")),
+        validation=plan,
+        gates=gates,
+        target_limits=target_limits,
+        targets=_targets(top.below("targets")),
+    )
+
+
+def _document(path: Path) -> tuple[Document, str]:
+    if path.is_dir():
+        path = path / "study.toml"
+    if not path.is_file():
+        raise StudyError("there is no such study file", where=str(path), remedy="bedside init drafts one from a table")
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+        values = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise StudyError("the text is not UTF-8", where=str(path), remedy="Save it in UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise _not_toml(path, str(error)) from error
+    return Document(path.resolve(), text, values), hashlib.sha256(content).hexdigest()
+
+
+def _not_toml(path: Path, said: str) -> StudyError:
+    found = re.search(r"\(at line (\d+), column (\d+)\)", said)
+    what = said.split(" (at ")[0]
+    where = f"{path}, line {found[1]}" if found else str(path)
+    remedy = "Each key stands once" if "overwrite" in what.lower() or "twice" in what.lower() else ""
+    return StudyError(
+        f"this is not TOML: {what[:1].lower()}{what[1:]}",
+        where=where,
+        remedy=remedy or "Texts stand between quotes, and a table begins with [name]",
+    )
+
+
+def _refuse_unknown(document: Document, keys: tuple[str, ...], values: Mapping[str, Any]) -> None:
+    """Every key of the file must be a known one."""
+    known = known_under(keys)
+    for name, value in values.items():
+        here = (*keys, name)
+        later = LATER_KEYS.get(".".join(here))
+        if later is not None:
+            raise document.error(here, f"this version does not have {dotted(here)} ({later})", "Drop it")
+        if name not in known and not any(step.startswith("<") for step in known):
+            raise _unknown(document, here, known)
+        if isinstance(value, dict) and known_under(here):
+            _refuse_unknown(document, here, value)
+
+
+def _unknown(document: Document, keys: tuple[str, ...], known: tuple[str, ...]) -> StudyError:
+    near = difflib.get_close_matches(keys[-1], known, n=1, cutoff=0.5)
+    remedy = f"Did you mean {dotted((*keys[:-1], near[0]))}?" if near else f"Known here: {', '.join(known)}"
+    return document.error(keys, f"unknown key {dotted(keys)}", remedy)
+
+
+def _name(head: Section) -> str:
+    name = head.text("name")
+    if not _NAME.fullmatch(name):
+        raise head.error(
+            "name", f"'{name}' cannot be the name of a release", "Letters, digits, . _ and -, at most 64, no blanks"
+        )
+    return name
+
+
+def _version(head: Section) -> str:
+    version = head.text("version")
+    if not _VERSION.fullmatch(version):
+        raise head.error("version", f"'{version}' is no semantic version", 'Write it as "1.0.0"')
+    return version
+
+
+def _task(head: Section) -> Task:
+    try:
+        return task(head.text("task"))
+    except UsageError as error:
+        raise head.error("task", error.what, error.remedy) from error
+
+
+def _training(section: Section) -> Training:
+    plain = Training()
+    network = section.one_of("network", ("residual", "plain", "floor"), plain.network)
+    members = section.whole("members", plain.members, 1)
+    if members > 100:
+        raise section.error("members", f"{members} networks are more than can be of use", "5 is usual")
+    return Training(network=network, members=members)  # type: ignore[arg-type]
+
+
+def _targets(section: Section) -> tuple[str, ...]:
+    names = section.texts("names")
+    if names is None:
+        return ("server-cpu",)
+    known = _installed_targets()
+    if not names:
+        raise section.error("names", "the list is empty", f"It may name: {', '.join(known)}")
+    for name in names:
+        if name in LATER_TARGETS and name not in known:
+            raise section.error(
+                "names", f"this version does not have the target '{name}'", f"It has {', '.join(known)}"
+            )
+        if name not in known:
+            raise section.error("names", f"there is no target '{name}'", nearest(name, known))
+        if names.count(name) > 1:
+            raise section.error("names", f"the target '{name}' is listed twice", "Drop one")
+    return names
+
+
+@lru_cache(maxsize=1)
+def _installed_targets() -> tuple[str, ...]:
+    return tuple(sorted({point.name for point in entry_points(group="bedside.targets")} | {"server-cpu"}))
+
+
+@dataclass(frozen=True)
+class _Roles:
+    """Which column of the table plays which part besides the predictors."""
+
+    patient: str | None
+    site: str | None
+    time: str | None
+    outcome: str
+
+
+def _against_table(top: Section, variables: tuple[Variable, ...]) -> tuple[Schema, Data, Mapping[str, int]]:
+    """Schema and data checked against the table; and the texts of the outcome column with their counts."""
+    section = top.below("data", needed=True)
+    table = _table(section)
+    names = columns(table)
+    roles = _roles(top, section, names)
+    _check_predictors(top.below("predictors"), variables, names, roles)
+    missing = section.listed("missing")
+    markers = ("", "NA") if missing is None else tuple(as_text(item) for item in missing)
+    schema = Schema(variables=variables, missing=markers, patient=roles.patient, site=roles.site, time=roles.time)
+    categories = tuple(variable for variable in variables if variable.kind == "category")
+    reading = read_table(table, Schema(variables=categories, missing=markers), extra=(roles.outcome,))
+    if not len(reading):
+        raise DataError("the table holds no patient", where=str(table), remedy="A table has a header line and rows")
+    _check_categories(top.below("predictors"), categories, reading)
+    return schema, Data(table=table, leakage_known=_leakage_known(section, schema)), _counts(reading, roles.outcome)
+
+
+def _table(section: Section) -> Path:
+    path = section.document.path.parent / Path(section.text("table")).expanduser()
+    if not path.is_file():
+        what = "this is a folder, not a table" if path.is_dir() else f"there is no file {path}"
+        raise section.error("table", what, "The path is relative to the study file")
+    return path.resolve()
+
+
+def _roles(top: Section, section: Section, names: tuple[str, ...]) -> _Roles:
+    taken: dict[str, str] = {}
+    found: dict[str, str | None] = {}
+    for place, key in ((section, "patient"), (section, "site"), (section, "time"), (top.below("outcome"), "column")):
+        column = place.text(key) if key == "column" else place.optional_text(key)
+        found[key] = column
+        if column is None:
+            continue
+        if column not in names:
+            raise place.error(key, f"the table has no column '{column}'", nearest(column, names))
+        if column in taken:
+            raise place.error(key, f"the column '{column}' is already the {taken[column]}", "Name another")
+        taken[column] = key
+    return _Roles(found["patient"], found["site"], found["time"], found["column"] or "")
+
+
+def _check_predictors(section: Section, variables: tuple[Variable, ...], names: tuple[str, ...], roles: _Roles) -> None:
+    parts = {roles.patient: "patient", roles.site: "site", roles.time: "index date", roles.outcome: "outcome"}
+    for variable in variables:
+        column = variable.column or variable.name
+        here, key = section.below(variable.name), "column" if variable.column else ""
+        if column in parts:
+            raise here.error(key, f"'{column}' is the {parts[column]}, it cannot be a predictor", "Drop the predictor")
+        if column not in names:
+            remedy = nearest(column, names)
+            raise here.error(key, f"the table has no column '{column}'", f'{remedy} column = "..." names another')
+
+
+def _check_categories(section: Section, categories: tuple[Variable, ...], reading: Reading) -> None:
+    for place, variable in enumerate(categories):
+        codes = reading.values[:, place]
+        used = set(np.unique(codes[~np.isnan(codes)]).astype(int).tolist())
+        for code, text in enumerate(variable.categories or ()):
+            if code not in used:
+                raise section.below(variable.name).error(
+                    "categories",
+                    f"the category '{text}' never occurs in the column '{variable.column or variable.name}'",
+                    _seen(reading, place) or "Drop it: no model can learn a category that it never saw",
+                )
+
+
+def _seen(reading: Reading, place: int) -> str:
+    strange = sorted({text for (_, column), text in reading.texts.items() if column == place})
+    return f"The column holds other texts: {', '.join(strange[:6])}" if strange else ""
+
+
+def _counts(reading: Reading, column: str) -> Mapping[str, int]:
+    texts = [text for text in reading.extra[column].tolist() if text is not None]
+    found, counts = np.unique(np.array(texts, dtype=object).astype(str), return_counts=True)
+    return dict(zip(found.tolist(), counts.tolist(), strict=True))
+
+
+def _leakage_known(section: Section, schema: Schema) -> tuple[str, ...]:
+    listed = section.texts("leakage_known") or ()
+    by_column = {variable.column or variable.name: variable.name for variable in schema.variables}
+    found = []
+    for name in listed:
+        if name not in schema.names and name not in by_column:
+            raise section.error("leakage_known", f"there is no predictor '{name}'", nearest(name, schema.names))
+        found.append(name if name in schema.names else by_column[name])
+    return tuple(found)

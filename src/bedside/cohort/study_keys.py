@@ -1,0 +1,129 @@
+"""Every key of a study file, with its meaning in one line; the reference page is held against this list."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+KNOWN_KEYS: dict[str, str] = {
+    "study.name": "name of the study and of the release: letters, digits, dots, hyphens and underscores",
+    "study.version": "version of the release, as 1.2.3",
+    "study.task": "the kind of question: diagnosis",
+    "study.intended_use": "who uses the answer, and to decide what",
+    "study.population": "the patients whom the answer is for",
+    "study.valid_until": "last day on which the release answers; after it every answer abstains",
+    "data.table": "the table of patients, CSV or Parquet, relative to the study file",
+    "data.patient": "column that names the patient; rows of one patient never fall on both sides of a split",
+    "data.site": "column that names the hospital or site",
+    "data.time": "column of the index date, as 2026-03-01",
+    "data.missing": "texts that mean not known in every column; an empty cell always does",
+    "data.leakage_known": "predictors that the leakage check lets pass; each is named in the report",
+    "predictors.<variable>.label": "how people read the variable; default: its name",
+    "predictors.<variable>.column": "its column in the table, where that is not its name",
+    "predictors.<variable>.unit": "UCUM unit in which the model takes it",
+    "predictors.<variable>.unit_in_data": "UCUM unit of the table, where it differs; converted",
+    "predictors.<variable>.range": "lowest and highest plausible value, in the unit; others become missing",
+    "predictors.<variable>.missing": "sentinel codes of this column that mean not known, as the table writes them",
+    "predictors.<variable>.max_age": 'oldest value to answer with, as "30 d"; an older one makes the answer abstain',
+    "predictors.<variable>.scale": "standard, minmax, log or none; default: chosen by skewness",
+    "predictors.<variable>.changeable": "whether an explanation may say what a change of it would do",
+    "predictors.<variable>.code": 'its code in a terminology, as "loinc|12345-6"',
+    "predictors.<variable>.categories": "the category texts; makes the variable a category",
+    "outcome.column": "column that holds the answer",
+    "outcome.positive": "text, or list of texts, of the outcome column that mean the condition is there",
+    "outcome.negative": "texts that mean it is not there; needed where more than one is left over",
+    "outcome.classes": "for more than two classes: their texts, in the order of the outputs",
+    "training.network": "residual (default), plain or floor",
+    "training.members": "how many networks the estimate is the mean of",
+    "validation.holdout": "share of the patients held out at random, stratified by outcome",
+    "validation.by": "site column: one site is held out whole",
+    "validation.held_out": "with by: the site that is held out; default: the one nearest to a quarter of the patients",
+    "validation.after": "patients with an index date from this day on are held out",
+    "validation.threshold": "risk at which the physician would act; with classes: one per class",
+    "validation.alpha": "share of patients whose true class a conformal set may miss",
+    "validation.subgroups": 'groups to judge separately: a category, or a condition as "age >= 65"',
+    "validation.seed": "seed of the split and of everything random after it",
+    "accept.<measure>.min": "least acceptable value of the measure",
+    "accept.<measure>.max": "largest acceptable value of the measure",
+    "accept.<measure>.bound": "low or high: judge that end of the interval, not the point value",
+    "accept.net_benefit.better_than": "strategies that the net benefit must exceed: treat-all, treat-none",
+    "accept.subgroups.<measure>.max_gap": "largest gap between a subgroup and all other patients",
+    "accept.subgroups.<measure>.min_events": "subgroups with fewer events or non-events are not judged; default 20",
+    "accept.targets.auroc_loss": "how much AUROC a compressed target may lose",
+    "accept.targets.flips": "share of patients whose side of the threshold a compressed target may change",
+    "targets.names": "what to build: server-cpu",
+}
+"""Dotted key → meaning; ``<variable>`` and ``<measure>`` stand for any name."""
+
+LATER_KEYS: dict[str, str] = {
+    "privacy": "differentially private training",
+    "data.images": "image data",
+    "data.fhir": "FHIR data",
+    "data.omop": "OMOP data",
+    "data.dicom": "DICOM data",
+    "data.vcf": "genomic data",
+    "data.genome": "genomic data",
+    "outcome.time": "prognosis",
+    "outcome.event": "prognosis",
+    "outcome.event_value": "prognosis",
+    "outcome.horizons": "prognosis",
+    "outcome.competing": "prognosis",
+    "outcome.arm": "treatment effects",
+    "outcome.control": "treatment effects",
+    "outcome.better": "treatment effects",
+    "outcome.propensity": "treatment effects",
+    "outcome.unit": "prognosis and dosing",
+    "outcome.tolerance": "dosing",
+}
+"""Keys of the interface that this version does not have: refused by name, never ignored."""
+
+LATER_TASKS = ("prognosis", "treatment", "dose")
+LATER_TARGETS = ("server-cpu-int8", "server-gpu", "phone", "browser")
+
+MEASURES = (
+    "auroc",
+    "average_precision",
+    "brier",
+    "log_loss",
+    "accuracy",
+    "calibration_intercept",
+    "calibration_slope",
+    "ici",
+    "net_benefit",
+    "sensitivity",
+    "specificity",
+    "ppv",
+    "npv",
+    "conformal_coverage",
+)
+"""Measures that a gate of a diagnosis study can name."""
+
+AT_THRESHOLD = ("net_benefit", "sensitivity", "specificity", "ppv", "npv")
+"""Measures that exist only where a threshold is declared."""
+
+STRATEGIES = ("treat-all", "treat-none")
+
+
+def known_below(path: str) -> tuple[str, ...]:
+    """The known names of keys directly below a dotted path (``""`` for the file itself).
+
+    >>> known_below("accept.targets")
+    ('auroc_loss', 'flips')
+    """
+    parts = path.split(".") if path else []
+    return known_under(tuple(parts))
+
+
+@lru_cache(maxsize=4096)
+def known_under(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """`known_below` for a path whose names may hold dots themselves."""
+    found: dict[str, None] = {}
+    for key in KNOWN_KEYS:
+        steps = key.split(".")
+        if len(steps) > len(keys) and all(_fits(steps, place, keys[place]) for place in range(len(keys))):
+            found[steps[len(keys)]] = None
+    return tuple(found)
+
+
+def _fits(steps: list[str], place: int, name: str) -> bool:
+    own_table = steps[:place] == ["accept"] and name in {"subgroups", "targets"}
+    return steps[place] == name or (steps[place].startswith("<") and not own_table)
