@@ -104,7 +104,8 @@ def _reasons(
 
 
 def _mark(reasons: UInt16[np.ndarray, " patient"], cause: Cause, holds: Bool[np.ndarray, " patient"]) -> None:
-    reasons |= holds * np.uint16(cause)
+    if holds.any():  # for one patient usually nothing holds, and that should cost little
+        reasons[holds] |= np.uint16(cause)
 
 
 def unknown(reading: Reading) -> Bool[np.ndarray, "patient variable"]:
