@@ -30,7 +30,7 @@ SERVING = (
 )
 """Distributions that serving a release needs: bedside's own dependencies."""
 
-BUILDING = ("onnx", "onnxscript", "optuna", "scikit-learn", "scipy", "torch")
+BUILDING = ("onnx", "optuna", "scikit-learn", "scipy", "torch")
 """Distributions that only training and packing use."""
 
 
