@@ -11,10 +11,11 @@ import numpy as np
 from jaxtyping import UInt8
 
 from bedside.errors import DataError, ValueRefused
-from bedside.sources.cleaning import MISSING, NOT_UNDERSTOOD, SENTINEL, Limits, Rules, TextRule, clean, rules
+from bedside.sources.cell import cell_number
+from bedside.sources.cleaning import MISSING, Limits, Rules, clean, rules
 from bedside.sources.reading import Problem, Reading
 from bedside.sources.schema import Schema, Variable
-from bedside.sources.text import as_text, number_in, trimmed
+from bedside.sources.text import trimmed
 from bedside.sources.units import factor_and_offset
 from bedside.sources.wording import format_value
 
@@ -25,39 +26,6 @@ _INFINITE = float("inf")
 _REFUSABLE = int(Problem.NOT_A_NUMBER)
 # Clocks of devices and servers differ a little; a value of the future is refused beyond that.
 _CLOCK_DIFFERENCE = dt.timedelta(minutes=5)
-
-
-def _number(value: object, rule: TextRule) -> float:
-    if isinstance(value, str):
-        text = trimmed(value)
-        if text in rule.markers:
-            return MISSING
-        if text in rule.sentinels:
-            return SENTINEL
-        number = number_in(text)
-        return NOT_UNDERSTOOD if number is None else number
-    if isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
-        try:
-            number = float(value)
-        except OverflowError:
-            return NOT_UNDERSTOOD
-        return number if abs(number) < np.inf else NOT_UNDERSTOOD
-    return NOT_UNDERSTOOD
-
-
-def _category(value: object, rule: TextRule) -> float:
-    codes = rule.codes or {}
-    if isinstance(value, (bool, np.bool_)):
-        code = rule.truth[0] if value else rule.truth[1]
-        return NOT_UNDERSTOOD if code is None else float(code)
-    if not isinstance(value, (str, int, float, np.number)):
-        return NOT_UNDERSTOOD
-    text = as_text(value)
-    if text in rule.markers:
-        return MISSING
-    if text in rule.sentinels:
-        return SENTINEL
-    return float(codes.get(text, NOT_UNDERSTOOD))
 
 
 def _age_days(time: object, now: dt.datetime) -> float:
@@ -119,7 +87,7 @@ class _Patient:
         value = self._dated(name, position, entry) if isinstance(entry, Mapping) else entry
         if value is not None:
             rule = self.ready.texts[position]
-            self.raw[position] = (_number if rule.codes is None else _category)(value, rule)
+            self.raw[position] = cell_number(value, rule)
 
     def _dated(self, name: str, position: int, entry: Mapping[str, object]) -> object:
         """The value of ``{"value", "unit", "time"}``; its unit and age are noted."""

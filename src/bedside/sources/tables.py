@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from bedside.sources.cell import cell_number
 from bedside.sources.cleaning import Limits, Recode, Rules, TextRule, clean, rules
 from bedside.sources.duck import connection, quoted
 from bedside.sources.opening import CSV, PARQUET, open_table
@@ -23,6 +24,7 @@ __all__ = ["CSV", "PARQUET", "read_table", "stream_table"]
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 _REALS = ("FLOAT", "DOUBLE")
 _WIDE = 100  # variables from which on two passes of DuckDB's optimizer, quadratic in them, cost more than they save
+_VERY_WIDE = 500  # and from which on planning the SQL (4 ms a variable) costs more than reading the cells in Python
 _MARK, _TEXT_SENTINEL, _UNKNOWN = "'inf'::DOUBLE", "'-inf'::DOUBLE", "'nan'::DOUBLE"
 
 
@@ -137,7 +139,7 @@ class _Staged:
     cells: Mapping[int, _Cell]
     extra: tuple[str, ...]
     width: int
-    rows: int
+    as_text: bool
 
     def piece(self, start: int, stop: int) -> Reading:
         taken = "SELECT * EXCLUDE (texts) FROM staged WHERE rowid >= ? AND rowid < ?"
@@ -145,7 +147,8 @@ class _Staged:
         count = stop - start
         raw = np.full((count, self.width), np.nan)
         for place in self.cells:
-            raw[:, place] = fetched[f"v{place}"]
+            column = fetched[f"v{place}"]
+            raw[:, place] = _in_python(column, self.ready.texts[place]) if self.as_text else column
         values, problems = clean(raw, self.ready.table)
         absent = [place for place in range(self.width) if place not in self.cells]
         problems[:, absent] = Problem.ABSENT
@@ -153,7 +156,7 @@ class _Staged:
             rows=np.arange(start + 1, stop + 1, dtype=np.int64),
             values=values,
             problems=problems,
-            texts=self._texts(start, stop, raw, problems),
+            texts=self._texts(start, stop, raw, problems, fetched),
             extra={column: _objects(fetched[f"x{place}"]) for place, column in enumerate(self.extra)},
         )
 
@@ -163,10 +166,13 @@ class _Staged:
         stop: int,
         raw: Float[np.ndarray, "patient variable"],
         problems: UInt8[np.ndarray, "patient variable"],
+        fetched: Mapping[str, Any],
     ) -> dict[tuple[int, int], str]:
         row, column = _problem_cells(problems)
         if not len(row):
             return {}
+        if self.as_text:
+            return {cell: fetched[f"v{cell[1]}"][cell[0]] for cell in zip(row.tolist(), column.tolist(), strict=True)}
         doubtful = "SELECT rowid, texts FROM staged WHERE rowid >= ? AND rowid < ? AND texts IS NOT NULL"
         kept = self.duck.execute(doubtful, [start, stop]).fetchall()
         by_row = {int(rowid) - start: texts for rowid, texts in kept}
@@ -177,6 +183,10 @@ class _Staged:
             text = texts[order[cell[1]]] if texts else None
             found[cell] = repr(raw[cell].item()) if text is None else text
         return found
+
+
+def _in_python(column: Any, rule: TextRule) -> list[float]:
+    return [cell_number(text or "", rule) for text in _objects(column).tolist()]
 
 
 def _problem_cells(problems: UInt8[np.ndarray, "patient variable"]) -> tuple[Int[np.ndarray, " cell"], ...]:
@@ -209,19 +219,22 @@ def stream_table(
 ) -> Iterator[Reading]:
     """The table's patients in pieces of at most `rows`, in the file's order, in bounded memory.
 
-    DuckDB holds the numbers, on disk where they outgrow 2 GB; this process holds one piece at a time.
+    DuckDB holds the numbers, on disk where they outgrow 1 GB; this process holds one piece at a time.
     Parameters and errors as for `read_table`. An empty table gives one empty piece.
     """
     table = open_table(path)
     ready = rules(schema, recode)
     cells = _cells(table, schema, ready)
     extras = [_extra_sql(table, column, schema.missing) for column in extra]
-    with connection() as duck, translated(table):
+    as_text = len(cells) > _VERY_WIDE and set(table.types) == {"VARCHAR"}
+    if as_text:
+        cells = {place: _Cell(cell.text, cell.text, "false") for place, cell in cells.items()}
+    with connection(memory="1GB") as duck, translated(table):
         if len(cells) > _WIDE:
             duck.execute("SET disabled_optimizers = 'common_subexpressions,statistics_propagation'")
         duck.execute(_staged_sql(table, cells, extras))
         count = int(duck.execute("SELECT count(*) FROM staged").fetchone()[0])
-        staged = _Staged(duck, ready, cells, tuple(extra), len(schema.variables), count)
+        staged = _Staged(duck, ready, cells, tuple(extra), len(schema.variables), as_text)
         for start in range(0, max(count, 1), rows):
             yield staged.piece(start, min(start + rows, count))
 

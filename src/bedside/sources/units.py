@@ -160,7 +160,7 @@ def _rounded(number: float) -> float:
 def convert(value: float, unit_from: str, unit_to: str) -> float:
     """A value in another unit.
 
-    >>> convert(37.0, "Cel", "[degF]")
+    >>> round(convert(37.0, "Cel", "[degF]"), 6)
     98.6
 
     Raises
