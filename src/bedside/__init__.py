@@ -21,6 +21,7 @@ _VERBS = {
     "sign": "cli.signing",
     "train": "cli.study",
     "user_add": "cli.server",
+    "user_renew": "cli.server",
     "validate": "cli.evidence",
     "verify": "cli.signing",
 }
@@ -38,6 +39,7 @@ __all__ = [
     "sign",
     "train",
     "user_add",
+    "user_renew",
     "validate",
     "verify",
 ]

@@ -88,6 +88,13 @@ def test_trainer_who_signs_is_recorded(candidate: Candidate, keys: tuple[Path, P
     assert json.loads((out / "signing.json").read_text())["trained_by"] == "Ada Trainer"
 
 
+def test_trainer_who_signs_under_another_name_is_recorded_by_the_log_in(
+    candidate: Candidate, keys: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out = sign(accepted(candidate), keys[0], tmp_path / "release", "Dr. A. Trainer", login="ada trainer")
+    assert verify(out, keys[1]).signer_is_trainer
+
+
 def test_every_changed_byte_is_named(release: Path, keys: tuple[Path, Path]) -> None:
     for path in sorted(release.iterdir()):
         content = path.read_bytes()

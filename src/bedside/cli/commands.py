@@ -132,6 +132,10 @@ COMMANDS: tuple[Command, ...] = (
         ),
     ),
     Command(
+        ("user", "renew"), "cli.server", "user_renew", "give a user a new one-time password, or a service a new API key",
+        (Argument("NAME", "name", "log-in name"), LEDGER),
+    ),
+    Command(
         ("ledger", "verify"), "cli.server", "ledger_verify", "check the ledger's hash chain; names every row that does not hold",
         (LEDGER,),
     ),

@@ -1,4 +1,4 @@
-"""The ward's side: ``serve``, ``approve``, ``user add``, ``ledger verify``."""
+"""The ward's side: ``serve``, ``approve``, ``user add`` and ``renew``, ``ledger verify``."""
 
 from __future__ import annotations
 
@@ -100,6 +100,17 @@ def user_add(name: str, *, role: str, full_name: str | None = None, ledger: str 
     with open_ledger(ledger) as book:
         user, secret = book.add_user(name, role, full_name=full_name, actor=f"command line ({getpass.getuser()})")
     return Added(user.name, user.role, key=secret) if user.role == "service" else Added(user.name, user.role, secret)
+
+
+def user_renew(name: str, *, ledger: str | None = None) -> Added:
+    """Give a user a new one-time password (a service: a new API key); ends the old one, a lock-out and all sessions.
+
+    Raises `NotFound` where there is no such user.
+    """
+    with open_ledger(ledger) as book:
+        role = book.user(name).role
+        secret = book.renew_secret(name, actor=f"command line ({getpass.getuser()})")
+    return Added(name, role, key=secret) if role == "service" else Added(name, role, secret)
 
 
 def ledger_verify(*, ledger: str | None = None) -> Verification:

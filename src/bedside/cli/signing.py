@@ -39,17 +39,16 @@ def keygen(*, out: str | Path) -> Keys:
 def sign(candidate: str | Path, *, key: str | Path, out: str | Path, by: str | None = None) -> Signed:
     """Sign a validated candidate into a release folder.
 
-    Raises `GateFailed` where evidence is missing, belongs to other bytes, holds no gate or a gate that failed.
+    Raises `GateFailed` where evidence is missing, belongs to other bytes, holds no gate or a gate that failed, or where
+    the study's intended use or population was never written.
     """
-    from bedside.release import open_candidate
+    from bedside.release import Signing, open_candidate
     from bedside.release import sign as seal
-    from bedside.release import verify as check
 
-    release = seal(open_candidate(Path(candidate)), Path(key), Path(out), by=by or getpass.getuser())
-    verified = check(release, Path(key).with_suffix(".pub")) if Path(key).with_suffix(".pub").exists() else None
-    signing = msgspec.json.decode((Path(out) / "signing.json").read_bytes())
-    digest = verified.digest if verified else signing["candidate_digest"]
-    return Signed(str(out), digest, signing["by"], signing["signer_is_trainer"])
+    login = getpass.getuser()
+    release = seal(open_candidate(Path(candidate)), Path(key), Path(out), by=by or login, login=login)
+    signing = msgspec.json.decode((release / "signing.json").read_bytes(), type=Signing)
+    return Signed(str(out), signing.candidate_digest, signing.by, signing.signer_is_trainer)
 
 
 def verify(release: str | Path, *, key: str | Path) -> Verified:

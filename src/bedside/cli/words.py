@@ -161,11 +161,18 @@ def approve(result: Approval) -> str:
 
 def user_add(result: Added) -> str:
     """The secret, once."""
-    if result.key:
-        return f"Added service {result.name}\nAPI key (shown once): {result.key}"
-    return (
-        f"Added {result.role} {result.name}\nOne-time password (to be changed at the first log-in): {result.password}"
-    )
+    return f"Added {result.role} {result.name}\n{_secret(result)}"
+
+
+def user_renew(result: Added) -> str:
+    """The new secret, once."""
+    return f"Renewed for {result.role} {result.name}\n{_secret(result)}"
+
+
+def _secret(added: Added) -> str:
+    if added.key:
+        return f"API key (shown once): {added.key}"
+    return f"One-time password (to be changed at the first log-in): {added.password}"
 
 
 def ledger_verify(result: Verification) -> str:

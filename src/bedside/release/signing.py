@@ -34,31 +34,35 @@ class Signing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     evidence_digest: str
 
 
-def sign(candidate: Candidate, key: Path, out: Path, by: str, *, now: dt.datetime | None = None) -> Path:
+def sign(
+    candidate: Candidate, key: Path, out: Path, by: str, *, login: str | None = None, now: dt.datetime | None = None
+) -> Path:
     """Copy a candidate to `out`, a new folder, and sign it; the candidate itself is not touched.
 
     The signature is OpenSSF model signing's (a Sigstore bundle) with a local key, made offline over every file.
 
     Parameters
     ----------
-    by: name of the person who signs. now: when; default the clock's time.
+    by: name of the person who signs. login: the signer's log-in name, where known: training notes the trainer's.
+    now: when; default the clock's time.
 
     Raises
     ------
     GateFailed: there is no evidence, or it belongs to other bytes, or its verdict is not "accepted", or it judged no
-        gate, or a gate failed (each is named with limit and value).
+        gate, or a gate failed (each is named with limit and value); or nobody wrote what the release is for.
     Conflict: `out` is there already, or the candidate is signed. UsageError: the key cannot be used.
     Refused: the candidate was changed since it was packed.
     """
     current = open_candidate(candidate.folder)
     if current.signed:
         raise Conflict("is signed already", where=str(candidate.folder))
+    _refuse_unwritten(current)
     _refuse_gates(current)
     read_private_key(key)  # refused here, before anything is written
     out = Path(out).absolute()
     if out.is_symlink() or (out.exists() and not (out.is_dir() and not any(out.iterdir()))):
         raise Conflict("is there already", where=str(out), remedy="Choose another --out")
-    signing = _signing(current, by, now or dt.datetime.now(dt.UTC))
+    signing = _signing(current, by, login, now or dt.datetime.now(dt.UTC))
     with staging(out) as stage:
         draft = stage / out.name
         write_files(dict(current.files) | {"signing.json": document_bytes(signing)}, draft)
@@ -66,6 +70,16 @@ def sign(candidate: Candidate, key: Path, out: Path, by: str, *, now: dt.datetim
         (stage / SIGNED[1]).rename(draft / SIGNED[1])
         publish(draft, stage, out)
     return out
+
+
+def _refuse_unwritten(candidate: Candidate) -> None:
+    """A drafted study says "To be written" where its author must say whom the answer is for, and for what."""
+    for name in ("intended_use", "population"):
+        text = getattr(candidate.manifest, name)
+        if not text.strip() or text.startswith("To be written"):
+            raise GateFailed(
+                f"{name} was never written", where=str(candidate.folder), remedy="Write it in [study], train again"
+            )
 
 
 def _refuse_gates(candidate: Candidate) -> None:
@@ -95,16 +109,22 @@ def _refuse_gates(candidate: Candidate) -> None:
 def _gate(gate: Any) -> str:
     if not isinstance(gate, Mapping):
         return f"{gate!r} is no gate"
-    return f"{gate.get('name')} (limit {gate.get('limit')}, value {gate.get('value')})"
+    value = gate.get("value")
+    shown = f"{value:.4g}" if isinstance(value, (int, float)) else "not defined"
+    return f"{gate.get('name')} (limit {gate.get('limit')}, value {shown})"
 
 
-def _signing(candidate: Candidate, by: str, now: dt.datetime) -> Signing:
+def _plain(name: str) -> str:
+    return " ".join(name.split()).casefold()
+
+
+def _signing(candidate: Candidate, by: str, login: str | None, now: dt.datetime) -> Signing:
     trainer = candidate.manifest.trained_by
     return Signing(
         by=by,
         at=now.astimezone(dt.UTC),
         trained_by=trainer,
-        signer_is_trainer=" ".join(by.split()).casefold() == " ".join(trainer.split()).casefold(),
+        signer_is_trainer=_plain(trainer) in {_plain(by), _plain(login or by)},
         candidate_digest=candidate.digest,
         evidence_digest=sha256(candidate.files["evidence.json"]),
     )
