@@ -22,6 +22,9 @@ CLASS_GAP = 0.2
 SKEWED = 2.0
 """Skewness above which a positive variable is better taken on a log scale."""
 
+SHOWN = 20
+"""How many variables a finding names."""
+
 EXPECTED_R2 = 0.15
 """Nagelkerke R2 that is assumed of the model to come: the advice where nothing is known (Riley, BMJ 2020;368:m441)."""
 
@@ -216,7 +219,8 @@ def _missing_findings(study: Study, cohort: Cohort, facts: tuple[VariableFacts, 
     if skewed:
         text = f"skewness beyond {SKEWED:g}; where all values are positive, training takes the logarithm"
         remedy = "scale in [predictors.<variable>] decides otherwise"
-        found.append(_finding("skewed", "note", ", ".join(skewed), text, remedy))
+        names = ", ".join(skewed[:SHOWN]) + (f" and {len(skewed) - SHOWN} more" if len(skewed) > SHOWN else "")
+        found.append(_finding("skewed", "note", names, text, remedy))
     return found
 
 

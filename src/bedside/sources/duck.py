@@ -16,7 +16,7 @@ def quoted(text: str) -> str:
 
 
 @contextmanager
-def connection(memory: str = "2GB") -> Iterator[Any]:
+def connection(megabytes: int = 2000) -> Iterator[Any]:
     """An in-memory DuckDB that spills into a folder of its own, fetches nothing, and knows our rules for texts."""
     import duckdb
 
@@ -26,7 +26,7 @@ def connection(memory: str = "2GB") -> Iterator[Any]:
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
                 "temp_directory": folder,
-                "memory_limit": memory,
+                "memory_limit": f"{megabytes}MB",
                 "preserve_insertion_order": True,
             }
         )

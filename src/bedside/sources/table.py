@@ -124,6 +124,8 @@ def _translation(table: Table, said: str) -> DataError:
         return not_utf8(table.path, line)
     if "unterminated quote" in said:
         return DataError("a double quote is never closed", where=where, remedy='Close it, or write it as "" in quotes')
+    if said.startswith("Out of Memory"):
+        return DataError("there is not enough memory to read it", where=where, remedy="Read it in parts")
     if "invalid state" in said or "state machine" in said:
         return DataError(
             "its line ends or quotes are not those of one CSV dialect",

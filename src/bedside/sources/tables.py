@@ -229,7 +229,8 @@ def stream_table(
     as_text = len(cells) > _VERY_WIDE and set(table.types) == {"VARCHAR"}
     if as_text:
         cells = {place: _Cell(cell.text, cell.text, "false") for place, cell in cells.items()}
-    with connection(memory="1GB") as duck, translated(table):
+    # DuckDB holds some thousand rows of every column at once, whatever the number of rows.
+    with connection(megabytes=1000 + len(table.columns) // 2) as duck, translated(table):
         if len(cells) > _WIDE:
             duck.execute("SET disabled_optimizers = 'common_subexpressions,statistics_propagation'")
         duck.execute(_staged_sql(table, cells, extras))

@@ -1,0 +1,172 @@
+"""Drafted studies: read as they stand where the guesses are right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bedside.cohort import assemble, draft_study, read_study
+from bedside.cohort.draft import plausible_range
+from bedside.errors import Conflict, DataError, UsageError
+
+
+def table(tmp_path: Path, rows: int = 60) -> Path:
+    rng = np.random.default_rng(0)
+    lines = ["patient_id,hospital,visit_date,age,sex,crp (mg/L),stage,note,empty,dose >5,diagnosis"]
+    for i in range(rows):
+        crp = "?" if i == 3 else "999" if i == 4 else f"{rng.uniform(1, 50):.1f}"
+        lines.append(
+            f"H{i:04d},{'AB'[i % 2]},2024-01-{1 + i % 28:02d},{rng.integers(20, 90)},{'fm'[i % 2]},{crp},{i % 4 + 1}.0,"
+            f'"free text, {i}",,{i % 3},{"malignant" if i % 3 else "benign"}'
+        )
+    path = tmp_path / "Clinic data.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_draft_is_read_as_it_stands(tmp_path: Path) -> None:
+    path = draft_study(table(tmp_path), "diagnosis", tmp_path / "study")
+    text = path.read_text()
+    study = read_study(path)
+    assert path == tmp_path / "study" / "study.toml"
+    assert study.name == "clinic-data"
+    assert study.data.table == tmp_path / "Clinic data.csv"
+    assert 'table = "../Clinic data.csv"' in text
+    assert (study.schema.patient, study.schema.site, study.schema.time) == ("patient_id", "hospital", "visit_date")
+    assert study.schema.names == ("age", "sex", "crp (mg/L)", "stage", "dose _5")
+    age, sex, crp, stage, dose = study.schema.variables
+    assert (age.unit, age.kind) == ("a", "number")
+    assert sex.categories == ("f", "m")
+    assert stage.categories == ("1", "2", "3", "4")
+    assert crp.missing == ("999",)
+    assert crp.range is not None
+    assert 50 < crp.range[1] < 100
+    assert crp.range[0] == 0
+    assert dose.column == "dose >5"
+    assert "?" in study.schema.missing
+    assert (study.outcome.column, study.outcome.positive) == ("diagnosis", "malignant")
+    assert study.gates == ()
+    assert "# auroc = { min" in text
+    for name in ("note", "empty"):
+        assert f'# CONFIRM: the column "{name}" is left out' in text
+    cohort = assemble(study)
+    assert len(cohort) == 60
+
+
+def test_every_guess_is_marked(tmp_path: Path) -> None:
+    lines = draft_study(table(tmp_path), "diagnosis", tmp_path / "study").read_text().splitlines()
+    guessed = (
+        "patient =",
+        "site =",
+        "time =",
+        "missing =",
+        "unit =",
+        "range =",
+        "categories =",
+        "positive =",
+        'column = "diag',
+    )
+    for line in lines:
+        if line.startswith(guessed):
+            assert "# CONFIRM" in line, line
+
+
+def test_cleveland_needs_only_units_and_the_meaning_of_num(data_dir: Path, tmp_path: Path) -> None:
+    study = read_study(draft_study(data_dir / "records" / "uci_heart_cleveland.csv", "diagnosis", tmp_path))
+    assert study.outcome.column == "num"
+    assert study.outcome.codes == {"0": 0, "1": 1, "2": 1, "3": 1, "4": 1}
+    kinds = {variable.name: variable.kind for variable in study.schema.variables}
+    assert [name for name, kind in kinds.items() if kind == "number"] == [
+        "age",
+        "trestbps",
+        "chol",
+        "thalach",
+        "oldpeak",
+    ]
+    assert study.schema["thal"].categories == ("3", "6", "7")
+    assert study.schema["cp"].categories == ("1", "2", "3", "4")
+    assert len(kinds) == 13
+    for variable in study.schema.variables:
+        if variable.range is not None:
+            assert variable.range[0] < variable.range[1]
+
+
+def test_parquet_is_drafted_alike(tmp_path: Path) -> None:
+    source = table(tmp_path)
+    duckdb.execute(f"COPY (FROM read_csv('{source}', all_varchar = true)) TO '{tmp_path}/t.parquet' (FORMAT parquet)")
+    one = draft_study(source, "diagnosis", tmp_path / "a").read_text().splitlines()
+    two = draft_study(tmp_path / "t.parquet", "diagnosis", tmp_path / "b").read_text().splitlines()
+    assert [pair for pair in zip(one, two, strict=True) if pair[0] != pair[1] and "t.parquet" not in pair[1]] == [
+        ('name = "clinic-data"', 'name = "t"')
+    ]
+
+
+@pytest.mark.parametrize(
+    ("header", "cell", "outcome", "positive"),
+    [
+        ("x,died", lambda i: i % 2, "died", "1"),
+        ("x,is_smoker,label", lambda i: f"{i % 2},{'yes' if i % 3 else 'no'}", "label", "yes"),
+        ("x,thing", lambda i: "present" if i % 2 else "absent", "thing", "present"),
+        ("x,thing", lambda i: "rare" if i % 5 == 0 else "usual", "thing", "rare"),
+        ("x,outcome_2y", lambda i: "TRUE" if i % 2 else "FALSE", "outcome_2y", "TRUE"),
+    ],
+)
+def test_outcomes(tmp_path: Path, header: str, cell, outcome: str, positive: str) -> None:
+    (tmp_path / "t.csv").write_text("\n".join([header, *(f"{i / 7},{cell(i)}" for i in range(40))]) + "\n")
+    study = read_study(draft_study(tmp_path / "t.csv", "diagnosis", tmp_path))
+    assert (study.outcome.column, study.outcome.positive) == (outcome, positive)
+
+
+def test_classes(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("\n".join(["x,target", *(f"{i / 7},{'abc'[i % 3]}" for i in range(40))]) + "\n")
+    study = read_study(draft_study(tmp_path / "t.csv", "diagnosis", tmp_path))
+    assert study.outcome.classes == ("a", "b", "c")
+    assert study.validation.threshold is None
+
+
+def test_row_numbers_and_identifiers_are_left_out(tmp_path: Path) -> None:
+    rows = [f"{i},{9000000 + 31 * i},{i / 3},{i % 2}" for i in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["nr,record_id,x,target", *rows]) + "\n")
+    text = draft_study(tmp_path / "t.csv", "diagnosis", tmp_path).read_text()
+    assert read_study(tmp_path / "study.toml").schema.names == ("x",)
+    assert '"nr" is left out: it numbers the rows' in text
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    source = table(tmp_path)
+    draft_study(source, "diagnosis", tmp_path)
+    (tmp_path / "study.toml").write_text("mine")
+    with pytest.raises(Conflict):
+        draft_study(source, "diagnosis", tmp_path)
+    assert (tmp_path / "study.toml").read_text() == "mine"
+
+
+def test_what_cannot_be_drafted(tmp_path: Path) -> None:
+    source = table(tmp_path)
+    with pytest.raises(UsageError, match="no task"):
+        draft_study(source, "diagnos", tmp_path / "a")
+    with pytest.raises(UsageError, match="does not have the task"):
+        draft_study(source, "dose", tmp_path / "a")
+    (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"{i / 7},{i / 3}\n" for i in range(30)))
+    with pytest.raises(DataError, match="no column could be the outcome"):
+        draft_study(tmp_path / "t.csv", "diagnosis", tmp_path / "a")
+    with pytest.raises(DataError, match="no such file"):
+        draft_study(tmp_path / "none.csv", "diagnosis", tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.floats(-1e6, 1e6), st.floats(0, 1e6))
+def test_a_plausible_range_holds_what_was_seen(low: float, spread: float) -> None:
+    high = low + spread
+    least, most = plausible_range(low, high)
+    assert least < most
+    assert least <= low
+    assert high <= most
+    assert (least >= 0) == (low >= 0)
+    assert (most <= 0) == (high <= 0 and low < 0)
