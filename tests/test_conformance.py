@@ -7,12 +7,14 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from bedside.cohort import task
 from bedside.explanation import explainer, shap
 from bedside.release import target
-from bedside.testing import check_explainer, check_target, check_task
+from bedside.sources import sources, write_table
+from bedside.testing import THREE_PATIENTS, check_explainer, check_source, check_target, check_task
 
 
 def names(group: str) -> list[str]:
@@ -34,7 +36,28 @@ def test_targets(name: str, demonstrated: Path) -> None:
     check_target(target(name), (demonstrated / "demo" / "release" / "model.onnx").read_bytes(), 30, 2)
 
 
+def three_patients(path: Path) -> Path:
+    numbers = np.array([np.nan if age is None else age for age in THREE_PATIENTS["age"]], dtype=float)
+    texts = {name: np.array(THREE_PATIENTS[name], dtype=object) for name in ("patient", "sex")}
+    write_table(path, [{"patient": texts["patient"], "age": numbers, "sex": texts["sex"]}])
+    return path
+
+
+@pytest.mark.parametrize("name", names("bedside.sources"))
+def test_sources(name: str, tmp_path: Path) -> None:
+    (source,) = [one for one in sources() if one.name == name]
+    check_source(source, three_patients(tmp_path / f"three.{name}"))
+
+
+def test_a_source_that_guesses_types_is_caught(tmp_path: Path) -> None:
+    path = three_patients(tmp_path / "three.csv")
+    path.write_text(path.read_text().replace("001", "1"))
+    with pytest.raises(AssertionError, match="001 is not 1"):
+        check_source(sources()[-1], path)
+
+
 def test_each_group_has_its_built_in() -> None:
+    assert names("bedside.sources") == ["csv", "parquet"]
     assert names("bedside.explainers") == ["shap"]
     assert names("bedside.tasks") == ["diagnosis"]
     assert names("bedside.targets") == ["server-cpu"]

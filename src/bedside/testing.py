@@ -7,6 +7,7 @@ the same door.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -15,8 +16,16 @@ from bedside.cohort import Task, task
 from bedside.errors import DataError
 from bedside.explanation import Explainer
 from bedside.release import Target
+from bedside.sources import Schema, Source, Variable, read_table
 
-__all__ = ["check_explainer", "check_target", "check_task"]
+__all__ = ["THREE_PATIENTS", "check_explainer", "check_source", "check_target", "check_task"]
+
+THREE_PATIENTS: dict[str, tuple[str | float | None, ...]] = {
+    "patient": ("001", "002", "003"),
+    "age": (61.0, None, 47.5),
+    "sex": ("f", "m", "f"),
+}
+"""What a file given to `check_source` must hold: columns and their cells; None where a cell is empty."""
 
 Linear = Callable[[Float[np.ndarray, "row variable"]], Float[np.ndarray, " row"]]
 WEIGHTS = np.array([0.11, -0.07, 0.0, 0.05, 0.02, -0.13, 0.04, 0.01, -0.02, 0.06, 0.08, -0.03])
@@ -80,3 +89,26 @@ def check_task(registered: Task) -> None:
     for field in ("name", "label", "head", "loss", "measures", "floor", "wording"):
         assert getattr(registered, field), f"a task names its {field}"
     assert task(registered.name) == registered, "the registry must give this very task for its name"
+
+
+def check_source(source: Source, path: Path) -> None:
+    """A source recognises its own kind of file, and reads `THREE_PATIENTS` from it as they are.
+
+    Parameters
+    ----------
+    path: a file of the source's kind that holds `THREE_PATIENTS` and nothing else.
+    """
+    assert source.name, "a source needs a name"
+    assert source.recognises(path.read_bytes()[:16]), "a source must recognise its own kind of file by its beginning"
+    assert set(THREE_PATIENTS) <= set(source.open(path).columns), "all columns must be there under their names"
+    schema = Schema(
+        variables=(
+            Variable(name="age", kind="number", label="Age", unit="a"),
+            Variable(name="sex", kind="category", label="Sex", categories=("m", "f")),
+        )
+    )
+    found = read_table(path, schema, extra=("patient",))
+    assert found.rows.tolist() == [1, 2, 3], "rows are numbered from 1, in the file's order"
+    assert found.extra["patient"].tolist() == list(THREE_PATIENTS["patient"]), "identifiers stay text: 001 is not 1"
+    expected = np.array([[61.0, 1.0], [np.nan, 0.0], [47.5, 1.0]])
+    assert np.array_equal(found.values, expected, equal_nan=True), "numbers, unknown cells and categories as they stand"

@@ -95,6 +95,9 @@ def test_a_strong_predictor_is_no_leak(make, patients) -> None:
     rng = np.random.default_rng(5)
     found = with_extra(make, patients, (y * 2.8 + rng.normal(size=len(y))).round(3))
     assert found.errors == ()
+    known = {row for side in (True, False) for row in np.flatnonzero(y == side)[:5].tolist()}
+    ten = [float(y[row]) + row / 1000 if row in known else "" for row in range(200)]  # ten patients, by chance in order
+    assert not [one for one in with_extra(make, patients, ten).errors if one.code == "leakage"]
     few = [1 if one and i < 40 else "" for i, one in enumerate(y)]  # known for a handful: chance can do that
     few = [value if k < 4 else "" for k, value in zip(np.cumsum([v != "" for v in few]), few, strict=True)]
     assert not [one for one in with_extra(make, patients, few).errors if one.code == "leakage"]
@@ -176,6 +179,13 @@ def test_inverted_labels_at_one_site(make, patients) -> None:
     ]
     assert "site south" in [one.where for one in found]
     assert "AUROC" in found[0].text
+
+
+def test_an_auroc_that_is_low_by_chance_is_not_called_inverted(make, patients) -> None:
+    for seed in range(5):  # 15 sites without any signal: about half lie below .5
+        chance = np.random.default_rng(seed).uniform(size=200) < 0.5
+        found = checked(make(columns=patients() | {"ill": np.where(chance, "yes", "no").tolist()}))
+        assert "inverted-labels" not in {one.code for one in found.findings}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bedside.errors import ValueRefused
-from bedside.sources import Problem, Schema, Variable, read_patient, read_table
+from bedside.sources import Problem, Schema, Variable, number_in, read_patient, read_table
 
 NOW = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
 SCHEMA = Schema(
@@ -51,6 +51,7 @@ def test_a_sentinel_counts_in_the_table_s_unit_only() -> None:
     """99 Cel is a value (if a wrong one); 99 [degF] is the table's code for not known."""
     assert read_patient(SCHEMA, {"temp": 99.0}, now=NOW).values[0, 1] == 99
     assert read_patient(SCHEMA, {"temp": {"value": 99, "unit": "Cel"}}, now=NOW).values[0, 1] == 99
+    assert read_patient(SCHEMA, {"temp": {"value": 99, "unit": "K"}}, now=NOW).values[0, 1] == pytest.approx(-174.15)
     coded = read_patient(SCHEMA, {"temp": {"value": 99, "unit": "[degF]"}}, now=NOW)
     assert coded.problems[0, 1] == Problem.SENTINEL
 
@@ -212,6 +213,14 @@ def cases(draw: st.DrawFn) -> tuple[Schema, list[dict[str, str]]]:
 
 def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
+
+
+def test_every_odd_number_is_read_alike(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("x,end\n" + "".join(f"{_quoted(text)},1\n" for text in ODD_NUMBERS))
+    table = read_table(path, Schema(variables=(Variable(name="x", kind="number", label="x"),), missing=()))
+    expected = [number_in(text) for text in ODD_NUMBERS]
+    assert [None if np.isnan(value) else value for value in table.values[:, 0].tolist()] == expected
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

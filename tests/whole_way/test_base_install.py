@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -78,9 +79,11 @@ def test_it_verifies_predicts_and_explains(python: Path, demonstrated: Path, tmp
     assert len(explained.stdout.splitlines()) == 8
 
 
-@pytest.mark.parametrize("words", [["train", "study.toml"], ["check", "study.toml"]])
-def test_what_is_not_installed_is_said(python: Path, demonstrated: Path, words: list[str]) -> None:
-    done = run(python, "-m", "bedside", words[0], demonstrated / "demo" / words[1])
+@pytest.mark.parametrize("words", [["train", "study.toml"], ["validate", "candidate"]])
+def test_what_is_not_installed_is_said(python: Path, demonstrated: Path, words: list[str], tmp_path: Path) -> None:
+    demo = tmp_path / "demo"
+    shutil.copytree(demonstrated / "demo", demo)
+    done = run(python, "-m", "bedside", words[0], demo / words[1])
     assert done.returncode == 2
     assert "pip install" in done.stderr
     assert "Traceback" not in done.stderr

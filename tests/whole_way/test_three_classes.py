@@ -108,7 +108,7 @@ def test_every_look_is_counted(validated, bedside) -> None:
     assert json.loads((candidate / "evidence.json").read_text())["looks"] == before + 1
 
 
-def test_a_table_changed_since_training_is_refused(study: Path, tmp_path: Path, bedside) -> None:
+def test_a_table_changed_since_training_is_refused(validated, study: Path, tmp_path: Path, bedside) -> None:
     import shutil
 
     folder = tmp_path / "copy"

@@ -63,7 +63,12 @@ def site_findings(study: Study, cohort: Cohort) -> list[Finding]:
 
 
 def _inverted(study: Study, cohort: Cohort, site: str, here: Bool[np.ndarray, " patient"]) -> Finding | None:
-    """AUROC at the site of a model of all others, class by class; below .5 with its interval."""
+    """AUROC at the site of a model of all others, class by class; below .5 with its interval.
+
+    The interval's level is raised with the number of sites (Bonferroni): among 40 sites without any signal, one
+    would otherwise be called inverted by chance.
+    """
+    level = 1 - 0.05 / len(set(cohort.site.tolist() if cohort.site is not None else ()))
     X = encoded(study.schema, cohort.reading.values)
     for code, name in enumerate(study.outcome.classes):
         if len(study.outcome.classes) == 2 and code == 0:
@@ -72,14 +77,14 @@ def _inverted(study: Study, cohort: Cohort, site: str, here: Bool[np.ndarray, " 
         if min(_smaller(case[here]), _smaller(case[~here])) < LEAST_CLASS:
             continue
         p = ridge_logistic(X[~here], case[~here], X[here])
-        area = auroc(case[here], p)
+        area = auroc(case[here], p, level)
         if area.high is not None and area.high < 0.5:
             return Finding(
                 code="inverted-labels",
                 severity="warning",
                 where=f"site {site}",
                 text=f"'{name}' looks inverted there: a model of all other sites has an AUROC of {area.value:.2f} "
-                f"({area.low:.2f} to {area.high:.2f})",
+                f"({level:.1%} interval {area.low:.2f} to {area.high:.2f})",
                 remedy="Look up what the outcome's codes mean at each site; one of them may have 0 and 1 swapped",
             )
     return None
