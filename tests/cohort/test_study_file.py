@@ -48,10 +48,12 @@ code = "loinc|30525-0"
 
 [predictors."sex"]
 categories = ["f", "m"]
+labels = ["female", "male"]
 
 [outcome]
 column = "ill"
 positive = "yes"
+names = ["no", "yes"]
 
 [training]
 network = "plain"

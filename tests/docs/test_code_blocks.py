@@ -111,4 +111,8 @@ def test_every_check_for_plug_ins_is_documented_with_its_parameters() -> None:
 
     rows = re.findall(r"^\| `(\w+)\(([^)]*)\)`", (DOCS / "how-to" / "add-a-plug-in.md").read_text(), re.M)
     documented = {name: parameters.split(", ") for name, parameters in rows}
-    assert documented == {name: list(inspect.signature(getattr(testing, name)).parameters) for name in testing.__all__}
+    assert documented == {
+        name: list(inspect.signature(getattr(testing, name)).parameters)
+        for name in testing.__all__
+        if name.startswith("check_")
+    }

@@ -78,7 +78,7 @@ def test_ranking_travels_to_the_other_hospital(gone_through: Path) -> None:
     assert there["kind"] == "external"
     assert there["measures"]["auroc"]["value"] > 0.8
     assert there["measures"]["calibration_intercept"]["high"] < 0  # the page says that risks are too high there
-    assert there["recalibration"]["need"] == {"positive": "level"}
+    assert there["recalibration"]["need"] == {"coronary disease": "level"}
     assert there["data"]["n"] == 293
     assert there["reference"]["auroc"] == here["measures"]["auroc"]
     assert there["data"]["n_events"] / there["data"]["n"] < here["data"]["n_events"] / here["data"]["n"]

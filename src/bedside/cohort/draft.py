@@ -165,6 +165,8 @@ def _predictor(column: ColumnProfile) -> str:
     if column.categorical:
         listed = ", ".join(_quoted(text) for text in _ordered(column.counts))
         lines.append(f"categories = [{listed}]  # CONFIRM: or a number, if their order and distance count")
+        if column.whole:
+            lines.append('# labels = ["...", "..."]  # how a physician reads these codes, in the same order')
     else:
         assert column.numbers is not None
         low, high = plausible_range(float(column.numbers.min()), float(column.numbers.max()))
@@ -231,6 +233,8 @@ def _outcome_text(outcome: ColumnProfile) -> str:
         lines.append(f"positive = [{listed}]  # CONFIRM: everything but 0; or classes = [...] to tell all apart")
     else:
         lines.append(f"classes = [{', '.join(map(_quoted, texts))}]  # CONFIRM: or positive = [...] for yes and no")
+    if _two_sided(outcome):
+        lines.append('# names = ["no disease", "disease"]  # how a physician reads them: not there, there')
     return "\n".join(lines) + "\n"
 
 

@@ -35,7 +35,7 @@ def subgroup_masks(
         values = reading.values[:, schema.names.index(subgroup.variable)]
         if subgroup.operator is None:
             texts = enumerate(variable.categories or ())
-            found += [(f"{variable.name} = {text}", values == code) for code, text in texts]
+            found += [(f"{variable.name} = {variable.category_label(text)}", values == code) for code, text in texts]
         else:
             compared = _COMPARE[subgroup.operator](values, _code(variable, subgroup))
             found.append((subgroup.text, compared & ~np.isnan(values)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from bedside.cohort.section import Section
 from bedside.cohort.study import Outcome
 from bedside.errors import StudyError
@@ -32,7 +34,23 @@ def read_outcome(section: Section, counts: Mapping[str, int]) -> Outcome:
         remedy = f'Write positive = "..." or classes = [...]; the column holds {_listed(counts)}'
         both = "positive and classes exclude each other"
         raise section.error("positive", both if "classes" in section else "what the outcome means is missing", remedy)
-    return _classes(section, column, counts) if "classes" in section else _binary(section, column, counts)
+    outcome = _classes(section, column, counts) if "classes" in section else _binary(section, column, counts)
+    return _named(section, outcome)
+
+
+def _named(section: Section, outcome: Outcome) -> Outcome:
+    """The same with the names that people read on pages and reports, where the study gives them."""
+    names = section.texts("names")
+    if names is None:
+        return outcome
+    if len(names) != len(outcome.classes):
+        order = "for what is not there, then for what is" if outcome.positive else "for each class, in their order"
+        raise section.error(
+            "names", f"there are {len(names)} names for {len(outcome.classes)} classes", f"Write one {order}"
+        )
+    if len(set(names)) != len(names) or not all(name.strip() for name in names):
+        raise section.error("names", "a name is empty or stands twice", "Each class needs one of its own")
+    return msgspec.structs.replace(outcome, classes=names, positive=names[1] if outcome.positive else None)
 
 
 def _listed(counts: Mapping[str, int]) -> str:

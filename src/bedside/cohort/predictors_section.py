@@ -52,6 +52,7 @@ def _variable(section: Section, name: str) -> Variable:
         unit_in_data=unit_in_data,
         range=_range(section),
         categories=categories,
+        labels=_labels(section, categories),
         missing=tuple(as_text(item) for item in section.listed("missing") or ()),
         max_age_days=_max_age(section),
         changeable=section.truth("changeable", default=True),
@@ -85,6 +86,20 @@ def _categories(section: Section) -> tuple[str, ...] | None:
         if text in texts[:place]:
             raise section.error("categories", f"the category '{text}' is listed twice", "1, 1.0 and '1' are the same")
     return texts
+
+
+def _labels(section: Section, categories: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    labels = section.texts("labels")
+    if labels is None:
+        return None
+    if categories is None:
+        raise section.error("labels", "labels go with categories", "Drop labels, or list the categories")
+    if len(labels) != len(categories):
+        what = f"there are {len(labels)} labels for {len(categories)} categories"
+        raise section.error("labels", what, "Write one for each category, in the same order")
+    if len(set(labels)) != len(labels) or not all(text.strip() for text in labels):
+        raise section.error("labels", "a label is empty or stands twice", "Each category needs one of its own")
+    return labels
 
 
 def _refuse_for_category(section: Section) -> None:

@@ -28,10 +28,12 @@ KNOWN_KEYS: dict[str, str] = {
     "predictors.<variable>.changeable": "whether an explanation may say what a change of it would do",
     "predictors.<variable>.code": 'its code in a terminology, as "loinc|12345-6"',
     "predictors.<variable>.categories": "the category texts; makes the variable a category",
+    "predictors.<variable>.labels": "how people read each category, in the same order",
     "outcome.column": "column that holds the answer",
     "outcome.positive": "text, or list of texts, of the outcome column that mean the condition is there",
     "outcome.negative": "texts that mean it is not there; needed where more than one is left over",
     "outcome.classes": "for more than two classes: their texts, in the order of the outputs",
+    "outcome.names": "how people read the classes: [not there, there], or one for each of classes",
     "training.network": "residual (default), plain or floor",
     "training.members": "how many networks the estimate is the mean of",
     "validation.holdout": "share of the patients held out at random, stratified by outcome",
@@ -94,6 +96,7 @@ MEASURES = (
     "ppv",
     "npv",
     "conformal_coverage",
+    "abstained",
 )
 """Measures that a gate of a diagnosis study can name."""
 

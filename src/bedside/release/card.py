@@ -75,11 +75,16 @@ def _limits_of_use(manifest: Manifest) -> list[str]:
 def _predictors(variables: Sequence[Variable]) -> list[str]:
     rows = ["| predictor | unit or categories | plausible values | oldest accepted |", "|---|---|---|---|"]
     for v in variables:
-        unit = ", ".join(v.categories) if v.categories else v.unit or "no unit"
+        unit = _categories(v) if v.categories else v.unit or "no unit"
         plausible = f"{v.range[0]:g} to {v.range[1]:g}" if v.range else "not declared" if v.kind == "number" else ""
         age = f"{v.max_age_days:g} days" if v.max_age_days is not None else "any age"
         rows.append("| " + " | ".join(_cell(text) for text in (f"{v.label} (`{v.name}`)", unit, plausible, age)) + " |")
     return rows
+
+
+def _categories(v: Variable) -> str:
+    labels = ((text, v.category_label(text)) for text in v.categories or ())
+    return ", ".join(text if text == label else f"{text} ({label})" for text, label in labels)
 
 
 def _cell(text: str) -> str:

@@ -143,7 +143,7 @@ def contributions(answer: AnswerReply, schema: Schema | None, t: Translate) -> l
     if answer.explanation is None:
         return []
     ordered = sorted(answer.explanation.values.items(), key=lambda item: -abs(item[1]))
-    rows = [(label(schema, name), shown_value(answer, name, t), push) for name, push in ordered[:TOP]]
+    rows = [(label(schema, name), shown_value(answer, schema, name, t), push) for name, push in ordered[:TOP]]
     if ordered[TOP:]:
         rest = sum(push for _, push in ordered[TOP:])
         rows.append((t("{count} others together", count=len(ordered) - TOP), "", rest))
@@ -162,7 +162,7 @@ def used_values(answer: AnswerReply, schema: Schema | None, t: Translate) -> lis
     return [
         UsedValue(
             label(schema, name),
-            shown_value(answer, name, t),
+            shown_value(answer, schema, name, t),
             value.given or "",
             plausible(variable(schema, name), t),
             when(value.time) if value.time else "",
@@ -189,14 +189,15 @@ def plausible(declared: Variable | None, t: Translate) -> str:
     if declared.range is not None:
         low, high = declared.range
         return t("{low:g} to {high:g} {unit}", low=low, high=high, unit=unit_text(declared.unit, t)).rstrip()
-    return ", ".join(declared.categories or ())
+    return ", ".join(declared.category_label(text) for text in declared.categories or ())
 
 
-def shown_value(answer: AnswerReply, name: str, t: Translate) -> str:
-    """One value with its unit."""
+def shown_value(answer: AnswerReply, schema: Schema | None, name: str, t: Translate) -> str:
+    """One value with its unit, or a category as people read it."""
     given = answer.values.get(name)
     if given is None or given.value is None:
         return t("not known")
     if isinstance(given.value, str):
-        return given.value
+        declared = variable(schema, name)
+        return declared.category_label(given.value) if declared else given.value
     return with_unit(given.value, given.unit, t)

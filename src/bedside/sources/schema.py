@@ -22,6 +22,7 @@ class Variable(msgspec.Struct, frozen=True, kw_only=True):
     unit_in_data: UCUM unit of the study's table, where it differs; converted on reading.
     range: plausible values, in `unit`, both ends included.
     categories: the category texts; a category's code is its position here.
+    labels: how people read each category, in the same order; None: as its text.
     missing: sentinel codes of this column that stand for "not known", in the table's own unit and text.
     max_age_days: an older value makes the answer abstain.
     changeable: whether a counterfactual may touch it.
@@ -36,10 +37,22 @@ class Variable(msgspec.Struct, frozen=True, kw_only=True):
     unit_in_data: str | None = None
     range: tuple[float, float] | None = None
     categories: tuple[str, ...] | None = None
+    labels: tuple[str, ...] | None = None
     missing: tuple[str, ...] = ()
     max_age_days: float | None = None
     changeable: bool = True
     code: str | None = None
+
+    def category_label(self, text: str) -> str:
+        """How people read one of the categories.
+
+        >>> sex = Variable(name="sex", kind="category", label="Sex", categories=("0", "1"), labels=("female", "male"))
+        >>> sex.category_label("1")
+        'male'
+        """
+        if self.labels is None or self.categories is None or text not in self.categories:
+            return text
+        return self.labels[self.categories.index(text)]
 
 
 class Schema(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
