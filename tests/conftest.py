@@ -11,10 +11,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).parents[1]
+
+# In continuous integration the same examples each time, so that a red run is about the change; elsewhere new ones.
+settings.register_profile("same", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("same")
 
 # Shapes in annotations cost nothing in production; here every call is checked against them.
 _hook = install_import_hook("bedside", "beartype.beartype")

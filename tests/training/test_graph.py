@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bedside.network import TorchOperations, residual, untrained
@@ -175,6 +175,7 @@ SCHEMA = Schema(
     st.sampled_from([{}, {"a": "minmax"}, {"a": "standard", "b": "none"}]),
     st.integers(1, 3),
 )
+@example([(0.0, float("nan"), 0.0)] * 5 + [(0.0, 3.4e-41, 0.0)], [(0.0, 0.0, 0.0)], {}, 1)
 @settings(max_examples=40, deadline=None)
 def test_any_preparation_exports_as_it_is(fitting: list, coming: list, scales: dict, members: int) -> None:
     values, new = np.array(fitting), np.array(coming)

@@ -194,7 +194,8 @@ def _number(variable: Variable, position: int, known: Float[np.ndarray, " value"
     fill = float(np.float32(np.median(known)))
     if known.min() == known.max():
         size = abs(fill) or 1.0
-        return _Feature(variable.name, position, "number", "none", fill, centre=fill, factor=1 / size, novel=True)
+        factor = min(1 / size, STEEPEST)
+        return _Feature(variable.name, position, "number", "none", fill, centre=fill, factor=factor, novel=True)
     unit = float(np.float32(_log_unit(known))) if scale == "log" else 1.0
     x = np.log1p(known / unit) if scale == "log" else known
     centre, factor = _centre_and_factor(x, scale)
