@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -24,6 +25,35 @@ if os.environ.get("CI"):
 
 # Shapes in annotations cost nothing in production; here every call is checked against them.
 _hook = install_import_hook("bedside", "beartype.beartype")
+
+
+def _allowed_skips() -> tuple[str, ...]:
+    lines = (ROOT / "tests" / "SKIPS.md").read_text().splitlines()
+    rows = [line.split("|")[1].strip() for line in lines if line.startswith("|")]
+    return tuple(row for row in rows if row != "reason begins with" and set(row) != {"-"})
+
+
+_unlisted: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note each skip that tests/SKIPS.md does not list."""
+    if report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2].removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else ""
+        if not reason.startswith(_allowed_skips()):
+            _unlisted.append(f"{report.nodeid}: {reason}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run that skipped something unlisted has failed."""
+    if _unlisted:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what was skipped without leave."""
+    for line in _unlisted:
+        terminalreporter.write_line(f"SKIPPED WITHOUT A ROW IN tests/SKIPS.md {line}", red=True)
 
 
 @pytest.fixture(scope="session")
