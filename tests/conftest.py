@@ -7,8 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -115,3 +116,52 @@ def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "demo.log").write_text(done.stderr)
 
     return once(tmp_path_factory, "demonstrated", make)
+
+
+@pytest.fixture(scope="session")
+def small() -> ModuleType:
+    """The module ``support/small_model.py``: a small graph made by hand, and all it takes to pack it."""
+    import small_model
+
+    return small_model
+
+
+@pytest.fixture
+def candidate(small: ModuleType, tmp_path: Path) -> Any:
+    """A freshly packed candidate of two classes."""
+    from bedside.release import pack
+
+    return pack(small.parts(), tmp_path / "candidate")
+
+
+@pytest.fixture(scope="session")
+def signed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A signed release of two classes and its public key."""
+    from hospital import make_release
+
+    found: tuple[Path, Path] = make_release(tmp_path_factory.mktemp("release"))
+    return found
+
+
+@pytest.fixture
+def hospital(tmp_path: Path, signed: tuple[Path, Path]) -> Iterator[Any]:
+    """Served in solo mode, pages included."""
+    from hospital import open_hospital
+
+    from bedside.review import PAGES
+
+    opened = open_hospital(tmp_path, [signed], pages=PAGES)
+    yield opened
+    opened.ledger.close()
+
+
+@pytest.fixture
+def careful(tmp_path: Path, signed: tuple[Path, Path]) -> Iterator[Any]:
+    """Not solo: nothing is answered before two approvals."""
+    from hospital import open_hospital
+
+    from bedside.review import PAGES
+
+    opened = open_hospital(tmp_path, [signed], solo=False, pages=PAGES)
+    yield opened
+    opened.ledger.close()

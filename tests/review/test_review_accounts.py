@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import sys
 from typing import Any
 
+import hospital as house
 import pytest
-
-H: Any = sys.modules["hospital"]
 
 
 def _csrf(text: str) -> str:
@@ -37,14 +35,14 @@ def test_a_new_user_logs_in_chooses_a_password_and_is_let_in(hospital: Any) -> N
 
 def test_a_changed_password_ends_the_other_sessions(hospital: Any) -> None:
     here, elsewhere = hospital.client("scientist"), hospital.client("scientist")
-    new = {"old": H.PASSWORD, "new": "another long password", "again": "another long password"}
+    new = {"old": house.PASSWORD, "new": "another long password", "again": "another long password"}
     assert hospital.form(here, "/password", **new).status_code == 303
     assert here.get("/releases").status_code == 200
     assert elsewhere.get("/releases").status_code == 303
 
 
 def test_the_cookie_is_for_this_site_only_and_hidden_from_scripts(hospital: Any) -> None:
-    sent = {"name": "clinician", "password": H.PASSWORD}
+    sent = {"name": "clinician", "password": house.PASSWORD}
     plain = hospital.anonymous().post("/login", data=sent).headers["Set-Cookie"]
     assert plain.startswith("bedside_session=")
     assert {"httponly", "samesite=strict", "path=/"} <= set(plain.lower().split("; "))
@@ -57,7 +55,7 @@ def test_the_cookie_is_for_this_site_only_and_hidden_from_scripts(hospital: Any)
 
 def test_five_wrong_passwords_lock_the_account_for_a_while(hospital: Any) -> None:
     browser = hospital.anonymous()
-    right, wrong = {"name": "clinician", "password": H.PASSWORD}, {"name": "clinician", "password": "wrong"}
+    right, wrong = {"name": "clinician", "password": house.PASSWORD}, {"name": "clinician", "password": "wrong"}
     said = {browser.post("/login", data=wrong).text for _ in range(5)}
     assert browser.post("/login", data=right).status_code == 401
     said.add(browser.post("/login", data={"name": "nobody", "password": "wrong"}).text)
@@ -71,7 +69,7 @@ def test_after_the_log_in_one_is_where_one_wanted_to_go(hospital: Any) -> None:
     assert asked.headers["Location"] == "/login?next=/releases/breast-fna"
     form = hospital.anonymous().get(asked.headers["Location"]).text
     assert 'name="next" value="/releases/breast-fna"' in form
-    sent = {"name": "scientist", "password": H.PASSWORD, "next": "/releases/breast-fna"}
+    sent = {"name": "scientist", "password": house.PASSWORD, "next": "/releases/breast-fna"}
     assert hospital.anonymous().post("/login", data=sent).headers["Location"] == "/releases/breast-fna"
 
 
@@ -79,7 +77,7 @@ def test_after_the_log_in_one_is_where_one_wanted_to_go(hospital: Any) -> None:
     "where", ["//evil.example", "https://evil.example", "/\\evil.example", "/\n/evil", "javascript:x"]
 )
 def test_never_on_to_another_site(hospital: Any, where: str) -> None:
-    sent = {"name": "scientist", "password": H.PASSWORD, "next": where}
+    sent = {"name": "scientist", "password": house.PASSWORD, "next": where}
     assert hospital.anonymous().post("/login", data=sent).headers["Location"] == "/"
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import html
 import re
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import hospital as house
 import msgspec
 import pytest
 
@@ -17,7 +17,6 @@ from bedside.review.answer_view import contributions
 from bedside.review.words import translator
 from bedside.serving.documents import AnswerReply
 
-H: Any = sys.modules["hospital"]
 HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{7*7}}"""
 PATIENT = {"id": "A-10234", "name": "Anneliese Meier", "birth_date": "1958-03-14"}
 
@@ -49,9 +48,9 @@ def _page(hospital: Any, answer: dict[str, Any], who: str = "clinician") -> Any:
 
 
 def test_the_answer_says_who_what_and_how_sure(hospital: Any) -> None:
-    answer = hospital.ask(patient=PATIENT, values=H.PLAUSIBLE | {"mean_radius": 15.0, "age": None})
+    answer = hospital.ask(patient=PATIENT, values=house.PLAUSIBLE | {"mean_radius": 15.0, "age": None})
     text = _text(_page(hospital, answer))
-    risk = f"{H.probability(H.PLAUSIBLE | {'mean_radius': 15.0}) * 100:.0f} %"
+    risk = f"{house.probability(house.PLAUSIBLE | {'mean_radius': 15.0}) * 100:.0f} %"
     assert text.index("Not approved for care") < text.index("Anneliese Meier") < text.index("Preliminary")
     for said in (
         "1958-03-14", "A-10234", "not reviewed by a physician", risk, "threshold for acting (20 %)", "Alert",
@@ -62,10 +61,10 @@ def test_the_answer_says_who_what_and_how_sure(hospital: Any) -> None:
 
 
 def test_the_contributions_shown_add_up_to_the_estimate(hospital: Any) -> None:
-    answer = hospital.ask(values=H.PLAUSIBLE | {"mean_radius": 15.0})
+    answer = hospital.ask(values=house.PLAUSIBLE | {"mean_radius": 15.0})
     shown = re.findall(r"<td class=\"number\">([+−]?\d+\.\d)</td></tr>", _page(hospital, answer).text)
     points = [float(text.replace("−", "-")) for text in shown]
-    rows = contributions(msgspec.convert(answer, AnswerReply), H.SCHEMA, translator())
+    rows = contributions(msgspec.convert(answer, AnswerReply), house.SCHEMA, translator())
     assert points == pytest.approx([row.push * 100 for row in rows], abs=0.05 + 1e-9)
     base = answer["explanation"]["base_value"]
     assert base + sum(row.push for row in rows) == pytest.approx(answer["estimate"]["malignant"], abs=1e-5)
@@ -74,7 +73,7 @@ def test_the_contributions_shown_add_up_to_the_estimate(hospital: Any) -> None:
 
 
 def test_an_abstaining_answer_shows_reasons_and_no_number(hospital: Any) -> None:
-    text = _text(_page(hospital, hospital.ask(values=H.STRANGE)))
+    text = _text(_page(hospital, hospital.ask(values=house.STRANGE)))
     assert "No estimate" in text
     assert "unlike those the model was trained on" in text
     for absent in ("in 100", "Prediction set", "pushed the estimate", "threshold for acting"):
@@ -149,8 +148,8 @@ def test_opening_an_answer_is_entered_as_a_reading_and_the_list_is_not(hospital:
 def test_the_worklist_shows_the_longest_waiting_first_and_filters(hospital: Any) -> None:
     first = hospital.ask()
     hospital.clock.forward(hours=2)
-    second = hospital.ask(values=H.STRANGE)
-    hospital.ask("service", values=H.PLAUSIBLE | {"mean_radius": 8.0})
+    second = hospital.ask(values=house.STRANGE)
+    hospital.ask("service", values=house.PLAUSIBLE | {"mean_radius": 8.0})
     client = hospital.client("clinician")
     page = client.get("/")
     assert page.text.index(first["id"]) < page.text.index(second["id"])
@@ -188,7 +187,7 @@ def test_people_who_treat_nobody_see_releases_not_patients(hospital: Any) -> Non
 def test_the_form_is_drawn_from_the_schema(hospital: Any) -> None:
     page = hospital.client("clinician").get("/releases/breast-fna/new")
     fields = {attributes["name"]: (tag, attributes) for tag, attributes in _tags(page) if "name" in attributes}
-    for variable in H.SCHEMA.variables:
+    for variable in house.SCHEMA.variables:
         tag, attributes = fields[f"value.{variable.name}"]
         if variable.categories:
             assert tag == "select"
@@ -202,7 +201,7 @@ def test_the_form_is_drawn_from_the_schema(hospital: Any) -> None:
 
 def test_a_patient_entered_by_hand_is_answered_and_waits_for_review(hospital: Any) -> None:
     client = hospital.client("clinician")
-    typed = {f"value.{name}": str(value) for name, value in H.HIGH.items() if name != "mean_texture"}
+    typed = {f"value.{name}": str(value) for name, value in house.HIGH.items() if name != "mean_texture"}
     typed |= {
         "time.tumour_size": "2026-03-01T09:30",
         "patient.id": "B-7",
@@ -215,7 +214,7 @@ def test_a_patient_entered_by_hand_is_answered_and_waits_for_review(hospital: An
     assert answer["identity"] == {"id": "B-7", "name": "Otto", "birth_date": None}
     assert answer["values"]["tumour_size"]["time"] == "2026-03-01T09:30:00Z"
     assert answer["values"]["mean_texture"]["value"] is None
-    expected = H.probability({**H.HIGH, "mean_texture": H.NUMBERS["mean_texture"][3]})
+    expected = house.probability({**house.HIGH, "mean_texture": house.NUMBERS["mean_texture"][3]})
     assert (answer["queued"], answer["estimate"]["malignant"]) == (True, pytest.approx(expected, abs=1e-6))
 
 
@@ -269,8 +268,8 @@ def test_the_report_is_the_signed_bytes_and_cannot_run_anything(hospital: Any, s
 def _everything(hospital: Any) -> list[Any]:
     answers = [
         hospital.ask(patient={"id": "x", "name": HOSTILE}),
-        hospital.ask(values=H.STRANGE),
-        hospital.ask(values=H.PLAUSIBLE),
+        hospital.ask(values=house.STRANGE),
+        hospital.ask(values=house.PLAUSIBLE),
     ]
     client = hospital.client("clinician")
     said = {"verdict": "disagree", "conclusion": HOSTILE, "reason": HOSTILE, "action": HOSTILE}
@@ -317,9 +316,9 @@ def test_an_error_is_a_page_for_people(hospital: Any) -> None:
 
 
 def test_three_classes_show_all_of_them(tmp_path: Path) -> None:
-    release = H.make_release(tmp_path, name="breast-fna", classes=3)
-    hospital = H.open_hospital(tmp_path, [release], pages=PAGES)
-    answer = hospital.ask(values=H.PLAUSIBLE)
+    release = house.make_release(tmp_path, name="breast-fna", classes=3)
+    hospital = house.open_hospital(tmp_path, [release], pages=PAGES)
+    answer = hospital.ask(values=house.PLAUSIBLE)
     text = _text(_page(hospital, answer))
     for name, probability in answer["estimate"].items():
         assert re.search(rf"{name}: {probability * 100:.0f} %|{name}: {probability * 100:.1f} %", text), name

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
+import hospital as house
 import msgspec
 import pytest
 
-H: Any = sys.modules["hospital"]
 ANSWERS = "/api/v1/releases/breast-fna/answers"
 
 
 def test_an_answer_is_what_the_graph_says_with_an_explanation_that_adds_up(hospital: Any) -> None:
-    reply = hospital.client("clinician").post(ANSWERS, json={"values": H.PLAUSIBLE | {"mean_radius": 16.0}})
+    reply = hospital.client("clinician").post(ANSWERS, json={"values": house.PLAUSIBLE | {"mean_radius": 16.0}})
     answer = reply.json()
-    expected = H.probability(H.PLAUSIBLE | {"mean_radius": 16.0})
+    expected = house.probability(house.PLAUSIBLE | {"mean_radius": 16.0})
     assert reply.status_code == 201
     assert reply.headers["Location"] == f"/api/v1/answers/{answer['id']}"
     assert answer["estimate"]["malignant"] == pytest.approx(expected, abs=1e-6)
@@ -31,8 +30,8 @@ def test_an_answer_is_what_the_graph_says_with_an_explanation_that_adds_up(hospi
 
 
 def test_units_are_converted_and_both_forms_are_kept(hospital: Any) -> None:
-    taken = (H.START - dt.timedelta(days=2)).isoformat()
-    answer = hospital.ask(values=H.PLAUSIBLE | {"tumour_size": {"value": 2.9, "unit": "cm", "time": taken}})
+    taken = (house.START - dt.timedelta(days=2)).isoformat()
+    answer = hospital.ask(values=house.PLAUSIBLE | {"tumour_size": {"value": 2.9, "unit": "cm", "time": taken}})
     used = answer["values"]["tumour_size"]
     assert (used["value"], used["unit"], used["given"]) == (pytest.approx(29.0), "mm", "2.9 cm")
 
@@ -58,7 +57,7 @@ def test_a_value_that_cannot_be_used_is_named(hospital: Any, values: dict[str, A
 
 
 def test_a_patient_unlike_the_training_population_gets_no_estimate(hospital: Any) -> None:
-    answer = hospital.ask(values=H.STRANGE)
+    answer = hospital.ask(values=house.STRANGE)
     assert answer["abstained"] is True
     assert answer["queued"] is True
     assert answer["estimate"] is answer["explanation"] is answer["alert"] is None
@@ -70,11 +69,11 @@ def test_an_explanation_only_where_asked_for(hospital: Any) -> None:
 
 
 def test_what_a_service_asks_queues_by_the_releases_rule_only(hospital: Any) -> None:
-    low = H.PLAUSIBLE | {"mean_radius": 8.0}
+    low = house.PLAUSIBLE | {"mean_radius": 8.0}
     assert hospital.ask("service", values=low)["queued"] is False
     assert hospital.ask("service", values=low, asked=True)["queued"] is True
     assert hospital.ask("clinician", values=low)["queued"] is True
-    assert hospital.ask("service", values=H.HIGH)["queued"] is True
+    assert hospital.ask("service", values=house.HIGH)["queued"] is True
 
 
 def test_agreeing_makes_it_final_with_name_and_time(hospital: Any) -> None:
@@ -124,9 +123,9 @@ def test_an_expired_answer_cannot_be_signed(hospital: Any) -> None:
 def test_the_list_filters_counts_and_pages_longest_waiting_first(hospital: Any) -> None:
     ids = []
     for age in (50, 51, 52):
-        ids.append(hospital.ask(values=H.HIGH | {"age": age})["id"])
+        ids.append(hospital.ask(values=house.HIGH | {"age": age})["id"])
         hospital.clock.forward(minutes=1)
-    hospital.ask(values=H.STRANGE)
+    hospital.ask(values=house.STRANGE)
     client = hospital.client("clinician")
     page = client.get("/api/v1/answers?alert=true&limit=2&offset=1").json()
     assert [row["id"] for row in page["answers"]] == ids[1:]
@@ -141,8 +140,8 @@ def test_a_filter_that_cannot_be_is_a_422(hospital: Any, query: str) -> None:
 
 
 def test_replay_is_bit_for_bit_on_this_machine(hospital: Any) -> None:
-    given = H.HIGH | {"tumour_size": {"value": 2.93, "unit": "cm", "time": "2026-03-01T08:00:00Z"}, "age": None}
-    for values in (given, H.STRANGE):
+    given = house.HIGH | {"tumour_size": {"value": 2.93, "unit": "cm", "time": "2026-03-01T08:00:00Z"}, "age": None}
+    for values in (given, house.STRANGE):
         answer = hospital.ask(values=values)["id"]
         hospital.clock.forward(days=3)
         replay = hospital.client("auditor").get(f"/api/v1/answers/{answer}/replay").json()
@@ -174,19 +173,19 @@ def test_an_answer_of_a_release_that_is_not_loaded_is_not_replayable(hospital: A
 
 def test_nothing_is_answered_before_two_people_approved(careful: Any) -> None:
     client = careful.client("service")
-    reply = client.post(ANSWERS, json={"values": H.HIGH})
+    reply = client.post(ANSWERS, json={"values": house.HIGH})
     assert (reply.status_code, "bedside approve" in reply.json()["error"]["remedy"]) == (409, True)
     digest = client.get("/api/v1/releases").json()["releases"][0]["digest"]
     for who, status in (("scientist", 409), ("clinician", 201)):
         careful.ledger.approve(digest, "breast-fna", "1.0.0", careful.users[who], "read the report")
-        assert client.post(ANSWERS, json={"values": H.HIGH}).status_code == status
+        assert client.post(ANSWERS, json={"values": house.HIGH}).status_code == status
     assert careful.ask("service")["warnings"] == []
     assert client.get("/api/v1/releases").json()["releases"][0]["approved_for_care"] is True
 
 
 def test_the_same_id_with_another_birth_date_is_refused_and_nothing_is_stored(hospital: Any) -> None:
     hospital.ask(patient={"id": "A-1", "birth_date": "1958-03-14"})
-    body = {"values": H.HIGH, "patient": {"id": " a-1", "birth_date": "1960-01-01"}}
+    body = {"values": house.HIGH, "patient": {"id": " a-1", "birth_date": "1960-01-01"}}
     assert hospital.client("clinician").post(ANSWERS, json=body).status_code == 409
     assert hospital.ledger.count() == 1
 
@@ -301,5 +300,5 @@ def test_security_headers_are_on_every_reply(hospital: Any) -> None:
 
 def test_a_release_says_what_to_send_it(hospital: Any) -> None:
     (release,) = json.loads(hospital.client("service").get("/api/v1/releases").text)["releases"]
-    assert [variable["name"] for variable in release["variables"]] == list(H.SCHEMA.names)
+    assert [variable["name"] for variable in release["variables"]] == list(house.SCHEMA.names)
     assert (release["name"], release["threshold"], release["approved_for_care"]) == ("breast-fna", 0.2, False)

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hospital as house
 import httpx2
 import pytest
 from openapi_spec_validator import validate
@@ -27,8 +28,6 @@ from bedside.release import open_release
 from bedside.review import PAGES
 from bedside.serving import create_app, declared, load, run
 from bedside.serving.logs import JsonLines, logging_to
-
-H: Any = sys.modules["hospital"]
 
 
 def test_a_changed_release_is_not_loaded_and_the_file_is_named(signed: tuple[Path, Path], tmp_path: Path) -> None:
@@ -100,7 +99,7 @@ def test_only_loopback_unless_the_word_is_said(hospital: Any) -> None:
 
 def test_metrics_count_by_declared_route(hospital: Any) -> None:
     answer = hospital.ask()["id"]
-    hospital.ask(values=H.STRANGE)
+    hospital.ask(values=house.STRANGE)
     hospital.client("clinician").post(f"/api/v1/answers/{answer}/reviews", json={"verdict": "agree"})
     hospital.anonymous().get("/secret/A-1")
     text = hospital.client("monitor").get("/metrics").text
@@ -132,7 +131,7 @@ def test_the_log_names_no_patient_no_value_and_no_secret(
     hospital: Any, logged: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     patient = {"id": "PATIENT-77", "name": "Anneliese Meier", "birth_date": "1958-03-14"}
-    answer = hospital.ask(patient=patient, values=H.HIGH | {"mean_texture": 31.4159})
+    answer = hospital.ask(patient=patient, values=house.HIGH | {"mean_texture": 31.4159})
     client = hospital.client("clinician")
     client.get(f"/answers/{answer['id']}?q=Meier")
     client.get("/PATIENT-77")
@@ -227,7 +226,9 @@ def test_a_real_server_answers_and_ends_when_told(signed: tuple[Path, Path], tmp
             assert re.fullmatch(r"http://127\.0\.0\.1:\d+", url), server.stderr.read()
             assert httpx2.get(f"{url}/readyz").status_code == 200
             headers = {"Authorization": f"Bearer {key}"}
-            reply = httpx2.post(f"{url}/api/v1/releases/breast-fna/answers", json={"values": H.HIGH}, headers=headers)
+            reply = httpx2.post(
+                f"{url}/api/v1/releases/breast-fna/answers", json={"values": house.HIGH}, headers=headers
+            )
             assert reply.status_code == 201
             assert "server" not in reply.headers
             stored = httpx2.get(f"{url}/api/v1/answers/{reply.json()['id']}", headers=headers)
