@@ -53,7 +53,7 @@ def to_parquet(path: Path, select: str) -> Path:
         b"age\tsex\n61\t1\n40\t0\n",
         b"\xef\xbb\xbfage,sex\r\n61,1\r\n40,0\r\n",
         b'"age","sex"\n"61","1"\n" 40 ","0"',
-        gzip.compress(b"age,sex\n61,1\n40,0\n"),
+        gzip.compress(b"age,sex\n61,1\n40,0\n", mtime=0),
         b"sex,other,age\n1.0,x,61.0\n0,y,4e1\n\n",
         b"\xc2\xa0age ,sex\n61,\xc2\xa01\n40\t,0\n",
     ],
