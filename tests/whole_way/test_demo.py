@@ -45,6 +45,13 @@ def test_held_out_patients_were_not_used_for_fitting(demonstrated: Path) -> None
     assert len(held_out.rows) + development["patients"] == 569
 
 
+def test_figures_per_site_and_class_stay_at_home(demonstrated: Path) -> None:
+    demo = demonstrated / "demo"
+    travelling = json.loads((demo / "release" / "development.json").read_text())["data_check"]
+    assert set(travelling) == {"findings", "attrition", "sample_size"}
+    assert {"missingness", "sites"} <= set(json.loads((demo / "candidate.local" / "data_check.json").read_text()))
+
+
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path, bedside) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     done = bedside("demo", "--dir", tmp_path, "--no-serve")

@@ -7,7 +7,7 @@ import getpass
 import hashlib
 import platform
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -120,11 +120,12 @@ def train(
             graph=fitted.graph(),
             floor=fitted.floor_graph(),
             background=_background(asked, development),
-            development=fitted.development | {"data_check": msgspec.to_builtins(found)},
+            development=fitted.development | {"data_check": _travelling(found)},
             manifest=_manifest(asked, cohort, fitted),
         ),
         folder,
     )
+    (local / "data_check.json").write_bytes(msgspec.json.format(msgspec.json.encode(found)))
     _remember(local, asked, cohort, parts, candidate)
     return _trained(candidate, fitted, parts, found, local)
 
@@ -133,6 +134,11 @@ def _refuse_errors(found: DataCheck, where: Path) -> None:
     if found.errors:
         listed = "; ".join(f"{finding.where}: {finding.text}" for finding in found.errors)
         raise DataError(listed, where=str(where), remedy=found.errors[0].remedy)
+
+
+def _travelling(found: DataCheck) -> dict[str, Any]:
+    """What of the data check goes into the candidate; its figures per site and class could point at a few people."""
+    return {name: msgspec.to_builtins(getattr(found, name)) for name in ("findings", "attrition", "sample_size")}
 
 
 def _background(study: Study, development: Cohort) -> Prototypes:
