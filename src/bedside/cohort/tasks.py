@@ -29,16 +29,27 @@ def task(name: str) -> Task:
 
     Raises
     ------
-    UsageError: there is none, or what is registered under the name is no task.
+    UsageError: there is none, what is registered under the name is no task, or it names a part that no layer has.
     """
     for point in _registered():
         if point.name == name:
             found = point.load()
             if not isinstance(found, Task):
                 raise UsageError(f"what is registered as task '{name}' is no Task", where=point.value)
+            _refuse_unknown_parts(found, point.value)
             return found
     if name == DIAGNOSIS.name:  # a source tree that is not installed has no entry points
         return DIAGNOSIS
     if name in LATER_TASKS:
         raise UsageError(f"this version does not have the task '{name}'", remedy=f"It has: {', '.join(task_names())}")
     raise UsageError(f"there is no task '{name}'", remedy=nearest(name, task_names()))
+
+
+def _refuse_unknown_parts(found: Task, where: str) -> None:
+    """So far every layer has the parts of diagnosis and no others; a task with another part must not pass for one."""
+    for part in ("label", "head", "loss", "measures", "floor", "wording"):
+        asked, known = getattr(found, part), getattr(DIAGNOSIS, part)
+        if asked != known:
+            raise UsageError(
+                f"the task '{found.name}' names the {part} '{asked}'", where=where, remedy=f"There is: {known}"
+            )

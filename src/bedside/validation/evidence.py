@@ -171,6 +171,8 @@ class SubgroupEvidence(msgspec.Struct, frozen=True, kw_only=True):
     rarest: patients of the rarest class in the group; others_rarest: the same among all other patients.
     suppressed: the group is too small, or its size would give away a small one; nothing but its name is reported.
     others: measures that a gap gate compares with: those of all other patients together.
+    curves: the group's own; a count of the risk distribution is also withheld where it would give away a small one of
+        the other patients.
     """
 
     group: str
@@ -182,6 +184,7 @@ class SubgroupEvidence(msgspec.Struct, frozen=True, kw_only=True):
     suppressed: bool
     measures: Measures
     others: Measures = {}
+    curves: Curves | None = None
 
 
 class TargetEvidence(msgspec.Struct, frozen=True, kw_only=True):

@@ -114,7 +114,10 @@ def _risk(evidence: Document) -> list[dict[str, Any]]:
         steps = zip(risk["edges"][:-1], risk["edges"][1:], strict=True)
         counts = zip(*risk["counts"].values(), strict=True)
         rows = [
-            [f"{wording.plain(low)} to {wording.plain(high)}", *("1 to 9" if one is None else str(one) for one in step)]
+            [
+                f"{wording.plain(low)} to {wording.plain(high)}",
+                *("withheld" if one is None else str(one) for one in step),
+            ]
             for (low, high), step in zip(steps, counts, strict=True)
         ]
         svg = plots.risk_distribution(risk, title, _threshold(evidence, name))
@@ -168,6 +171,16 @@ def _subgroup_table(evidence: Document) -> dict[str, Any]:
         rows.append({"group": one["group"], "suppressed": False, "n": n, "cells": cells})
     size = "patients" if outcome_of(evidence) is None else "patients (with the outcome)"
     return {"head": [size, *(wording.label(name) for name in wanted)], "rows": rows}
+
+
+def _subgroup_curves(evidence: Document) -> list[dict[str, Any]]:
+    """The curves of each group that is not withheld."""
+    found = []
+    for one in evidence["subgroups"]:
+        if one["curves"] is not None:
+            own = {**evidence, "curves": one["curves"]}
+            found.append({"group": one["group"], "figures": [*_calibration(own), *_decision(own), *_risk(own)]})
+    return found
 
 
 def _threshold_rows(evidence: Document) -> list[dict[str, Any]]:
@@ -425,6 +438,7 @@ def report_view(evidence: Document) -> dict[str, Any]:
         "risk": _risk(evidence),
         "thresholds": _threshold_rows(evidence),
         "forest": _forest(evidence),
+        "subgroup_curves": _subgroup_curves(evidence),
         "subgroups": _subgroup_table(evidence),
         "conformal": _conformal(evidence),
         "abstentions": _abstentions(evidence),

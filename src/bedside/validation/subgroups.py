@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from jaxtyping import Bool
 
 from bedside.privacy import suppressed
+from bedside.validation.curves import curves, risk_distribution
 from bedside.validation.diagnosis import Predictions, compute
-from bedside.validation.evidence import FEW, SubgroupEvidence
+from bedside.validation.evidence import FEW, Curves, SubgroupEvidence
 
 
 @dataclass(frozen=True)
@@ -95,9 +97,27 @@ def subgroups(
                 suppressed=False,
                 measures=compute(inside),
                 others=compute(outside, compared) if compared else {},
+                curves=_curves(inside, outside),
             )
         )
     return tuple(found)
+
+
+def _curves(inside: Predictions, outside: Predictions) -> Curves:
+    """A group's curves; risk counts that would give away a small count of the others, by subtraction, are withheld."""
+    found = curves(inside)
+    risk = {}
+    for name, own in found.risk.items():
+        _, p = outside.against_others(inside.classes.index(name))
+        others = risk_distribution(outside.outcome, p, inside.classes).counts
+        counts = {
+            one: tuple(
+                None if other is None else count for count, other in zip(own.counts[one], others[one], strict=True)
+            )
+            for one in own.counts
+        }
+        risk[name] = msgspec.structs.replace(own, counts=counts)
+    return msgspec.structs.replace(found, risk=risk)
 
 
 def _suppressed(group: Group) -> SubgroupEvidence:

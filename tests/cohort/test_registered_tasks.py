@@ -1,0 +1,34 @@
+"""A task from another package may only name parts that the layers have."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from bedside.cohort import task, tasks
+from bedside.cohort.diagnosis import TASK
+from bedside.errors import UsageError
+
+
+class Point:
+    name, value = "grading", "elsewhere:TASK"
+
+    def __init__(self, found: object) -> None:
+        self.found = found
+
+    def load(self) -> object:
+        return self.found
+
+
+def test_the_same_parts_under_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    grading = msgspec.structs.replace(TASK, name="grading")
+    monkeypatch.setattr(tasks, "_registered", lambda: (Point(grading),))
+    assert task("grading") == grading
+
+
+@pytest.mark.parametrize("part", ["label", "head", "loss", "measures", "floor", "wording"])
+def test_a_part_that_no_layer_has_is_refused(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = msgspec.structs.replace(TASK, name="grading", **{part: "ordinal"})
+    monkeypatch.setattr(tasks, "_registered", lambda: (Point(other),))
+    with pytest.raises(UsageError, match=f"{part} 'ordinal'"):
+        task("grading")
