@@ -8,12 +8,14 @@ from bedside.ledger.ledger import Ledger
 from bedside.ledger.patients import Identity
 from bedside.ledger.projection import STATUSES, AnswerRow
 from bedside.ledger.reviews import VERDICTS
+from bedside.ledger.staff import Account
 from bedside.ledger.verification import Verification
 
 __all__ = [
     "ROLES",
     "STATUSES",
     "VERDICTS",
+    "Account",
     "AnswerRow",
     "Approval",
     "Entry",

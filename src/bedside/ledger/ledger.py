@@ -17,16 +17,17 @@ from bedside.ledger.keys import Vault, key_path, master_key
 from bedside.ledger.patients import Patients
 from bedside.ledger.reviews import Reviews
 from bedside.ledger.sessions import Sessions
+from bedside.ledger.staff import Staff
 from bedside.ledger.verification import Verifying
 
 _FINGERPRINT = select(tables.head.c.fingerprint)
 
 
-class Ledger(Patients, Reviews, Approvals, Sessions, Verifying):
+class Ledger(Patients, Reviews, Approvals, Sessions, Staff, Verifying):
     """Everything that happened, append-only and hash-chained; safe from several threads and processes at once.
 
     What it keeps is told by the classes that it is made of: ``Store`` (entries), ``Patients``, ``Answers`` and
-    ``Reviews``, ``Approvals``, ``Accounts`` and ``Sessions``, ``Verifying``. Open it with ``Ledger.open``.
+    ``Reviews``, ``Approvals``, ``Accounts``, ``Sessions`` and ``Staff``, ``Verifying``. Open it with ``Ledger.open``.
     """
 
     @classmethod

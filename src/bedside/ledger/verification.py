@@ -17,7 +17,7 @@ from bedside.ledger.patients import normal_id
 from bedside.ledger.projection import AnswerRow
 from bedside.ledger.store import Store, opened
 
-_USER_KINDS = ("user-added", "user-activated", "user-deactivated")
+_USER_KINDS = ("user-added", "user-activated", "user-deactivated", "role-changed")
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,8 +190,10 @@ def _imply_row(implied: _Implied, entry: Entry, body: dict[str, Any]) -> None:
     elif entry.kind == "user-added":
         implied.users[subject] = (body["full_name"], body["role"], True)
     elif entry.kind in _USER_KINDS:
-        full_name, role, _ = implied.users[subject]
-        implied.users[subject] = (full_name, role, entry.kind == "user-activated")
+        full_name, role, active = implied.users[subject]
+        role = body["role"] if entry.kind == "role-changed" else role
+        active = active if entry.kind == "role-changed" else entry.kind == "user-activated"
+        implied.users[subject] = (full_name, role, active)
 
 
 def _answers_amiss(connection: Connection, implied: _Implied) -> list[str]:
