@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,12 +13,10 @@ import anyio
 import anyio.to_thread
 import msgspec
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bedside.errors import BedsideError
 from bedside.ledger import Ledger
@@ -28,27 +25,13 @@ from bedside.release import Release
 from bedside.serving.access import admit
 from bedside.serving.api import API
 from bedside.serving.call import Call, read_call
+from bedside.serving.envelope import Envelope
 from bedside.serving.failures import Failure, FailureReply, failure_of, unexpected
 from bedside.serving.logs import log
-from bedside.serving.metrics import Metrics
 from bedside.serving.openapi import describe
 from bedside.serving.operators import OPERATORS, describes
 from bedside.serving.route import Route
 from bedside.serving.service import Loaded, Service, by_name, load
-
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'"
-)
-HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
-"""On every reply that does not say otherwise itself."""
 
 THREADS = 8
 """Requests that are worked on at once; each may wait for the ledger's disk."""
@@ -178,40 +161,3 @@ def _unrouted(pages: Pages | None) -> Callable[[Request, Exception], Awaitable[R
         return response
 
     return refuse
-
-
-class Envelope:
-    """Around every request: security headers, one line in the log, one count."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self.app = app
-        self.metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or the start and end of the application."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        started = time.perf_counter()
-        status = 500
-
-        async def sending(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                headers = MutableHeaders(raw=message["headers"])
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        try:
-            await self.app(scope, receive, sending)
-        finally:
-            self._count(scope, status, time.perf_counter() - started)
-
-    def _count(self, scope: Scope, status: int, seconds: float) -> None:
-        # The path as asked may hold an identifier; the declared one cannot. The same for a made-up method.
-        route = scope.get("bedside.route", "unmatched")
-        method = scope["method"] if scope["method"] in {"GET", "HEAD", "POST"} else "other"
-        self.metrics.request(method, route, status, seconds)
-        log("request", method=method, route=route, status=status, ms=round(seconds * 1000, 2))
