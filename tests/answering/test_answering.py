@@ -311,6 +311,23 @@ def test_what_queues(model: Model, queue: tuple[str, ...], expected: tuple[bool,
     assert not answer_patient(calm, VALUES, now=NOW, explain=False).queued
 
 
+def test_where_the_own_estimate_comes_first_waiting_does_not_tell_an_alert(model: Model) -> None:
+    for threshold in (0.0, 1.0):
+        ruled = changed(model, review=ReviewRule(queue=("alert",), own_estimate_first=True), threshold=threshold)
+        answer = answer_patient(ruled, VALUES, now=NOW, explain=False)
+        assert (answer.alert, answer.queued, answer.own_estimate_first) == (threshold == 0, True, True)
+    silent = answer_patient(ruled, {}, now=NOW, explain=False)
+    assert (silent.abstained, silent.queued, silent.own_estimate_first) == (True, False, False)
+
+
+def test_the_answer_says_how_far_the_patient_is_from_the_training_population(small: ModuleType, model: Model) -> None:
+    values = small.patients(1)
+    row = dict(zip(model.manifest.schema.names, values[0].tolist(), strict=True))
+    row["menopause"] = ("pre", "post")[int(row["menopause"])]
+    answer = answer_patient(model, {k: v for k, v in row.items() if v == v}, now=NOW, explain=False)
+    assert answer.distance == pytest.approx(small.expected(values)[1][0], rel=1e-5)
+
+
 def test_a_clock_without_a_zone_is_utc(model: Model) -> None:
     answer = answer_patient(model, VALUES, now=NOW.replace(tzinfo=None), explain=False)
     assert answer.created == NOW

@@ -10,6 +10,7 @@ import pytest
 
 from bedside.cohort import KNOWN_KEYS, Gate, Subgroup, TargetLimits, read_study, task
 from bedside.cohort.section import find_line
+from bedside.cohort.study import ReviewPlan
 from bedside.cohort.study_keys import LATER_KEYS, known_under
 from bedside.errors import StudyError, UsageError
 
@@ -38,6 +39,7 @@ label = "Age"
 unit = "a"
 unit_in_data = "mo"
 range = [1, 10]
+reference = [2, 9]
 missing = [0, "unk"]
 max_age = "4 wk"
 scale = "minmax"
@@ -72,6 +74,11 @@ calibration_slope = { min = 0.80, max = 1.25 }
 net_benefit = { better_than = ["treat-all", "treat-none"] }
 subgroups = { auroc = { max_gap = 0.10, min_events = 15 } }
 targets = { auroc_loss = 0.004 }
+
+[review]
+queue = ["abstained"]
+expires_after_days = 7.5
+own_estimate_first = true
 
 [targets]
 names = ["server-cpu"]
@@ -120,12 +127,17 @@ names = ["server-cpu"]
     )
     assert study.target_limits == TargetLimits(auroc_loss=0.004)
     assert study.targets == ("server-cpu",)
+    assert study.review == ReviewPlan(queue=("abstained",), expires_after_days=7.5, own_estimate_first=True)
+    assert (years.reference, chol.reference) == ((2, 9), None)
 
 
 def test_defaults(make) -> None:
     study = read_study(make(("[validation]\nholdout = 0.25\nthreshold = 0.2\nseed = 7\n", "")))
     plan = study.validation
     assert (plan.holdout, plan.threshold, plan.alpha, plan.seed, plan.subgroups) == (0.25, None, 0.1, 0, ())
+    assert study.review == ReviewPlan(
+        queue=("alert", "abstained", "asked"), expires_after_days=30, own_estimate_first=False
+    )
     assert (study.gates, study.targets, study.training.network) == ((), ("server-cpu",), "residual")
 
 
@@ -174,6 +186,14 @@ WRONG = [
     ("range = [18, 110]", "range = [18]", "two numbers", "predictors.age.range", "lowest"),
     ("range = [18, 110]", 'range = ["18", 110]', "two numbers", "predictors.age.range", "lowest"),
     ("range = [18, 110]", "range = 18", "a list belongs here", "predictors.age.range", ""),
+    ("range = [18, 110]", "reference = [9, 3]", "runs from 9 to 3", "predictors.age.reference", "reference = ["),
+    ("range = [18, 110]", "range = [18, 110]\nreference = [10, 60]", "not within the plausible", "age.reference", "widen"),  # noqa: E501
+    ("[predictors.sex]\n", "[predictors.sex]\nreference = [1, 2]\n", "with categories has no reference", "sex.reference", "Drop"),  # noqa: E501
+    ("seed = 7", "[review]\nown_estimate = true", "unknown key review.own_estimate", "review", "own_estimate_first"),
+    ("seed = 7", "[review]\nown_estimate_first = 1", "true or false", "review.own_estimate_first", ""),
+    ("seed = 7", '[review]\nqueue = ["alerts"]', "'alerts' is not among", "review.queue", "alert, abstained"),
+    ("seed = 7", '[review]\nqueue = ["all", "all"]', "listed twice", "review.queue", "once"),
+    ("seed = 7", "[review]\nexpires_after_days = 0", "no length of time", "review.expires_after_days", "30"),
     ("range = [18, 110]", 'max_age = "30"', "no length of time", "predictors.age.max_age", "30 d"),
     ("range = [18, 110]", 'max_age = "30 mm"', "does not convert", "predictors.age.max_age", "30 d"),
     ("range = [18, 110]", 'scale = "cubic"', "'cubic' is not among", "predictors.age.scale", "minmax"),

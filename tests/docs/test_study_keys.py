@@ -14,7 +14,7 @@ from bedside.cohort import KNOWN_KEYS
 
 PAGE = DOCS / "reference" / "study.md"
 MAP_SECTIONS = {"columns", "units", "categories"}
-SECTIONS = {"study", "data", "predictors", "outcome", "training", "validation", "accept", "targets"}
+SECTIONS = {"study", "data", "predictors", "outcome", "training", "validation", "accept", "review", "targets"}
 
 
 def _heading(name: str) -> str:

@@ -66,6 +66,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     warnings: sentences that a reader must see, such as "not approved for care".
     guidance: deterministic advice that stands beside the estimate.
     queued: whether the release's rule puts it on the worklist.
+    distance: to the training population, in the unit of the manifest's ``distance_limit``; None in older answers.
+    own_estimate_first: a clinician sees the estimate only after giving an own one.
     """
 
     id: str
@@ -87,4 +89,6 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     guidance: tuple[str, ...] = ()
     queued: bool
+    distance: float | None = None
+    own_estimate_first: bool = False
     status: Status = "preliminary"

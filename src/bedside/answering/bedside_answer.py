@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -98,12 +99,20 @@ def answer_row(
         explanation=explain_row(model, reading.values[row], judged, row) if explain and not silent else None,
         warnings=(*warnings, *(reason.text for reason in reasons if reason.code in NOTED)),
         queued=_queued(manifest.review, alert=bool(alert), abstained=silent, asked=asked),
+        distance=_finite(float(judged.distance[row])),
+        own_estimate_first=manifest.review.own_estimate_first and not silent,
     )
 
 
 def _queued(rule: ReviewRule, *, alert: bool, abstained: bool, asked: bool) -> bool:
+    # Where the physician's own estimate comes first, waiting must not tell that it is an alert.
+    alert = alert or (rule.own_estimate_first and not abstained)
     holds = {"alert": alert, "abstained": abstained, "asked": asked, "all": True}
     return any(holds.get(name, False) for name in rule.queue)
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
 
 
 def explained_class(judged: Judgement, row: int) -> int:

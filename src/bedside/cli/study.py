@@ -152,7 +152,7 @@ def _background(study: Study, development: Cohort) -> Prototypes:
 
 
 def _manifest(study: Study, cohort: Cohort, fitted: Fit) -> Manifest:
-    from bedside.release import Conformal, Manifest, Network, Outputs
+    from bedside.release import Conformal, Manifest, Network, Outputs, ReviewRule
 
     return Manifest(
         name=study.name,
@@ -186,6 +186,11 @@ def _manifest(study: Study, cohort: Cohort, fitted: Fit) -> Manifest:
         seed=study.validation.seed,
         trained_by=getpass.getuser(),
         versions={"python": platform.python_version()} | fitted.versions,
+        review=ReviewRule(
+            queue=study.review.queue,
+            expires_after_days=study.review.expires_after_days,
+            own_estimate_first=study.review.own_estimate_first,
+        ),
         valid_until=study.valid_until,
     )
 

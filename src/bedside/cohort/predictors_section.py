@@ -50,7 +50,8 @@ def _variable(section: Section, name: str) -> Variable:
         column=section.optional_text("column"),
         unit=unit,
         unit_in_data=unit_in_data,
-        range=_range(section),
+        range=_range(section, "range"),
+        reference=_reference(section),
         categories=categories,
         labels=_labels(section, categories),
         missing=tuple(as_text(item) for item in section.listed("missing") or ()),
@@ -103,7 +104,7 @@ def _labels(section: Section, categories: tuple[str, ...] | None) -> tuple[str, 
 
 
 def _refuse_for_category(section: Section) -> None:
-    for key in ("unit", "unit_in_data", "range", "scale"):
+    for key in ("unit", "unit_in_data", "range", "reference", "scale"):
         if key in section:
             raise section.error(key, f"a variable with categories has no {key}", f"Drop {key}, or drop categories")
 
@@ -126,19 +127,30 @@ def _units(section: Section) -> tuple[str | None, str | None]:
     return unit, unit_in_data
 
 
-def _range(section: Section) -> tuple[float, float] | None:
-    listed = section.listed("range")
+def _range(section: Section, key: str) -> tuple[float, float] | None:
+    listed = section.listed(key)
     if listed is None:
         return None
     numbers = [item for item in listed if isinstance(item, (int, float)) and not isinstance(item, bool)]
     if len(numbers) != 2 or len(listed) != 2:
-        raise section.error("range", "a range is two numbers", "Write range = [lowest, highest]")
+        raise section.error(key, "a range is two numbers", f"Write {key} = [lowest, highest]")
     low, high = float(numbers[0]), float(numbers[1])
     if not low < high or not max(abs(low), abs(high)) < float("inf"):
         raise section.error(
-            "range", f"the range runs from {low:g} to {high:g}", "Write range = [lowest, highest], both finite"
+            key, f"the range runs from {low:g} to {high:g}", f"Write {key} = [lowest, highest], both finite"
         )
     return low, high
+
+
+def _reference(section: Section) -> tuple[float, float] | None:
+    reference, plausible = _range(section, "reference"), _range(section, "range")
+    if reference and plausible and not plausible[0] <= reference[0] < reference[1] <= plausible[1]:
+        raise section.error(
+            "reference",
+            f"{reference[0]:g} to {reference[1]:g} is not within the plausible range",
+            "Both are in the variable's unit; widen range, or correct reference",
+        )
+    return reference
 
 
 def _max_age(section: Section) -> float | None:

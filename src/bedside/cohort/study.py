@@ -144,6 +144,21 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     min_events: int = 20
 
 
+class ReviewPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """``[review]``: how the release's answers are to be read; the manifest carries it.
+
+    Attributes
+    ----------
+    queue: which answers wait for a physician: ``alert``, ``abstained``, ``asked`` (by a person), ``all``.
+    expires_after_days: an answer that nobody signed is void after so many days.
+    own_estimate_first: a clinician gives an own estimate before the model's is shown.
+    """
+
+    queue: tuple[str, ...] = ("alert", "abstained", "asked")
+    expires_after_days: float = 30.0
+    own_estimate_first: bool = False
+
+
 class TargetLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What a compressed target may lose against ``server-cpu``: ``[accept] targets``."""
 
@@ -178,3 +193,4 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     gates: tuple[Gate, ...]
     target_limits: TargetLimits
     targets: tuple[str, ...]
+    review: ReviewPlan = ReviewPlan()

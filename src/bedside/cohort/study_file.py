@@ -19,6 +19,7 @@ from bedside.cohort.gates_section import read_gates
 from bedside.cohort.outcome_section import read_outcome
 from bedside.cohort.plan_section import read_plan
 from bedside.cohort.predictors_section import read_predictors
+from bedside.cohort.review_section import read_review
 from bedside.cohort.section import Document, Section, dotted
 from bedside.cohort.study import Data, Study, Task, Training
 from bedside.cohort.study_keys import LATER_KEYS, LATER_TARGETS, known_under
@@ -73,6 +74,7 @@ def read_study(path: Path | str) -> Study:
         gates=gates,
         target_limits=target_limits,
         targets=_targets(top.below("targets")),
+        review=read_review(top.below("review")),
     )
 
 

@@ -22,6 +22,7 @@ KNOWN_KEYS: dict[str, str] = {
     "predictors.<variable>.unit": "UCUM unit in which the model takes it",
     "predictors.<variable>.unit_in_data": "UCUM unit of the table, where it differs; converted",
     "predictors.<variable>.range": "lowest and highest plausible value, in the unit; others become missing",
+    "predictors.<variable>.reference": "the laboratory's reference range, in the unit; shown beside the value",
     "predictors.<variable>.missing": "sentinel codes of this column that mean not known, as the table writes them",
     "predictors.<variable>.max_age": 'oldest value to answer with, as "30 d"; an older one makes the answer abstain',
     "predictors.<variable>.scale": "standard, minmax, log or none; default: chosen by skewness",
@@ -52,6 +53,9 @@ KNOWN_KEYS: dict[str, str] = {
     "accept.subgroups.<measure>.min_events": "subgroups with fewer events or non-events are not judged; default 20",
     "accept.targets.auroc_loss": "how much AUROC a compressed target may lose",
     "accept.targets.flips": "share of patients whose side of the threshold a compressed target may change",
+    "review.queue": "which answers wait for a physician: alert, abstained, asked, all",
+    "review.expires_after_days": "days after which an answer that nobody signed is void",
+    "review.own_estimate_first": "whether a clinician must give an estimate of their own before seeing the model's",
     "targets.names": "what to build: server-cpu",
 }
 """Dotted key → meaning; ``<variable>`` and ``<measure>`` stand for any name."""

@@ -70,10 +70,11 @@ class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ReviewRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which answers queue for a physician's review, and for how long they wait."""
+    """Which answers queue for a physician's review, for how long they wait, and whether an own estimate comes first."""
 
     queue: tuple[str, ...] = ("alert", "abstained", "asked")
     expires_after_days: float = 30.0
+    own_estimate_first: bool = False
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -21,6 +21,7 @@ class Variable(msgspec.Struct, frozen=True, kw_only=True):
     unit: UCUM unit in which the model takes it; None for a category or a number without one.
     unit_in_data: UCUM unit of the study's table, where it differs; converted on reading.
     range: plausible values, in `unit`, both ends included.
+    reference: the laboratory's reference range, in `unit`; shown beside a value, and nothing is decided by it.
     categories: the category texts; a category's code is its position here.
     labels: how people read each category, in the same order; None: as its text.
     missing: sentinel codes of this column that stand for "not known", in the table's own unit and text.
@@ -36,6 +37,7 @@ class Variable(msgspec.Struct, frozen=True, kw_only=True):
     unit: str | None = None
     unit_in_data: str | None = None
     range: tuple[float, float] | None = None
+    reference: tuple[float, float] | None = None
     categories: tuple[str, ...] | None = None
     labels: tuple[str, ...] | None = None
     missing: tuple[str, ...] = ()

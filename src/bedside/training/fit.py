@@ -23,6 +23,7 @@ from bedside.training.model import Model, graph, predicted
 from bedside.training.sample import Sample, sample_of
 from bedside.training.tuning import Tuned
 from bedside.training.tuning import tune as search
+from bedside.training.usual import usual
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,7 @@ def fit_sample(
             "tuning": None if tuned is None else {"trials": tuned.trials, "log_loss": tuned.log_loss},
             "scales": dict(final.preparation.scales),
             "distance": _distance(out_of_fold, limits[0]),
+            "usual": usual(sample),
             "missing_limit": limits[1],
             "seed": seed,
         },

@@ -411,10 +411,9 @@ def report_view(evidence: Document) -> dict[str, Any]:
     measures = _measure_rows(evidence)
     outputs = evidence["release"]
     development = evidence["development"]
-    # Read the learning curve and sample size on their own; the rest is a list of plain facts.
-    rest = {
-        key: value for key, value in development.items() if key not in ("learning_curve", "findings", "sample_size")
-    }
+    # Learning curve and sample size are read on their own, what is usual stands beside each patient; the rest is facts.
+    apart = ("learning_curve", "findings", "sample_size", "usual")
+    rest = {key: value for key, value in development.items() if key not in apart}
     return {
         "title": TITLES[evidence["kind"]],
         "e": evidence,
