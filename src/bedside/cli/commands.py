@@ -136,7 +136,19 @@ COMMANDS: tuple[Command, ...] = (
         (Argument("NAME", "name", "log-in name"), LEDGER),
     ),
     Command(
-        ("ledger", "verify"), "cli.server", "ledger_verify", "check the ledger's hash chain; names every row that does not hold",
-        (LEDGER,),
+        ("ledger", "verify"), "cli.ledger", "ledger_verify", "check the ledger's hash chain; names every row that does not hold",
+        (
+            LEDGER,
+            Argument("--checkpoints", "checkpoints", "a checkpoint, or a folder of them, kept elsewhere", {"metavar": "FILE_OR_DIR"}),
+            Argument("--key", "key", "public key (signing.pub) of the checkpoints", {"metavar": "PUBLIC"}),
+        ),
+    ),
+    Command(
+        ("ledger", "checkpoint"), "cli.ledger", "ledger_checkpoint", "sign the ledger's last entry, to be kept elsewhere",
+        (
+            Argument("--key", "key", "private key (signing.key)", {"required": True}),
+            Argument("--out", "out", "a new file, or a folder", {"required": True, "metavar": "FILE_OR_DIR"}),
+            LEDGER,
+        ),
     ),
 )  # fmt: skip

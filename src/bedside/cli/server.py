@@ -1,4 +1,4 @@
-"""The ward's side: ``serve``, ``approve``, ``user add`` and ``renew``, ``ledger verify``."""
+"""The ward's side: ``serve``, ``approve``, ``user add`` and ``renew``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import msgspec
 from bedside.errors import AccessDenied
 
 if TYPE_CHECKING:
-    from bedside.ledger import Approval, Ledger, Verification
+    from bedside.ledger import Approval, Ledger
 
 DEFAULT_LEDGER = "bedside-ledger.db"
 
@@ -111,11 +111,3 @@ def user_renew(name: str, *, ledger: str | None = None) -> Added:
         role = book.user(name).role
         secret = book.renew_secret(name, actor=f"command line ({getpass.getuser()})")
     return Added(name, role, key=secret) if role == "service" else Added(name, role, secret)
-
-
-def ledger_verify(*, ledger: str | None = None) -> Verification:
-    """Check every entry's digest, the chain and the worklist against the entries; names each row that does not hold."""
-    from bedside.ledger import Ledger
-
-    with Ledger.open(ledger or os.environ.get("BEDSIDE_LEDGER") or DEFAULT_LEDGER, create=False) as book:
-        return book.verify()

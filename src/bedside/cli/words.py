@@ -11,6 +11,7 @@ from bedside.cli.patients import Explained, Predicted
 
 if TYPE_CHECKING:
     from bedside.cli.evidence import Validated
+    from bedside.cli.ledger import Checkpointed
     from bedside.cli.server import Added
     from bedside.cli.signing import Keys, Signed
     from bedside.cli.study import Drafted, Trained
@@ -178,5 +179,11 @@ def _secret(added: Added) -> str:
 def ledger_verify(result: Verification) -> str:
     """Whether the chain holds, and where not."""
     if result.holds:
-        return f"The ledger holds: {result.entries} entries, head {result.head}"
+        kept = f"\nCheckpoints that hold: {result.checkpoints}" if result.checkpoints else ""
+        return f"The ledger holds: {result.entries} entries, head {result.head}{kept}"
     return "\n".join(["The ledger does not hold:", *result.problems])
+
+
+def ledger_checkpoint(result: Checkpointed) -> str:
+    """Where it is, and what to do with it."""
+    return f"Signed entry {result.seq} ({result.digest})\n{result.out}: keep it away from the ledger"

@@ -3,6 +3,7 @@
 from bedside.ledger.accounts import ROLES, User
 from bedside.ledger.answers import Review, StoredAnswer
 from bedside.ledger.approvals import Approval
+from bedside.ledger.checkpoints import Checkpoint, read_checkpoints
 from bedside.ledger.entry import Entry
 from bedside.ledger.ledger import Ledger
 from bedside.ledger.patients import Identity
@@ -18,6 +19,7 @@ __all__ = [
     "Account",
     "AnswerRow",
     "Approval",
+    "Checkpoint",
     "Entry",
     "Identity",
     "Ledger",
@@ -25,4 +27,5 @@ __all__ = [
     "StoredAnswer",
     "User",
     "Verification",
+    "read_checkpoints",
 ]

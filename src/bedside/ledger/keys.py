@@ -7,15 +7,16 @@ import hashlib
 import hmac
 import os
 import secrets
-import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from bedside.errors import LedgerError
+from bedside.errors import Conflict, LedgerError, UsageError
 from bedside.ledger.entry import canonical
+from bedside.ledger.new_file import new_file
 
 KEY_VARIABLE = "BEDSIDE_LEDGER_KEY"
 _KEY_BYTES = 32
@@ -104,7 +105,7 @@ def master_key(path: Path, *, make: bool) -> bytes:
             where=str(path),
             remedy=f"Put it back from its backup, or name its file in {KEY_VARIABLE}",
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, UsageError) as error:
         raise LedgerError(f"the ledger's master key cannot be read ({error})", where=str(path)) from error
     if mode & 0o077 and KEY_VARIABLE not in os.environ:
         raise LedgerError("other users of this machine can read the master key", where=str(path), remedy="chmod 600 it")
@@ -119,20 +120,5 @@ def master_key(path: Path, *, make: bool) -> bytes:
 
 def _make(path: Path) -> None:
     """Write a new key whole or not at all; of two processes that try at once, both keep the first one's."""
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(base64.b64encode(new_key()) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    finally:
-        Path(draft).unlink()
+    with suppress(Conflict), new_file(path) as file:
+        file.write(base64.b64encode(new_key()) + b"\n")

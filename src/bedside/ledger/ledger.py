@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select
 from bedside.errors import LedgerError
 from bedside.ledger import dialect, tables
 from bedside.ledger.approvals import Approvals
+from bedside.ledger.checkpoints import Checkpoints
 from bedside.ledger.clock import Clock, utc_now
 from bedside.ledger.entry import GENESIS
 from bedside.ledger.keys import Vault, key_path, master_key
@@ -23,11 +24,12 @@ from bedside.ledger.verification import Verifying
 _FINGERPRINT = select(tables.head.c.fingerprint)
 
 
-class Ledger(Patients, Reviews, Approvals, Sessions, Staff, Verifying):
+class Ledger(Patients, Reviews, Approvals, Sessions, Staff, Checkpoints, Verifying):
     """Everything that happened, append-only and hash-chained; safe from several threads and processes at once.
 
     What it keeps is told by the classes that it is made of: ``Store`` (entries), ``Patients``, ``Answers`` and
-    ``Reviews``, ``Approvals``, ``Accounts``, ``Sessions`` and ``Staff``, ``Verifying``. Open it with ``Ledger.open``.
+    ``Reviews``, ``Approvals``, ``Accounts``, ``Sessions`` and ``Staff``, ``Checkpoints`` and ``Verifying``.
+    Open it with ``Ledger.open``.
     """
 
     @classmethod

@@ -119,13 +119,7 @@ class Store:
     ) -> Entry:
         """Add one entry within a transaction that does more."""
         head = connection.execute(_HEAD).one()
-        if not hmac.compare_digest(self._vault.seal(head.seq, head.digest), head.seal):
-            # Going on would put a fresh seal on a chain that somebody has rewritten.
-            raise LedgerError(
-                "the seal of the last entry does not hold: somebody changed the ledger without its key",
-                where=self.place,
-                remedy="Run 'bedside ledger verify', then restore a backup",
-            )
+        self._require_seal(head)
         stored = encoded(body)
         if patient is not None:
             stored = encrypt(self._patient_key(connection, patient), stored, canonical(kind, subject, patient))
@@ -146,6 +140,15 @@ class Store:
         seal = self._vault.seal(entry.seq, entry.digest)
         connection.execute(_MOVE_HEAD, {"seq": entry.seq, "digest": entry.digest, "seal": seal})
         return entry
+
+    def _require_seal(self, head: Any) -> None:
+        """Going on would put a fresh seal on a chain that somebody has rewritten: raises ``LedgerError``."""
+        if head is not None and not hmac.compare_digest(self._vault.seal(head.seq, head.digest), head.seal):
+            raise LedgerError(
+                "the seal of the last entry does not hold: somebody changed the ledger without its key",
+                where=self.place,
+                remedy="Run 'bedside ledger verify', then restore a backup",
+            )
 
     def _entries(
         self,

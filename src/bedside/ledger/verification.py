@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from sqlalchemy import Connection, delete, insert, select
 
 from bedside.errors import BedsideError, LedgerError
 from bedside.ledger import projection, tables
+from bedside.ledger.checkpoints import Checkpoint, Comparison
 from bedside.ledger.dialect import guards_amiss
 from bedside.ledger.entry import GENESIS, Entry, digest_of
 from bedside.ledger.patients import normal_id
@@ -27,6 +29,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     holds: whether there is no problem.
     entries: how many entries there are. head: digest of the last one (zeros where there is none).
+    checkpoints: how many of those given hold.
     problems: one sentence each, with the ``seq`` of the entry where there is one.
     """
 
@@ -34,6 +37,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     entries: int
     head: str
     problems: tuple[str, ...]
+    checkpoints: int = 0
 
 
 class _Implied:
@@ -50,13 +54,15 @@ class _Implied:
 class Verifying(Store):
     """Checks that need to see everything."""
 
-    def verify(self) -> Verification:
+    def verify(
+        self, checkpoints: Mapping[str, Checkpoint] | None = None, key: EllipticCurvePublicKey | None = None
+    ) -> Verification:
         """Read the whole ledger, as it stands at one moment, and name whatever does not hold.
 
-        Found are: entries changed, removed, added or put in another order by somebody without the master key (who has
-        the key and can write the file can make a new chain, and an old copy of the file holds: against both, keep
-        ``head`` elsewhere); bodies that do not decrypt; rows of the worklist, of users and of patients that the entries
-        do not imply; triggers that are gone.
+        Found are: entries changed, removed, added or put in another order by somebody without the master key; bodies
+        that do not decrypt; rows of the worklist, of users and of patients that the entries do not imply; triggers that
+        are gone. Who has the master key and can write the file can make a new chain, and an old copy of the file holds:
+        both are found by ``checkpoints`` (by name), signed with the private half of ``key``.
         """
         problems: list[str] = []
         implied = _Implied()
@@ -64,19 +70,25 @@ class Verifying(Store):
         with self._reading() as connection:
             head = connection.execute(select(tables.head)).one_or_none()
             walk = _Walk()
+            compared = Comparison(checkpoints or {}, key, self._vault.fingerprint())
             for entry in _every(connection):
                 number += 1
                 problems += walk.step(entry)
+                compared.step(entry)
                 problems += self._imply(connection, implied, entry)
             last = walk.digest
             problems += walk.end(head)
+            compared.end(walk.seq)
+            problems += compared.problems
             if head is None or not hmac.compare_digest(self._vault.seal(head.seq, head.digest), head.seal):
                 problems.append("the seal of the last entry does not hold: it was written without the ledger's key")
             problems += _answers_amiss(connection, implied)
             problems += _users_amiss(connection, implied)
             problems += self._patients_amiss(connection, implied)
             problems += [f"the guard {name} is missing or altered" for name in guards_amiss(connection)]
-        return Verification(holds=not problems, entries=number, head=last, problems=tuple(problems))
+        return Verification(
+            holds=not problems, entries=number, head=last, problems=tuple(problems), checkpoints=compared.held
+        )
 
     def rebuild(self) -> int:
         """Make the worklist's rows anew from the entries; returns how many. Rows of erased patients stay as they are.

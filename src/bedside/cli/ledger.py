@@ -1,0 +1,64 @@
+"""Keeping the ledger: ``ledger verify`` and ``ledger checkpoint``."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bedside.cli.server import DEFAULT_LEDGER
+from bedside.errors import UsageError
+
+if TYPE_CHECKING:
+    from bedside.ledger import Ledger, Verification
+
+
+class Checkpointed(msgspec.Struct, frozen=True):
+    """A checkpoint that was written: where, and the entry that it names."""
+
+    out: str
+    seq: int
+    digest: str
+
+
+def _existing(url: str | None) -> Ledger:
+    """The ledger at `url`, or at ``BEDSIDE_LEDGER``, or here; where there is none, none is made."""
+    from bedside.ledger import Ledger
+
+    return Ledger.open(url or os.environ.get("BEDSIDE_LEDGER") or DEFAULT_LEDGER, create=False)
+
+
+def _actor() -> str:
+    return f"command line ({getpass.getuser()})"
+
+
+def ledger_verify(
+    *, ledger: str | None = None, checkpoints: str | Path | None = None, key: str | Path | None = None
+) -> Verification:
+    """Check every entry's digest, the chain and the worklist against the entries; names each row that does not hold.
+
+    With checkpoints kept elsewhere, a chain whose end was cut off, that was written anew, or that is an older copy, is
+    found too.
+    """
+    from bedside.ledger import read_checkpoints
+    from bedside.release.keys import read_public_key
+
+    if (checkpoints is None) is not (key is None):
+        raise UsageError("--checkpoints and --key go together: checkpoints are verified with a public key")
+    public = None if key is None else read_public_key(Path(key))
+    kept = {} if checkpoints is None else read_checkpoints(Path(checkpoints))
+    with _existing(ledger) as book:
+        return book.verify(kept, public)
+
+
+def ledger_checkpoint(*, key: str | Path, out: str | Path, ledger: str | None = None) -> Checkpointed:
+    """Sign the ledger's last entry; the file is to be kept where whoever can write the ledger cannot."""
+    from bedside.release.keys import read_private_key
+
+    private = read_private_key(Path(key))
+    with _existing(ledger) as book:
+        made, path = book.checkpoint(private, Path(out), actor=_actor())
+    return Checkpointed(str(path), made.seq, made.digest)
