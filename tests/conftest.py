@@ -165,3 +165,24 @@ def careful(tmp_path: Path, signed: tuple[Path, Path]) -> Iterator[Any]:
     opened = open_hospital(tmp_path, [signed], solo=False, pages=PAGES)
     yield opened
     opened.ledger.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A running PostgreSQL; see ``support/postgres.py``."""
+    from postgres import Postgres
+
+    server = Postgres()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def postgres_url(postgres: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty database there; the ledger that is made in it has its master key in ``tmp_path``."""
+    monkeypatch.setenv("BEDSIDE_LEDGER_KEY", str(tmp_path / "postgres.key"))
+    url: str = postgres.url(postgres.fresh())
+    return url

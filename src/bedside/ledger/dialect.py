@@ -1,179 +1,86 @@
-"""All that is particular to SQLite: where the file lies, how it is opened, locked and guarded.
-
-Another database needs its own version of the functions here and nothing else: ``place``, ``examine``, ``connected``,
-``prepare``, ``guards_amiss``.
-"""
+"""Which database keeps the ledger: one small interface, SQLite and PostgreSQL behind it, chosen by the URL."""
 
 from __future__ import annotations
 
-import sqlite3
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Protocol, runtime_checkable
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import Connection, Engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
-from bedside.errors import BedsideError, LedgerError
-from bedside.ledger.tables import metadata
+from bedside.errors import LedgerError
+from bedside.ledger import sqlite
+from bedside.ledger.trouble import MAKING, WRITES, reported
 
-WRITES = "bedside_writes"
-"""Execution option of an engine whose transactions take the write lock at their beginning."""
+__all__ = ["MAKING", "WRITES", "Database", "database", "guards_amiss", "place_of", "reported"]
 
-_MAGIC = b"SQLite format 3\0"
-_APPLICATION = 0x62647367  # "bdsg", in the file's header
-_LAYOUT = 1
-_WAIT_SECONDS = 30.0
-_GUARDS = {
-    "entries_no_update": "BEFORE UPDATE ON entries",
-    "entries_no_delete": "BEFORE DELETE ON entries",
-    # INSERT OR REPLACE deletes the row in its way without asking the trigger above.
-    "entries_no_replace": "BEFORE INSERT ON entries WHEN EXISTS (SELECT 1 FROM entries WHERE seq = NEW.seq)",
-}
+_FORMS = "Give a path, sqlite:///path/ledger.db or postgresql://user@host/database"
 
 
-def _guard(name: str) -> str:
-    refusal = "SELECT RAISE(ABORT, 'the ledger is append-only')"
-    return f"CREATE TRIGGER {name} {_GUARDS[name]} BEGIN {refusal}; END"
+@runtime_checkable
+class Database(Protocol):
+    """A place where a ledger is, or can be made.
+
+    Attributes
+    ----------
+    place: how it is named to people, never with a password.
+    key: where the master key lies unless somebody says otherwise.
+    """
+
+    @property
+    def place(self) -> str: ...  # noqa: D102
+
+    @property
+    def key(self) -> Path: ...  # noqa: D102
+
+    def examine(self, *, create: bool) -> bool:
+        """Whether a ledger has begun there; False where it can. Makes nothing. Raises ``LedgerError``."""
+        ...
+
+    def engine(self) -> Engine:
+        """Connections to it. A transaction with the option ``WRITES`` is alone; any other sees one moment."""
+        ...
+
+    def prepare(self, engine: Engine, *, known: bool) -> None:
+        """Make tables and guards where they are not ``known`` to be, once, however many processes try at once."""
+        ...
 
 
-@contextmanager
-def reported(where: str) -> Iterator[None]:
-    """Turns what the database says into one ``LedgerError`` (values bound to the statement stay out of it)."""
-    try:
-        yield
-    except BedsideError:  # some are also an OSError
-        raise
-    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        said = getattr(error, "orig", None) or error
-        raise LedgerError(f"the ledger cannot be read or written ({said})", where=where) from error
+def database(url: str | Path) -> Database:
+    """The database that a path, ``sqlite:///path`` or ``postgresql://user:password@host/database`` names.
 
-
-def place(url: str | Path) -> Path:
-    """The file that a plain path or ``sqlite:///path`` names."""
+    Raises ``LedgerError`` for any other URL.
+    """
     text = str(url)
     if "://" not in text:
-        return Path(text)
+        return sqlite.SQLite(Path(text))
     try:
         parsed = make_url(text)
-    except ArgumentError as error:
-        raise LedgerError("this is not the URL of a database", where=text) from error
+    except (ArgumentError, ValueError):
+        raise LedgerError("this is not the URL of a database", remedy=_FORMS) from None
+    if parsed.get_backend_name() in ("postgresql", "postgres"):
+        from bedside.ledger.postgresql import PostgreSQL
+
+        return PostgreSQL.at(parsed)
     if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
-        raise LedgerError(
-            "a ledger is kept in an SQLite file",
-            where=parsed.render_as_string(hide_password=True),
-            remedy="Give a path, or sqlite:///path/ledger.db",
-        )
-    return Path(str(parsed.database))
+        where = parsed.render_as_string(hide_password=True)
+        raise LedgerError("a ledger is kept in an SQLite file or in PostgreSQL", where=where, remedy=_FORMS)
+    return sqlite.SQLite(Path(str(parsed.database)))
 
 
-def examine(path: Path, *, create: bool) -> bool:
-    """Whether ``path`` already is a ledger; False where one can be made there. Makes nothing.
-
-    Raises ``LedgerError`` for a missing folder, a missing file where ``create`` is not set, and any other file.
-    """
-    if not path.parent.is_dir():
-        raise LedgerError("there is no such folder", where=str(path.parent), remedy="Make it first")
-    if not path.exists():
-        if not create:
-            raise LedgerError("there is no ledger here", where=str(path))
-        return False
-    if not path.is_file():
-        raise LedgerError("this is a folder, not a ledger", where=str(path))
-    with reported(str(path)):
-        with path.open("rb") as file:  # SQLite itself would take a very short file for an empty one, and write over it
-            if file.read(len(_MAGIC)) not in (b"", _MAGIC):
-                raise LedgerError("this is not a ledger", where=str(path))
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=_WAIT_SECONDS)
-        try:
-            return _is_ledger(connection, path, create=create)
-        except sqlite3.DatabaseError as error:
-            raise LedgerError(f"this is not a ledger ({error})", where=str(path)) from error
-        finally:
-            connection.close()
-
-
-def _is_ledger(connection: sqlite3.Connection, path: Path, *, create: bool) -> bool:
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if application != _APPLICATION and (tables or application or not create):
-        raise LedgerError("this database is not a ledger", where=str(path))
-    (layout,) = connection.execute("PRAGMA user_version").fetchone()
-    if application == _APPLICATION and layout != _LAYOUT:
-        raise LedgerError(f"this ledger has layout {layout}, this bedside reads {_LAYOUT}", where=str(path))
-    return bool(application == _APPLICATION)
-
-
-def connected(path: Path) -> Engine:
-    """An engine on the file; each thread that uses it gets a connection of its own."""
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        connect_args={"timeout": _WAIT_SECONDS},
-        pool_size=8,
-        max_overflow=56,
-        hide_parameters=True,
-    )
-    event.listen(engine, "connect", _set_up)
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _set_up(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # the driver must not begin transactions by itself
-    # A damaged byte must reach the check of its digest, not stop the reading.
-    connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA secure_delete = ON")
-
-
-def _begin(connection: Connection) -> None:
-    # IMMEDIATE: what is read before writing must still be true at the time of writing.
-    writes = connection.get_execution_options().get(WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def prepare(engine: Engine, path: Path, *, known: bool) -> None:
-    """Make tables and guards in a file that is not yet ``known`` to have them, once, however many processes try."""
-    if not known:
-        path.touch(mode=0o600)  # SQLite gives its log the mode of the file
-        _make(engine)
-    _log_ahead(path)
-
-
-def _make(engine: Engine) -> None:
-    with engine.execution_options(**{WRITES: True}).begin() as connection:
-        if connection.exec_driver_sql("PRAGMA application_id").scalar_one() != _APPLICATION:
-            metadata.create_all(connection)
-            for name in _GUARDS:
-                connection.exec_driver_sql(_guard(name))
-            connection.exec_driver_sql(f"PRAGMA user_version = {_LAYOUT}")
-            connection.exec_driver_sql(f"PRAGMA application_id = {_APPLICATION}")
-
-
-def _log_ahead(path: Path) -> None:
-    """Switch to a write-ahead log: readers and the writer then do not wait for each other, and it stays so."""
-    connection = sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None)
-    limit = time.monotonic() + _WAIT_SECONDS
-    try:
-        while True:  # the switch needs the file for itself, and does not wait for it
-            try:
-                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-                break
-            except sqlite3.OperationalError:
-                if time.monotonic() > limit:
-                    raise
-                time.sleep(0.01)
-    finally:
-        connection.close()
-    if mode != "wal":
-        raise LedgerError("the file cannot have a write-ahead log", where=str(path), remedy="Put it on a local disk")
+def place_of(engine: Engine) -> str:
+    """Where an engine's ledger lies: the file, or the URL without its password."""
+    url = engine.url
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
 
 
 def guards_amiss(connection: Connection) -> tuple[str, ...]:
-    """Names of the triggers that are missing or not what they were."""
-    rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
-    found = {str(row.name): str(row.sql) for row in rows}
-    return tuple(sorted(name for name in {*_GUARDS, *found} if name not in _GUARDS or found.get(name) != _guard(name)))
+    """Names of the triggers that are missing, switched off or not what they were."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.guards_amiss(connection)
+    from bedside.ledger import postgresql
+
+    return postgresql.guards_amiss(connection)

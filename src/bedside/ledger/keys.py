@@ -83,10 +83,10 @@ def decrypt(key: bytes, stored: bytes, context: bytes) -> bytes:
         raise LedgerError("an encrypted text does not open: it was changed, or belongs elsewhere") from error
 
 
-def key_path(ledger: Path) -> Path:
-    """``<ledger>.key`` beside the ledger, or the file that the environment variable BEDSIDE_LEDGER_KEY names."""
+def key_path(usual: Path) -> Path:
+    """Where the master key lies: in ``usual``, or where the environment variable BEDSIDE_LEDGER_KEY says."""
     elsewhere = os.environ.get(KEY_VARIABLE)
-    return Path(elsewhere) if elsewhere else ledger.with_name(ledger.name + ".key")
+    return Path(elsewhere) if elsewhere else usual
 
 
 def master_key(path: Path, *, make: bool) -> bytes:

@@ -41,19 +41,22 @@ class Ledger(Patients, Reviews, Approvals, Sessions, Staff, Checkpoints, Verifyi
         clock: Clock = utc_now,
         hasher: PasswordHasher | None = None,
     ) -> Ledger:
-        """Open the ledger at a path or ``sqlite:///path``; make it there where ``create`` is set and there is none.
+        """Open the ledger at a path, ``sqlite:///path`` or ``postgresql://user:password@host/database``.
 
-        The master key lies beside it as ``<file>.key``, or where the environment variable BEDSIDE_LEDGER_KEY says.
+        Where ``create`` is set and there is none, it is made there (in PostgreSQL, in a database that exists).
+        The master key lies beside the file as ``<file>.key``, for PostgreSQL as ``bedside-<database>.key`` in the
+        current folder, or where the environment variable BEDSIDE_LEDGER_KEY says.
         ``clock`` gives the time (with a time zone); ``hasher`` the cost of a password's hash, RFC 9106's by default.
-        Raises ``LedgerError`` for a missing folder, a file that is no ledger, a key that is missing or another's.
+        Raises ``LedgerError`` for a missing folder, a database that cannot be reached or is no ledger, a key that is
+        missing or another's.
         """
-        path = dialect.place(url)
-        known = dialect.examine(path, create=create)
-        vault = Vault(master_key(key_path(path), make=not known))
-        engine = dialect.connected(path)
+        database = dialect.database(url)
+        known = database.examine(create=create)
+        vault = Vault(master_key(key_path(database.key), make=not known))
+        engine = database.engine()
         try:
-            with dialect.reported(str(path)):
-                dialect.prepare(engine, path, known=known)
+            with dialect.reported(database.place):
+                database.prepare(engine, known=known)
             ledger = cls(engine, vault, clock, hasher or PasswordHasher())
             ledger._begin()
         except BaseException:
@@ -74,7 +77,8 @@ class Ledger(Patients, Reviews, Approvals, Sessions, Staff, Checkpoints, Verifyi
         with self._reading() as connection:
             fingerprint = connection.execute(_FINGERPRINT).scalar_one_or_none()
         if fingerprint is None:
-            with self._writing() as connection:
+            making = self._engine.execution_options(**{dialect.WRITES: dialect.MAKING})
+            with dialect.reported(self.place), making.begin() as connection:
                 fingerprint = connection.execute(_FINGERPRINT).scalar_one_or_none() or self._first_head(connection)
         if fingerprint != self._vault.fingerprint():
             raise LedgerError("the master key is not this ledger's", where=self.place, remedy="Put the right key back")

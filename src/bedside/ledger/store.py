@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, insert, select, update
 from bedside.errors import LedgerError, NotFound
 from bedside.ledger import tables
 from bedside.ledger.clock import Clock, stamp
-from bedside.ledger.dialect import WRITES, reported
+from bedside.ledger.dialect import WRITES, place_of, reported
 from bedside.ledger.entry import Entry, canonical, chained, encoded
 from bedside.ledger.keys import Vault, decrypt, encrypt
 
@@ -44,8 +44,8 @@ class Store:
 
     @property
     def place(self) -> str:
-        """Where the ledger lies."""
-        return str(self._engine.url.database)
+        """Where the ledger lies, as people may read it."""
+        return place_of(self._engine)
 
     def append(
         self,

@@ -6,18 +6,21 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary,
 
 metadata = MetaData()
 
+Text = String().with_variant(String(collation="C"), "postgresql")
+"""Text that sorts and compares by its bytes, whatever language the database was made for: as moments need."""
+
 entries = Table(
     "entries",
     metadata,
     Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
-    Column("at", String, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("actor", String, nullable=False),
-    Column("subject", String),
-    Column("patient", String),
+    Column("at", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("subject", Text),
+    Column("patient", Text),
     Column("body", LargeBinary, nullable=False),
-    Column("previous", String, nullable=False),
-    Column("digest", String, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("digest", Text, nullable=False),
     Index("entries_subject", "subject"),
     Index("entries_patient", "patient", "kind"),
 )
@@ -28,17 +31,17 @@ head = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("seq", BigInteger, nullable=False),
-    Column("digest", String, nullable=False),
-    Column("seal", String, nullable=False),
-    Column("fingerprint", String, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("seal", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
 )
 """One row: the last entry, sealed with the master key, whose fingerprint stands beside it."""
 
 patients = Table(
     "patients",
     metadata,
-    Column("ref", String, primary_key=True),
-    Column("lookup", String, unique=True),
+    Column("ref", Text, primary_key=True),
+    Column("lookup", Text, unique=True),
     Column("wrapped_key", LargeBinary),
 )
 """Random reference → the patient's own key. Where the key is gone, so is everything said about the patient."""
@@ -46,19 +49,19 @@ patients = Table(
 answers = Table(
     "answers",
     metadata,
-    Column("id", String, primary_key=True),
+    Column("id", Text, primary_key=True),
     Column("seq", BigInteger, nullable=False),
-    Column("release", String, nullable=False),
-    Column("version", String, nullable=False),
-    Column("digest", String, nullable=False),
-    Column("patient", String),
-    Column("created", String, nullable=False),
-    Column("expires", String),
+    Column("release", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("patient", Text),
+    Column("created", Text, nullable=False),
+    Column("expires", Text),
     Column("alert", Boolean),
     Column("abstained", Boolean, nullable=False),
     Column("queued", Boolean, nullable=False),
-    Column("status", String, nullable=False),
-    Column("reviewer", String),
+    Column("status", Text, nullable=False),
+    Column("reviewer", Text),
     Index("answers_waiting", "status", "created"),
     Index("answers_patient", "patient"),
 )
@@ -67,26 +70,26 @@ answers = Table(
 users = Table(
     "users",
     metadata,
-    Column("name", String, primary_key=True),
-    Column("full_name", String),
-    Column("role", String, nullable=False),
+    Column("name", Text, primary_key=True),
+    Column("full_name", Text),
+    Column("role", Text, nullable=False),
     Column("active", Boolean, nullable=False),
-    Column("password_hash", String),
-    Column("key_hash", String, unique=True),
+    Column("password_hash", Text),
+    Column("key_hash", Text, unique=True),
     Column("must_change", Boolean, nullable=False),
-    Column("one_time_until", String),
+    Column("one_time_until", Text),
     Column("failures", Integer, nullable=False),
-    Column("locked_until", String),
+    Column("locked_until", Text),
 )
 """Who may log in: Argon2id of the password, or SHA-256 of a service's key."""
 
 sessions = Table(
     "sessions",
     metadata,
-    Column("token_hash", String, primary_key=True),
-    Column("name", String, nullable=False),
-    Column("opened", String, nullable=False),
-    Column("seen", String, nullable=False),
+    Column("token_hash", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("opened", Text, nullable=False),
+    Column("seen", Text, nullable=False),
     Index("sessions_name", "name"),
 )
 """Open sessions, by SHA-256 of their tokens."""

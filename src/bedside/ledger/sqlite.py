@@ -1,0 +1,181 @@
+"""All that is particular to SQLite: where the file lies, how it is opened, locked and guarded."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DisconnectionError
+
+from bedside.errors import LedgerError
+from bedside.ledger.tables import metadata
+from bedside.ledger.trouble import MAKING, WRITES, reported
+
+_MAGIC = b"SQLite format 3\0"
+_APPLICATION = 0x62647367  # "bdsg", in the file's header
+_LAYOUT = 1
+_WAIT_SECONDS = 30.0
+_GUARDS = {
+    "entries_no_update": "BEFORE UPDATE ON entries",
+    "entries_no_delete": "BEFORE DELETE ON entries",
+    # INSERT OR REPLACE deletes the row in its way without asking the trigger above.
+    "entries_no_replace": "BEFORE INSERT ON entries WHEN EXISTS (SELECT 1 FROM entries WHERE seq = NEW.seq)",
+}
+
+
+@dataclass(frozen=True)
+class SQLite:
+    """A ledger in one file.
+
+    Attributes
+    ----------
+    path: the file.
+    """
+
+    path: Path
+
+    @property
+    def place(self) -> str:
+        """The path."""
+        return str(self.path)
+
+    @property
+    def key(self) -> Path:
+        """``<file>.key``, beside it."""
+        return Path(f"{self.path}.key")
+
+    def examine(self, *, create: bool) -> bool:
+        """Whether there already is a ledger; False where one can be made. Makes nothing.
+
+        Raises ``LedgerError`` for a missing folder, a missing file where ``create`` is not set, and any other file.
+        """
+        path = self.path
+        if not path.parent.is_dir():
+            raise LedgerError("there is no such folder", where=str(path.parent), remedy="Make it first")
+        if not path.exists():
+            if not create:
+                raise LedgerError("there is no ledger here", where=str(path))
+            return False
+        if not path.is_file():
+            raise LedgerError("this is a folder, not a ledger", where=str(path))
+        with reported(str(path)):
+            with path.open("rb") as file:  # SQLite itself would take a very short file for an empty one, and write it
+                if file.read(len(_MAGIC)) not in (b"", _MAGIC):
+                    raise LedgerError("this is not a ledger", where=str(path))
+            connection = _connection(path)
+            try:
+                return _is_ledger(connection, path, create=create)
+            except sqlite3.DatabaseError as error:
+                raise LedgerError(f"this is not a ledger ({error})", where=str(path)) from error
+            finally:
+                connection.close()
+
+    def engine(self) -> Engine:
+        """An engine on the file; each thread that uses it gets a connection of its own."""
+        engine = create_engine(
+            URL.create("sqlite", database=str(self.path)),
+            creator=lambda: _connection(self.path),
+            pool_size=8,
+            max_overflow=56,
+            hide_parameters=True,
+        )
+        event.listen(engine, "connect", self._set_up)
+        event.listen(engine, "checkout", self._still_there)
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def prepare(self, engine: Engine, *, known: bool) -> None:
+        """Make tables and guards in a file that is not ``known`` to have them, once, however many processes try."""
+        if not known:
+            self.path.touch(mode=0o600)  # SQLite gives its log the mode of the file
+            _make(engine)
+        _log_ahead(self.path)
+
+    def _set_up(self, connection: Any, record: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions by itself
+        # A damaged byte must reach the check of its digest, not stop the reading.
+        connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")
+        record.info["file"] = self._file()
+
+    def _still_there(self, _connection: object, record: Any, _proxy: object) -> None:
+        """A file that was moved away or replaced would go on taking what nobody finds again: connect anew instead."""
+        if record.info["file"] != self._file():
+            raise DisconnectionError("the file is another one now")
+
+    def _file(self) -> tuple[int, int] | None:
+        try:
+            stat = self.path.stat()
+        except OSError:
+            return None
+        return stat.st_dev, stat.st_ino
+
+
+def guards_amiss(connection: Connection) -> tuple[str, ...]:
+    """Names of the triggers that are missing or not what they were."""
+    rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+    found = {str(row.name): str(row.sql) for row in rows}
+    return tuple(sorted(name for name in {*_GUARDS, *found} if name not in _GUARDS or found.get(name) != _guard(name)))
+
+
+def _guard(name: str) -> str:
+    refusal = "SELECT RAISE(ABORT, 'the ledger is append-only')"
+    return f"CREATE TRIGGER {name} {_GUARDS[name]} BEGIN {refusal}; END"
+
+
+def _connection(path: Path) -> sqlite3.Connection:
+    # mode=rw: SQLite would otherwise make an empty file where the ledger has gone, and fill that.
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(uri, uri=True, timeout=_WAIT_SECONDS, check_same_thread=False)
+
+
+def _is_ledger(connection: sqlite3.Connection, path: Path, *, create: bool) -> bool:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application != _APPLICATION and (tables or application or not create):
+        raise LedgerError("this database is not a ledger", where=str(path))
+    (layout,) = connection.execute("PRAGMA user_version").fetchone()
+    if application == _APPLICATION and layout != _LAYOUT:
+        raise LedgerError(f"this ledger has layout {layout}, this bedside reads {_LAYOUT}", where=str(path))
+    return bool(application == _APPLICATION)
+
+
+def _begin(connection: Connection) -> None:
+    # IMMEDIATE: what is read before writing must still be true at the time of writing.
+    writes = connection.get_execution_options().get(WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _make(engine: Engine) -> None:
+    with engine.execution_options(**{WRITES: MAKING}).begin() as connection:
+        if connection.exec_driver_sql("PRAGMA application_id").scalar_one() != _APPLICATION:
+            metadata.create_all(connection)
+            for name in _GUARDS:
+                connection.exec_driver_sql(_guard(name))
+            connection.exec_driver_sql(f"PRAGMA user_version = {_LAYOUT}")
+            connection.exec_driver_sql(f"PRAGMA application_id = {_APPLICATION}")
+
+
+def _log_ahead(path: Path) -> None:
+    """Switch to a write-ahead log: readers and the writer then do not wait for each other, and it stays so."""
+    connection = sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None)
+    limit = time.monotonic() + _WAIT_SECONDS
+    try:
+        while True:  # the switch needs the file for itself, and does not wait for it
+            try:
+                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+                break
+            except sqlite3.OperationalError:
+                if time.monotonic() > limit:
+                    raise
+                time.sleep(0.01)
+    finally:
+        connection.close()
+    if mode != "wal":
+        raise LedgerError("the file cannot have a write-ahead log", where=str(path), remedy="Put it on a local disk")
