@@ -143,6 +143,16 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return found
 
 
+@pytest.fixture(scope="session")
+def newer(tmp_path_factory: pytest.TempPathFactory, signed: tuple[Path, Path]) -> tuple[Path, Path]:
+    """Version 1.1.0 of the same release, signed with the same key; it sees more risk in every patient."""
+    from hospital import make_release
+
+    folder = tmp_path_factory.mktemp("newer")
+    found: tuple[Path, Path] = make_release(folder, version="1.1.0", shift=1.0, keys=signed[1].parent)
+    return found
+
+
 @pytest.fixture
 def hospital(tmp_path: Path, signed: tuple[Path, Path]) -> Iterator[Any]:
     """Served in solo mode, pages included."""

@@ -53,9 +53,9 @@ def test_a_release_without_its_report_is_refused(signed: tuple[Path, Path]) -> N
         load(dataclasses.replace(release, files=files))
 
 
-def test_one_version_of_each_name(hospital: Any, signed: tuple[Path, Path]) -> None:
+def test_one_release_of_each_name_and_version(hospital: Any, signed: tuple[Path, Path]) -> None:
     loaded = load(open_release(*signed))
-    with pytest.raises(UsageError, match="same name"):
+    with pytest.raises(UsageError, match="same name and version"):
         create_app([loaded, loaded], hospital.ledger)
     with pytest.raises(UsageError, match="no release"):
         create_app([], hospital.ledger)

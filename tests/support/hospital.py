@@ -83,14 +83,14 @@ SCALE = np.array([row[4] for row in NUMBERS.values()] + [0.5] * len(CATEGORIES),
 WEIGHTS = np.array([row[5] for row in NUMBERS.values()] + [row[2] for row in CATEGORIES.values()], dtype=np.float32)
 
 
-def graph(classes: int) -> bytes:
+def graph(classes: int, shift: float = 0.0) -> bytes:
     """Unknown → mean, standardise, linear, softmax; the distance is the norm of the standardised values."""
     weights = np.stack([WEIGHTS * share for share in np.linspace(0, 1, classes)], axis=1).astype(np.float32)
     constants = {
         "mean": MEAN,
         "scale": SCALE,
         "weights": weights,
-        "bias": np.linspace(0, -0.8, classes, dtype=np.float32),
+        "bias": np.linspace(0, -0.8 + shift, classes, dtype=np.float32),
         "axis": np.array([1], dtype=np.int64),
         "tenth": np.array(0.05, dtype=np.float32),
     }
@@ -125,11 +125,12 @@ def probability(values: dict[str, Any]) -> float:
     return float(1 / (1 + np.exp(-logit)))
 
 
-def _manifest(name: str, classes: int) -> Manifest:
+def _manifest(name: str, classes: int, version: str, valid_until: dt.date | None) -> Manifest:
     names = ("benign", "malignant") if classes == 2 else ("benign", "borderline", "malignant")
     return Manifest(
         name=name,
-        version="1.0.0",
+        version=version,
+        valid_until=valid_until,
         task="diagnosis",
         intended_use="Supports a cytologist deciding whether a fine-needle aspirate needs excision.",
         population="Adults with a palpable breast mass",
@@ -150,18 +151,27 @@ def _manifest(name: str, classes: int) -> Manifest:
     )
 
 
-def make_release(folder: Path, *, name: str = "breast-fna", classes: int = 2) -> tuple[Path, Path]:
-    """A signed release and the public key, made in ``folder``."""
+def make_release(
+    folder: Path,
+    *,
+    name: str = "breast-fna",
+    classes: int = 2,
+    version: str = "1.0.0",
+    shift: float = 0.0,
+    valid_until: dt.date | None = None,
+    keys: Path | None = None,
+) -> tuple[Path, Path]:
+    """A signed release and the public key, made in ``folder``; ``shift`` moves the logit of the last class."""
     rng = np.random.default_rng(1)
     patients = MEAN + SCALE * rng.normal(size=(300, len(MEAN)))
     patients[:, len(NUMBERS) :] = rng.integers(0, 2, (300, len(CATEGORIES)))
     categorical = np.arange(len(MEAN)) >= len(NUMBERS)
     parts = Parts(
-        graph=graph(classes),
+        graph=graph(classes, shift),
         floor=graph(classes),
         background=prototypes(patients, categorical, count=12),
         development={"floor": {"log_loss": 0.31}},
-        manifest=_manifest(name, classes),
+        manifest=_manifest(name, classes, version, valid_until),
     )
     candidate = pack(parts, folder / "candidate")
     card = (
@@ -169,9 +179,11 @@ def make_release(folder: Path, *, name: str = "breast-fna", classes: int = 2) ->
     )
     report = "<!doctype html><html><head><style>p{color:red}</style></head><body><p>Report</p></body></html>"
     candidate = attach(candidate, json.dumps(evidence(name, candidate.digest)).encode(), report, card)
-    keygen(folder / "keys")
-    sign(open_candidate(candidate.folder), folder / "keys" / "signing.key", folder / "release", "Grace Signer")
-    return folder / "release", folder / "keys" / "signing.pub"
+    if keys is None:
+        keys = folder / "keys"
+        keygen(keys)
+    sign(open_candidate(candidate.folder), keys / "signing.key", folder / "release", "Grace Signer")
+    return folder / "release", keys / "signing.pub"
 
 
 def evidence(name: str, digest: str) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def serve(
 
     opened = [open_release(Path(release), Path(key)) for release in releases]
     with open_ledger(ledger) as book:
-        app = create_app(opened, book, solo=solo, pages=PAGES)
+        app = create_app(opened, book, solo=solo, pages=PAGES, key=Path(key))
         run(app, host, port, insecure_host=insecure_host, announce=_announce)
 
 

@@ -2,7 +2,6 @@
 
 from bedside.ledger.accounts import ROLES, User
 from bedside.ledger.answers import Review, StoredAnswer
-from bedside.ledger.approvals import Approval
 from bedside.ledger.checkpoints import Checkpoint, read_checkpoints
 from bedside.ledger.entry import Entry
 from bedside.ledger.ledger import Ledger
@@ -10,6 +9,7 @@ from bedside.ledger.patients import Identity
 from bedside.ledger.projection import STATUSES, AnswerRow
 from bedside.ledger.reviews import VERDICTS
 from bedside.ledger.staff import Account
+from bedside.ledger.standing import Approval, Standings, Suspension
 from bedside.ledger.verification import Verification
 
 __all__ = [
@@ -24,7 +24,9 @@ __all__ = [
     "Identity",
     "Ledger",
     "Review",
+    "Standings",
     "StoredAnswer",
+    "Suspension",
     "User",
     "Verification",
     "read_checkpoints",

@@ -6,31 +6,12 @@ import msgspec
 
 from bedside.errors import AccessDenied, Conflict
 from bedside.ledger.accounts import User
-from bedside.ledger.store import Store
+from bedside.ledger.standing import Approval, Standing, enough
 
 APPROVING_ROLES = ("clinician", "scientist", "admin")
 
 
-class Approval(msgspec.Struct, frozen=True, kw_only=True):
-    """One person's approval of one release, by its digest.
-
-    Attributes
-    ----------
-    name, version, digest: the release.
-    approver, role: the user's name, and the role that the user had then.
-    at: when, UTC. reason: in the approver's words; may be empty.
-    """
-
-    name: str
-    version: str
-    digest: str
-    approver: str
-    role: str
-    at: str
-    reason: str
-
-
-class Approvals(Store):
+class Approvals(Standing):
     """Who approved which release."""
 
     def approve(self, digest: str, name: str, version: str, user: User, reason: str = "") -> Approval:
@@ -46,6 +27,7 @@ class Approvals(Store):
             if any(entry.actor == user.name for entry in earlier):
                 raise Conflict(f"{user.name} has approved {name} {version} already")
             entry = self._enter(connection, "approval", actor=user.name, body=body, subject=digest)
+        self.latest_standing = entry.seq
         return msgspec.convert({**body, "digest": digest, "at": entry.at}, Approval)
 
     def approvals(self, digest: str) -> list[Approval]:
@@ -58,7 +40,4 @@ class Approvals(Store):
 
     def approved_for_care(self, digest: str) -> bool:
         """Whether two different people approved, at least one of them as a clinician."""
-        given = self.approvals(digest)
-        return len({approval.approver for approval in given}) >= 2 and any(
-            approval.role == "clinician" for approval in given
-        )
+        return enough(self.approvals(digest))

@@ -91,7 +91,7 @@ def _identifiers(shown: AnswerReply) -> list[tuple[str, str]]:
 
 def _schema(service: Service, shown: AnswerReply) -> Schema | None:
     """The declarations of the very release that answered; another version may declare other units."""
-    loaded = service.releases.get(shown.release.name)
-    if loaded is None or loaded.model.digest != shown.release.digest:
+    loaded = service.served.versions.get(shown.release.name, {}).get(shown.release.version)
+    if loaded is None or loaded.digest != shown.release.digest:
         return None
     return loaded.model.manifest.schema

@@ -32,7 +32,7 @@ HEADLINE = {
 
 def listing(service: Service, call: Call, caller: Caller) -> Response:  # noqa: ARG001  # every endpoint is called alike
     """``GET /releases``."""
-    rows = [(loaded, service.approved(loaded)) for loaded in service.releases.values()]
+    rows = [(loaded, service.standing(loaded).approved) for loaded in service.releases.values()]
     return render(service, "releases.html", caller, rows=rows)
 
 
@@ -45,7 +45,7 @@ def card(service: Service, call: Call, caller: Caller) -> Response:
         caller,
         manifest=loaded.model.manifest,
         digest=loaded.model.digest,
-        approved=service.approved(loaded),
+        approved=service.standing(loaded).approved,
         card=to_html(loaded.card),
         measures=headline(loaded.evidence),
         gates=loaded.evidence.get("gates", []),

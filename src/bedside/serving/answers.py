@@ -7,45 +7,35 @@ from typing import Any
 import msgspec
 
 from bedside.answering import Answer, answer_patient
-from bedside.errors import NotFound, Refused
+from bedside.errors import NotFound
 from bedside.ledger import Identity, Review, StoredAnswer, User
 from bedside.serving.documents import AnswerReply, AnswerRequest, PatientIdentity, ReviewRequest
-from bedside.serving.service import NOT_FOR_CARE, Loaded, Service
+from bedside.serving.served import cleared
+from bedside.serving.service import Service
 
 
 def ask(service: Service, user: User, name: str, request: AnswerRequest) -> AnswerReply:
     """Answer one patient and store the answer; its identity goes into the ledger encrypted, apart from the answer.
 
-    Raises ``NotFound`` (no such release), ``Refused`` (not approved for care), ``ValueRefused`` (naming each value that
-    cannot be used), and a 503 before the golden cases hold.
+    Raises ``NotFound`` (no such release), ``Refused`` (not approved for care, suspended), ``ValueRefused`` (naming each
+    value that cannot be used), and a 503 before the golden cases hold.
     """
-    loaded = service.release(name)
     service.require_ready()
+    served = service.served
+    loaded = served.find(name)
     answer = answer_patient(
         loaded.model,
         request.values,
         now=service.clock(),
         explain=request.explain,
         asked=user.role == "clinician" if request.asked is None else request.asked,
-        warnings=_warnings(service, loaded),
+        warnings=cleared(served, loaded, solo=service.solo),
     )
     answer = _stored(service, user, answer, request.patient)
     service.metrics.answer(name, abstained=answer.abstained)
     # Whoever sent the identity knows it: sending it back to a clinician reads nothing out of the ledger.
     identity = request.patient if user.role == "clinician" else None
     return reply(msgspec.to_builtins(answer), identity)
-
-
-def _warnings(service: Service, loaded: Loaded) -> tuple[str, ...]:
-    if service.solo:
-        return (NOT_FOR_CARE,)
-    if not service.approved(loaded):
-        raise Refused(
-            "this release is not approved for care",
-            where=loaded.name,
-            remedy="Two people, one of them a clinician, approve it: bedside approve",
-        )
-    return ()
 
 
 def _stored(service: Service, user: User, answer: Answer, patient: PatientIdentity | None) -> Answer:

@@ -87,7 +87,7 @@ def summary(service: Service, loaded: Loaded) -> ReleaseSummary:
         target=loaded.model.target,
         processor=loaded.model.processor,
         valid_until=manifest.valid_until,
-        approved_for_care=service.approved(loaded),
+        approved_for_care=service.standing(loaded).approved,
     )
 
 

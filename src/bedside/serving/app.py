@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
@@ -27,11 +28,12 @@ from bedside.serving.api import API
 from bedside.serving.call import Call, read_call
 from bedside.serving.envelope import Envelope
 from bedside.serving.failures import Failure, FailureReply, failure_of, unexpected
+from bedside.serving.following import following
 from bedside.serving.logs import log
 from bedside.serving.openapi import describe
 from bedside.serving.operators import OPERATORS, describes
 from bedside.serving.route import Route
-from bedside.serving.service import Loaded, Service, by_name, load
+from bedside.serving.service import Loaded, Service, load
 
 THREADS = 8
 """Requests that are worked on at once; each may wait for the ledger's disk."""
@@ -58,20 +60,23 @@ def create_app(
     solo: bool = False,
     clock: Clock = utc_now,
     pages: Pages | None = None,
+    key: Path | None = None,
 ) -> Starlette:
     """The server for these releases: verified ones as `bedside.release.open_release` gives them, or already loaded.
 
     The golden cases run when the application starts, before it is ready; a release that does not hold stops the start.
-    ``solo`` gives answers without approval for care, each marked so. Raises ``UsageError`` without a release or with
-    two of the same name.
+    Several versions of one name may be given: the highest answers. ``solo`` gives answers without approval for care,
+    each marked so. Releases deployed later are verified with ``key``. Raises ``UsageError`` without a release or with
+    two of the same name and version.
     """
-    opened = [load(release) if isinstance(release, Release) else release for release in releases]
-    service = Service(by_name(opened), ledger, solo, clock)
+    service = Service(ledger, solo, clock, key)
+    service.hold([load(release) if isinstance(release, Release) else release for release in releases])
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(service.check)
-        yield
+        with following(service):
+            yield
 
     routes = declared(pages)
     app = Starlette(

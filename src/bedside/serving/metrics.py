@@ -21,6 +21,7 @@ class Metrics:
     answers: Counter[str] = field(default_factory=Counter)
     abstentions: Counter[str] = field(default_factory=Counter)
     verdicts: Counter[str] = field(default_factory=Counter)
+    blind: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -43,6 +44,11 @@ class Metrics:
         with self.lock:
             self.verdicts[verdict] += 1
 
+    def unfollowed(self) -> None:
+        """The ledger could not be asked what other processes entered about the releases."""
+        with self.lock:
+            self.blind["ledger"] += 1
+
     def text(self, unreviewed: int, *, ready: bool) -> str:
         """Everything, with the number of answers that wait for review."""
         with self.lock:
@@ -51,6 +57,9 @@ class Metrics:
                 *_counter("bedside_answers_total", "Answers given.", "release", self.answers),
                 *_counter("bedside_abstentions_total", "Answers without an estimate.", "release", self.abstentions),
                 *_counter("bedside_verdicts_total", "Reviews signed.", "verdict", self.verdicts),
+                *_counter(
+                    "bedside_unfollowed_total", "Looks for what others entered that failed.", "where", self.blind
+                ),
             ]
         lines += _head("bedside_unreviewed", "gauge", "Answers that wait for a physician.")
         lines += [f"bedside_unreviewed {unreviewed}"]

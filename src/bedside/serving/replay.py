@@ -40,8 +40,8 @@ def replay(service: Service, stored: StoredAnswer) -> Replay:
 
 
 def _same_bytes(service: Service, then: Answer) -> Loaded:
-    for loaded in service.releases.values():
-        if (loaded.model.digest, loaded.model.target) == (then.release.digest, then.release.target):
+    for loaded in service.served.versions.get(then.release.name, {}).values():
+        if (loaded.digest, loaded.model.target) == (then.release.digest, then.release.target):
             return loaded
     raise Conflict(
         "not replayable: the release that answered is not loaded here",

@@ -5,54 +5,41 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
 from starlette.exceptions import HTTPException
 
-from bedside.errors import DataError, NotFound, UsageError
+from bedside.errors import UsageError
 from bedside.ledger import Ledger
 from bedside.ledger.clock import Clock
-from bedside.release import Model, Release, golden_check
+from bedside.release import golden_check
 from bedside.serving.logs import log
 from bedside.serving.metrics import Metrics
+from bedside.serving.served import NOT_FOR_CARE, Loaded, Served, Standing, arranged, cleared, load, settled
 
-NOT_FOR_CARE = "Not approved for care."
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A verified release, ready to run, with the documents that people read.
-
-    ``card`` is card.md, ``evidence`` evidence.json as parsed, ``report`` report.html as it was signed.
-    """
-
-    model: Model
-    card: str
-    evidence: dict[str, Any]
-    report: bytes
-
-    @property
-    def name(self) -> str:
-        """The release's name, by which routes find it."""
-        return self.model.manifest.name
+__all__ = ["NOT_FOR_CARE", "Loaded", "Service", "Standing", "load"]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Service:
     """The state behind all routes.
 
     Attributes
     ----------
-    releases: by name. solo: answers may be given without approval for care, and say so.
-    clock: now, with a time zone. checked: set once every golden case was reproduced on this machine.
+    ledger: what is kept. solo: answers may be given without approval for care, and say so.
+    clock: now, with a time zone. key: public key that releases deployed later are verified with; None: none are taken.
+    checked: set once every golden case was reproduced on this machine.
     """
 
-    releases: Mapping[str, Loaded]
     ledger: Ledger
     solo: bool
     clock: Clock
+    key: Path | None = None
     metrics: Metrics = field(default_factory=Metrics)
     checked: threading.Event = field(default_factory=threading.Event)
+    _served: Served = field(default_factory=lambda: Served({}, {}))
+    _seen: int = -1
+    _turn: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def ready(self) -> bool:
@@ -64,53 +51,58 @@ class Service:
         if not self.ready:
             raise HTTPException(503, "the golden cases are still being run on this machine")
 
-    def release(self, name: str) -> Loaded:
-        """The release of that name. Raises ``NotFound``."""
-        if name not in self.releases:
-            raise NotFound("no release of this name is served here", where=name[:100])
-        return self.releases[name]
+    def hold(self, releases: Sequence[Loaded]) -> None:
+        """Take in releases; of each name the highest version is live. Raises ``UsageError`` without one."""
+        if not releases:
+            raise UsageError("there is no release to serve", remedy="Name at least one signed release")
+        self._served = Served(arranged(releases), {})
+        self.follow()
 
-    def approved(self, loaded: Loaded) -> bool:
-        """Whether the approvals for care are in the ledger."""
-        return bool(self.ledger.approved_for_care(loaded.model.digest))
+    @property
+    def served(self) -> Served:
+        """The picture of this moment; a request takes it once and keeps to it. Costs a comparison of two numbers."""
+        if self._seen != self.ledger.latest_standing:
+            self.follow()
+        return self._served
+
+    def follow(self) -> int:
+        """Take in what the ledger says now of the releases that are loaded; gives the last entry considered."""
+        with self._turn:
+            seen = self.ledger.latest_standing  # before reading: what is entered meanwhile is read the next time
+            said = self.ledger.standings()
+            self._served = settled(self._served.versions, self._served.live, said)
+            self._seen = seen
+            return said.seq
+
+    @property
+    def releases(self) -> Mapping[str, Loaded]:
+        """By name, the release that answers."""
+        return self.served.live
+
+    def release(self, name: str, version: str | None = None) -> Loaded:
+        """The live release of that name, or one of its versions that is loaded. Raises ``NotFound``.
+
+        Raises ``Refused`` where the name has only a silent release.
+        """
+        return self.served.find(name, version)
+
+    def standing(self, loaded: Loaded) -> Standing:
+        """Whether it is approved or suspended, and whether it answers."""
+        return self.served.standings[loaded.digest]
+
+    def cleared(self, loaded: Loaded) -> tuple[str, ...]:
+        """Warnings that its answers must carry.
+
+        Raises ``Refused`` where it is suspended, silent, or not approved for care and this server is not solo.
+        """
+        return cleared(self.served, loaded, solo=self.solo)
 
     def check(self) -> None:
         """Run every release's golden cases on this machine. Raises ``Refused`` for the first that does not hold."""
         if self.ready:
             return
-        for loaded in self.releases.values():
-            golden_check(loaded.model)
-            log("golden cases reproduced", release=loaded.name, version=loaded.model.manifest.version)
+        for of_name in self._served.versions.values():
+            for loaded in of_name.values():
+                golden_check(loaded.model)
+                log("golden cases reproduced", release=loaded.name, version=loaded.version)
         self.checked.set()
-
-
-def load(release: Release, *, target: str = "server-cpu") -> Loaded:
-    """A verified release as serving needs it: one target's graph in its runtime, and its documents.
-
-    The documents are the bytes that were verified. Raises ``UsageError`` where the release has no such target, and
-    ``DataError`` where its graph cannot be loaded or a document is missing.
-    """
-    return Loaded(
-        model=release.load(target),
-        card=_document(release, "card.md").decode("utf-8"),
-        evidence=release.document("evidence.json"),
-        report=_document(release, "report.html"),
-    )
-
-
-def by_name(releases: Sequence[Loaded]) -> dict[str, Loaded]:
-    """Raises ``UsageError`` where two releases have one name: a route could not tell them apart."""
-    if not releases:
-        raise UsageError("there is no release to serve", remedy="Name at least one signed release")
-    named = {loaded.name: loaded for loaded in releases}
-    if len(named) < len(releases):
-        raise UsageError("two of the releases have the same name", remedy="Serve one version of each")
-    return named
-
-
-def _document(release: Release, name: str) -> bytes:
-    if name not in release.files:
-        raise DataError(
-            "the release holds no such document", where=str(release.folder / name), remedy="Validate and sign again"
-        )
-    return release.files[name]

@@ -1,0 +1,42 @@
+"""A thread that follows the ledger, so that what another process enters about the releases counts here, too."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bedside.serving.logs import log
+from bedside.serving.service import Service
+
+INTERVAL = 0.25
+"""Seconds between two looks; each reads one row where nothing was entered."""
+
+
+@contextmanager
+def following(service: Service) -> Iterator[None]:
+    """Meanwhile a thread looks for entries of other processes; a look that fails is logged and tried again."""
+    ended = threading.Event()
+    thread = threading.Thread(target=_follow, args=(service, ended), name="bedside-follow", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _follow(service: Service, ended: threading.Event) -> None:
+    seen, failing = -1, False
+    while not ended.wait(INTERVAL):
+        try:
+            changed, last = service.ledger.standing_since(seen) if seen >= 0 else (True, 0)
+            seen = service.follow() if changed else last
+        except Exception as error:  # whatever it is, the next look may go well, and this thread must live
+            if not failing:
+                log("the ledger cannot be followed", level=logging.ERROR, error=error)
+            failing = True
+            service.metrics.unfollowed()
+        else:
+            failing = False

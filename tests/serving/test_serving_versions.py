@@ -1,0 +1,116 @@
+"""Several releases and versions at once, and what other processes enter about them."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hospital as house
+import pytest
+
+from bedside.errors import NotFound, Refused
+from bedside.ledger import Ledger
+from bedside.serving.following import following
+from bedside.serving.served import NOT_FOR_CARE, precedence
+
+Signed = tuple[Path, Path]
+
+
+@pytest.fixture
+def both(tmp_path: Path, signed: Signed, newer: Signed) -> Iterator[Any]:
+    opened = house.open_hospital(tmp_path, [newer, signed], solo=False)
+    yield opened
+    opened.ledger.close()
+
+
+def approve(place: Any, version: str, whose: Ledger | None = None) -> None:
+    digest = place.app.state.service.release("breast-fna", version).digest
+    for who in ("clinician", "scientist"):
+        (whose or place.ledger).approve(digest, "breast-fna", version, place.users[who], "read the report")
+
+
+def until(holds: Any) -> None:
+    """Waits until it holds; fails after a time that no machine needs."""
+    for _ in range(600):
+        if holds():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never came")
+
+
+def test_the_highest_version_answers_and_the_others_are_there_by_version(both: Any) -> None:
+    service = both.app.state.service
+    assert service.release("breast-fna").version == "1.1.0"
+    assert service.release("breast-fna", "1.0.0").version == "1.0.0"
+    assert [service.standing(service.release("breast-fna", v)).mode for v in ("1.1.0", "1.0.0")] == ["live", "loaded"]
+    for name, version in (("breast-fna", "2.0.0"), ("lung", None), ("lung", "1.0.0")):
+        with pytest.raises(NotFound):
+            service.release(name, version)
+
+
+def test_versions_sort_as_semantic_versioning_says() -> None:
+    # The example of section 11 of the specification, and numbers that text would sort wrongly.
+    order = ["alpha", "alpha.1", "alpha.beta", "beta", "beta.2", "beta.11", "rc.1"]
+    versions = [*(f"1.0.0-{before}" for before in order), "1.0.0", "1.9.0", "1.10.0"]
+    assert sorted(sorted(versions), key=precedence) == sorted(versions, key=precedence) == versions
+
+
+def test_each_version_needs_its_own_approvals(both: Any) -> None:
+    service = both.app.state.service
+    approve(both, "1.0.0")
+    assert service.cleared(service.release("breast-fna", "1.0.0")) == ()
+    with pytest.raises(Refused, match="not approved for care"):
+        service.cleared(service.release("breast-fna"))
+
+
+def test_solo_clears_with_a_warning(hospital: Any) -> None:
+    service = hospital.app.state.service
+    assert service.cleared(service.release("breast-fna")) == (NOT_FOR_CARE,)
+
+
+def test_an_answer_of_an_older_version_is_replayed_with_that_version(
+    tmp_path: Path, signed: Signed, newer: Signed
+) -> None:
+    before = house.open_hospital(tmp_path, [signed])
+    answer = before.ask()
+    path = f"/api/v1/answers/{answer['id']}/replay"
+    both = house.create_app(
+        [house.open_release(*newer), house.open_release(*signed)], before.ledger, solo=True, clock=before.clock
+    )
+    both.state.service.check()
+    before.app = both
+    replayed = before.client("auditor").get(path).json()
+    assert (replayed["result"], replayed["digest"]) == ("bit-for-bit", answer["release"]["digest"])
+    assert before.ask()["release"]["version"] == "1.1.0"
+    before.ledger.close()
+
+
+def test_approvals_by_another_process_count_soon(both: Any) -> None:
+    service = both.app.state.service
+    loaded = service.release("breast-fna")
+    with Ledger.open(both.ledger.place, clock=both.clock, hasher=house.CHEAP) as elsewhere, following(service):
+        assert not service.standing(loaded).approved
+        approve(both, "1.1.0", elsewhere)
+        until(lambda: service.standing(loaded).approved)
+        assert service.cleared(loaded) == ()
+
+
+def test_following_goes_on_after_the_ledger_failed(both: Any, caplog: pytest.LogCaptureFixture) -> None:
+    service = both.app.state.service
+    loaded = service.release("breast-fna")
+
+    def rename(before: str, after: str) -> None:
+        with sqlite3.connect(both.ledger.place) as connection:
+            connection.execute(f"ALTER TABLE {before} RENAME TO {after}")
+
+    with following(service):
+        rename("head", "gone")
+        until(lambda: service.metrics.blind["ledger"] >= 2)
+        rename("gone", "head")
+        approve(both, "1.1.0")
+        until(lambda: service.standing(loaded).approved)
+    assert "bedside_unfollowed_total{" in service.metrics.text(0, ready=True)
+    assert [record.message for record in caplog.records].count("the ledger cannot be followed") == 1
