@@ -17,6 +17,7 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["TZ"] = "UTC"  # where nobody chose a zone, pages show the server's
 ROOT = Path(__file__).parents[1]
 
 # In continuous integration the same examples each time, so that a red run is about the change; elsewhere new ones.

@@ -289,6 +289,7 @@ def test_security_headers_are_on_every_reply(hospital: Any) -> None:
         policy = headers["Content-Security-Policy"]
         for rule in (
             "default-src 'none'",
+            "script-src 'self'",
             "style-src 'self'",
             "form-action 'self'",
             "frame-ancestors 'none'",

@@ -35,6 +35,7 @@ REQUESTS: dict[str, Asker] = {
     "POST /login": lambda _, __: {"data": {"name": "clinician", "password": house.PASSWORD}},
     "POST /password": lambda _, secret: {"data": {"old": secret, "new": NEW, "again": NEW}},
     "POST /logout": lambda _, __: {"data": {}},
+    "POST /preferences": lambda _, __: {"data": {"language": "en"}},
     "POST /answers/{id}": lambda _, __: {"data": {"verdict": "agree", "seen": "preliminary"}},
     "POST /releases/{name}/new": lambda _, __: {"data": {name: str(value) for name, value in house.HIGH.items()}},
 }

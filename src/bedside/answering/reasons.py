@@ -64,15 +64,17 @@ def _cell_texts(cause: Cause, manifest: Manifest, reading: Reading, row: int) ->
     for column in np.flatnonzero(reading.problems[row] == problem):
         variable = manifest.schema.variables[column]
         text = reading.texts.get((row, int(column)), "")
-        yield f"{variable.label}: {text!r} {_complaint(cause, variable)}"
+        yield _complaint(cause, variable, text)
 
 
-def _complaint(cause: Cause, variable: Variable) -> str:
+def _complaint(cause: Cause, variable: Variable, text: str) -> str:
+    # Whole sentences: pages find each again by its pattern, to tell it in another language.
     if cause is Cause.NOT_A_NUMBER:
-        return "is not a number"
+        return f"{variable.label}: {text!r} is not a number"
     if cause is Cause.UNKNOWN_CATEGORY:
-        return f"is not one of {', '.join(variable.categories or ())}"
+        return f"{variable.label}: {text!r} is not one of {', '.join(variable.categories or ())}"
     if variable.range is None:
-        return "is implausible; taken as unknown"
+        return f"{variable.label}: {text!r} is implausible; taken as unknown"
+    low, high = variable.range
     unit = f" {variable.unit}" if variable.unit else ""
-    return f"is outside {variable.range[0]:g} to {variable.range[1]:g}{unit}; taken as unknown"
+    return f"{variable.label}: {text!r} is outside {low:g} to {high:g}{unit}; taken as unknown"

@@ -6,8 +6,8 @@ import msgspec
 from starlette.responses import Response
 
 from bedside.errors import AccessDenied, BedsideError, ValueRefused
+from bedside.review.reader import Reader, reader_of
 from bedside.review.rendering import go, render
-from bedside.review.words import translator
 from bedside.serving.access import Caller, clear_session, set_session
 from bedside.serving.call import Call
 from bedside.serving.failures import failure_of
@@ -22,7 +22,7 @@ class LoginQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 def login_form(service: Service, call: Call, caller: Caller | None) -> Response:  # noqa: ARG001  # all are called alike
     """``GET /login``."""
-    return _login(service, 200, "", call.filters(LoginQuery).next)
+    return _login(service, call, 200, "", call.filters(LoginQuery).next)
 
 
 def login(service: Service, call: Call, caller: Caller | None) -> Response:  # noqa: ARG001
@@ -31,18 +31,18 @@ def login(service: Service, call: Call, caller: Caller | None) -> Response:  # n
     try:
         user = service.ledger.authenticate(form.get("name", "").strip(), form.get("password", ""))
     except AccessDenied as error:
-        return _login(service, error.status, str(error), form.get("next", ""))
+        return _login(service, call, *refused(error, reader_of(call)), form.get("next", ""))
     first = service.ledger.must_change(user)
-    response = go("/password" if first else _ours(form.get("next", "")))
+    response = go("/password" if first else ours(form.get("next", "")))
     set_session(response, call, service.ledger.open_session(user))
     return response
 
 
-def _login(service: Service, status: int, problem: str, wanted: str) -> Response:
-    return render(service, "login.html", None, status, problem=problem, wanted=_ours(wanted))
+def _login(service: Service, call: Call, status: int, problem: str, wanted: str) -> Response:
+    return render(service, "login.html", call, None, status, problem=problem, wanted=ours(wanted))
 
 
-def _ours(path: str) -> str:
+def ours(path: str) -> str:
     """The path asked for before the log-in, if it can be one of ours: never another site's address."""
     fine = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
     return path if fine else "/"
@@ -57,34 +57,31 @@ def logout(service: Service, call: Call, caller: Caller) -> Response:
     return response
 
 
-def password_form(service: Service, call: Call, caller: Caller) -> Response:  # noqa: ARG001
+def password_form(service: Service, call: Call, caller: Caller) -> Response:
     """``GET /password``."""
-    return _password(service, caller, 200, "")
+    return _password(service, call, caller, 200, "")
 
 
 def password(service: Service, call: Call, caller: Caller) -> Response:
     """``POST /password``: the new one must be typed twice alike; what else it must be, the ledger says."""
     form = call.form()
     if form.get("new", "") != form.get("again", ""):
-        return _password(service, caller, 422, translator()("The two new passwords are not the same."))
+        return _password(service, call, caller, 422, reader_of(call).t("The two new passwords are not the same."))
     try:
         # Every other session of this user ends: whoever knew the old password is out.
         service.ledger.change_password(caller.user.name, form.get("old", ""), form.get("new", ""), keep=caller.token)
-    except ValueRefused as error:
-        return _password(service, caller, 422, "; ".join(error.problems.values()))
-    except AccessDenied as error:
-        return _password(service, caller, 422, str(error))
+    except (ValueRefused, AccessDenied) as error:
+        return _password(service, call, caller, 422, refused(error, reader_of(call))[1])
     return go("/")
 
 
-def _password(service: Service, caller: Caller, status: int, problem: str) -> Response:
+def _password(service: Service, call: Call, caller: Caller, status: int, problem: str) -> Response:
     first = service.ledger.must_change(caller.user)
-    return render(service, "password.html", caller, status, problem=problem, first=first)
+    return render(service, "password.html", call, caller, status, problem=problem, first=first)
 
 
-def refused(error: BedsideError) -> tuple[int, str]:
+def refused(error: BedsideError, reader: Reader) -> tuple[int, str]:
     """Status and words of an error for the page on which it happened."""
     status, failure = failure_of(error)
-    if isinstance(error, ValueRefused):
-        return status, "; ".join(error.problems.values())
-    return status, " ".join(part for part in (failure.what + ".", failure.remedy) if part)
+    said = error.problems.values() if isinstance(error, ValueRefused) else (failure.what, failure.remedy)
+    return status, reader.sentences(*said)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bedside.review.figures import in_hundred, listed, percent, share, unit_text, when, with_unit
+from bedside.review.figures import in_hundred, listed, percent, share, unit_text, with_unit
+from bedside.review.reader import Reader
 from bedside.review.words import Translate
 from bedside.serving.documents import AnswerReply
 from bedside.sources import Schema, Variable
@@ -64,8 +65,9 @@ class UsedValue:
     time: str
 
 
-def banner(answer: AnswerReply, t: Translate) -> Banner:
+def banner(answer: AnswerReply, reader: Reader) -> Banner:
     """The status in words: a preliminary answer never looks final."""
+    t, when = reader.t, reader.when
     last = answer.reviews[-1] if answer.reviews else None
     if answer.status == "preliminary":
         until = t("Nobody has signed it. It is void from {moment}.", moment=when(answer.expires))
@@ -109,7 +111,7 @@ def estimate_words(risk: ClassRisk, t: Translate) -> str:
     return t(
         "Estimated probability of {name}: {percent}, {often} patients with such values.",
         name=risk.name,
-        percent=percent(risk.probability),
+        percent=percent(risk.probability, t),
         often=in_hundred(risk.probability, t),
     )
 
@@ -122,7 +124,7 @@ def alert_words(answer: AnswerReply, t: Translate) -> str:
     reached = [risk for risk in held if risk.reached] or held[:1]
     if not reached:
         return t("Alert: a threshold is reached.") if answer.alert else t("No alert: no threshold is reached.")
-    limit = share(reached[0].threshold or 0.0)
+    limit = share(reached[0].threshold or 0.0, t)
     names = listed([risk.name for risk in reached], t)
     if answer.alert:
         return t("Alert: at or above the threshold for acting ({limit}) for {names}.", limit=limit, names=names)
@@ -131,11 +133,14 @@ def alert_words(answer: AnswerReply, t: Translate) -> str:
 
 def set_words(answer: AnswerReply, t: Translate) -> str:
     """What the conformal set says, in words."""
+    names, rate = listed(answer.prediction_set, t), share(answer.alpha, t)
     if len(answer.prediction_set) == 1:
-        text = "It holds only {names}. Such sets leave out the true class for at most {rate} of each class's patients."
-    else:
-        text = "It holds {names}: at an error rate of {rate} none of them can be excluded."
-    return t(text, names=listed(answer.prediction_set, t), rate=share(answer.alpha))
+        return t(
+            "It holds only {names}. Such sets leave out the true class for at most {rate} of each class's patients.",
+            names=names,
+            rate=rate,
+        )
+    return t("It holds {names}: at an error rate of {rate} none of them can be excluded.", names=names, rate=rate)
 
 
 def contributions(answer: AnswerReply, schema: Schema | None, t: Translate) -> list[Contribution]:
@@ -156,8 +161,9 @@ def _bar(length: float) -> tuple[float, float]:
     return (100.0 if length >= 0 else round(100.0 - width, 2)), width
 
 
-def used_values(answer: AnswerReply, schema: Schema | None, t: Translate) -> list[UsedValue]:
+def used_values(answer: AnswerReply, schema: Schema | None, reader: Reader) -> list[UsedValue]:
     """All values, in the schema's order, with what they were before conversion and what is plausible."""
+    t = reader.t
     order = {name: position for position, name in enumerate(schema.names)} if schema is not None else {}
     return [
         UsedValue(
@@ -165,7 +171,7 @@ def used_values(answer: AnswerReply, schema: Schema | None, t: Translate) -> lis
             shown_value(answer, schema, name, t),
             value.given or "",
             plausible(variable(schema, name), t),
-            when(value.time) if value.time else "",
+            reader.when(value.time) if value.time else "",
         )
         for name, value in sorted(answer.values.items(), key=lambda item: order.get(item[0], len(order)))
     ]

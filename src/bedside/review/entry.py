@@ -13,8 +13,9 @@ from bedside.errors import BedsideError, ValueRefused
 from bedside.review.accounts import refused
 from bedside.review.answer_view import plausible
 from bedside.review.figures import unit_text
+from bedside.review.reader import reader_of
 from bedside.review.rendering import go, render
-from bedside.review.words import Translate, translator
+from bedside.review.words import Translate
 from bedside.serving import answers
 from bedside.serving.access import Caller
 from bedside.serving.call import Call
@@ -40,14 +41,14 @@ class Field:
 
 def form(service: Service, call: Call, caller: Caller) -> Response:
     """``GET /releases/{name}/new``."""
-    return _page(service, caller, service.release(call.parameters["name"]), {}, {}, "", 200)
+    return _page(service, call, caller, service.release(call.parameters["name"]), {}, {}, "", 200)
 
 
 def enter(service: Service, call: Call, caller: Caller) -> Response:
     """``POST /releases/{name}/new``: an answer, or the form again with what was typed and what is wrong with it."""
-    typed = call.form()
+    typed, reader = call.form(), reader_of(call)
     loaded = service.release(call.parameters["name"])
-    patient, problems = _patient(typed, translator())
+    patient, problems = _patient(typed, reader.t)
     values = _values(loaded, typed)
     try:
         if problems:
@@ -55,13 +56,14 @@ def enter(service: Service, call: Call, caller: Caller) -> Response:
         request = AnswerRequest(values=values, patient=patient, asked=True)
         answer = answers.ask(service, caller.user, loaded.name, request)
     except ValueRefused as error:
-        problem = translator()("Nothing was answered: see the marked fields.")
-        return _page(service, caller, loaded, typed, error.problems, problem, 422)
+        problem = reader.t("Nothing was answered: see the marked fields.")
+        problems = {name: reader.told(text) for name, text in error.problems.items()}
+        return _page(service, call, caller, loaded, typed, problems, problem, 422)
     except BedsideError as error:
         if error.status not in {400, 409}:
             raise
-        status, problem = refused(error)
-        return _page(service, caller, loaded, typed, {}, problem, status)
+        status, problem = refused(error, reader)
+        return _page(service, call, caller, loaded, typed, {}, problem, status)
     return go(f"/answers/{answer.id}")
 
 
@@ -100,6 +102,7 @@ def _refused_values(service: Service, loaded: Loaded, values: Mapping[str, Any])
 
 def _page(
     service: Service,
+    call: Call,
     caller: Caller,
     loaded: Loaded,
     typed: Mapping[str, str],
@@ -107,7 +110,7 @@ def _page(
     problem: str,
     status: int,
 ) -> Response:
-    t = translator()
+    t = reader_of(call).t
     fields = [
         Field(
             id=f"value.{variable.name}",
@@ -124,6 +127,7 @@ def _page(
     return render(
         service,
         "entry.html",
+        call,
         caller,
         status,
         name=loaded.name,

@@ -8,19 +8,19 @@ import re
 from bedside.review.words import Translate
 
 
-def percent(probability: float) -> str:
+def percent(probability: float, t: Translate) -> str:
     """``17 %``; nearer to 0 or 1 with one decimal, and never as certain as 0 % or 100 %."""
     if probability < 0.001:
-        return "under 0.1 %"
+        return t("under {number} %", number="0.1")
     if probability > 0.999:
-        return "over 99.9 %"
+        return t("over {number} %", number="99.9")
     near = probability < 0.1 or probability > 0.9
-    return f"{probability * 100:.1f} %" if near else f"{probability * 100:.0f} %"
+    return t("{number} %", number=f"{probability * 100:.1f}" if near else f"{probability * 100:.0f}")
 
 
-def share(probability: float) -> str:
+def share(probability: float, t: Translate) -> str:
     """A declared share, such as a threshold, without rounding: ``12.5 %``."""
-    return f"{probability * 100:.6g} %"
+    return t("{number} %", number=f"{probability * 100:.6g}")
 
 
 def points(difference: float) -> str:
@@ -47,11 +47,6 @@ def moment(value: dt.datetime | str) -> dt.datetime:
     return parsed.astimezone(dt.UTC)
 
 
-def when(value: dt.datetime | str) -> str:
-    """``22 Nov 2026, 08:15 UTC``; the month in letters, as no order of digits is read alike everywhere."""
-    return f"{moment(value):%-d %b %Y, %H:%M} UTC"
-
-
 def ago(value: dt.datetime | str, now: dt.datetime, t: Translate) -> str:
     """How long ago, in its largest two units."""
     minutes = max(0, int((now - moment(value)).total_seconds() // 60))
@@ -67,10 +62,9 @@ def listed(names: list[str] | tuple[str, ...], t: Translate) -> str:
     """``a, b and c``."""
     if len(names) < 2:
         return "".join(names)
-    return t("{first} and {last}", first=", ".join(names[:-1]), last=names[-1])
+    return t("{first} and {last}", first=t(", ").join(names[:-1]), last=names[-1])
 
 
-_UNITS = {"1": "", "a": "years", "mo": "months", "wk": "weeks", "d": "days", "Cel": "°C", "mm[Hg]": "mmHg"}
 _MARKS = str.maketrans(
     {
         "[": "",
@@ -86,8 +80,10 @@ def unit_text(unit: str | None, t: Translate) -> str:
     """A UCUM unit as it is written on a chart: ``um2`` as µm², ``a`` as years, ``{score}`` as nothing."""
     if not unit or (unit.startswith("{") and unit.endswith("}")):
         return ""
-    if unit in _UNITS:
-        return t(_UNITS[unit]) if _UNITS[unit] else ""
+    words = {"a": t("years"), "mo": t("months"), "wk": t("weeks"), "d": t("days")}
+    words |= {"1": "", "Cel": "°C", "mm[Hg]": "mmHg"}
+    if unit in words:
+        return words[unit]
     text = unit.translate(_MARKS).replace("_", " ")
     text = re.sub(r"(?<![A-Za-z])u(?=(?:g|m|L|l|mol|kat|IU|U|s)\b|m\d)", "µ", text)
     text = re.sub(r"10\*(-?\d+)", lambda found: "10" + found.group(1).translate(_SUPERSCRIPTS), text)

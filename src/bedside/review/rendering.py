@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from starlette.responses import RedirectResponse, Response
 
-from bedside.review import figures
-from bedside.review.words import translator
+from bedside.ledger import User
+from bedside.review import figures, terms
+from bedside.review.reader import Reader, reader_of
+from bedside.review.words import LANGUAGES, Translate
 from bedside.serving.access import Caller, PasswordDue
 from bedside.serving.call import Call
 from bedside.serving.failures import Failure
-from bedside.serving.service import NOT_FOR_CARE, Service
+from bedside.serving.service import Service
 
 FOLDER = Path(__file__).parent
 
@@ -31,22 +35,67 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    shown = (figures.percent, figures.share, figures.points, figures.when)
-    made.filters |= {function.__name__: function for function in shown}
+    worded = (figures.percent, figures.share, terms.role, terms.verdict, terms.status, terms.outcome, terms.measure)
+    made.filters |= {function.__name__: _in_words(function) for function in worded}
+    made.filters |= {name: _for_reader(name) for name in ("when", "day", "told", "sentences")}
+    made.filters["points"] = figures.points
     return made
 
 
-def render(service: Service, template: str, caller: Caller | None, status: int = 200, **context: Any) -> Response:
-    """One page for this reader."""
+def _in_words(function: Callable[..., str]) -> Callable[..., str]:
+    """A filter in the reader's language: ``{{ user.role | role }}``."""
+
+    @pass_context
+    def worded(context: Context, value: Any) -> str:
+        return function(value, context["t"])
+
+    return worded
+
+
+def _for_reader(name: str) -> Callable[..., str]:
+    """A filter that the reader decides on: ``{{ answer.created | when }}``."""
+
+    @pass_context
+    def shown(context: Context, value: Any) -> str:
+        return str(getattr(context["reader"], name)(value))
+
+    return shown
+
+
+def render(
+    service: Service, template: str, call: Call, caller: Caller | None, status: int = 200, **context: Any
+) -> Response:
+    """One page for who is behind this call, in the reader's language and time zone.
+
+    A template has these names beside those of ``context``: ``t``, ``reader``, ``user`` (None: nobody is logged in),
+    ``csrf``, ``solo``, ``languages``, ``navigation``, ``here`` (the path) and ``path`` (with its query, to lead back).
+    """
     csrf = service.ledger.csrf_token(caller.token) if caller is not None and caller.token is not None else ""
-    warning = NOT_FOR_CARE if service.solo else ""
-    return page(template, status, user=caller.user if caller else None, csrf=csrf, warning=warning, **context)
+    user = caller.user if caller else None
+    return page(template, call, reader_of(call), status, user=user, csrf=csrf, solo=service.solo, **context)
 
 
-def page(template: str, code: int, **context: Any) -> Response:
+def page(template: str, call: Call, reader: Reader, code: int, **context: Any) -> Response:
     """One page from all that its template names."""
-    text = environment().get_template(template).render(t=translator(), **context)
-    return Response(text, code, media_type="text/html")
+    path = f"{call.path}?{call.query}" if call.query else call.path
+    known = {
+        "t": reader.t,
+        "reader": reader,
+        "languages": LANGUAGES,
+        "here": call.path,
+        "path": path if call.method == "GET" else call.path,
+        "navigation": navigation(context["user"], reader.t),
+    }
+    text = environment().get_template(template).render(**known, **context)
+    return Response(text, code, media_type="text/html", headers={"Content-Language": reader.language})
+
+
+def navigation(user: User | None, t: Translate) -> list[tuple[str, str]]:
+    """Path and words of the pages that this user's role begins with."""
+    if user is None:
+        return []
+    first = [("/", t("Worklist"))] if user.role == "clinician" else []
+    return [*first, ("/releases", t("Releases"))]
 
 
 def go(path: str) -> Response:
@@ -61,4 +110,5 @@ def failure_page(call: Call, error: Exception, status: int, failure: Failure) ->
         return go(f"/login{wanted}")
     if isinstance(error, PasswordDue):
         return go("/password")
-    return page("failure.html", status, user=None, csrf="", warning="", status=status, failure=failure)
+    shown = {"status": status, "failure": failure}
+    return page("failure.html", call, reader_of(call), status, user=None, csrf="", solo=False, **shown)

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from bedside.review import accounts, answer_page, entry, releases, worklist
+from bedside.review import accounts, answer_page, entry, preferences, releases, worklist
 from bedside.review.rendering import FOLDER, failure_page
 from bedside.serving import Pages
 from bedside.serving.access import Caller
@@ -17,13 +17,23 @@ from bedside.serving.service import Service
 
 CLINICIAN: frozenset[Role] = frozenset({"clinician"})
 CSS = "text/css; charset=utf-8"
+SCRIPT = "text/javascript; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 
 
 def stylesheet(service: Service, call: Call, caller: Caller | None) -> Response:  # noqa: ARG001  # all are called alike
     """``GET /static/bedside.css``."""
-    body = (FOLDER / "static" / "bedside.css").read_bytes()
-    return Response(body, media_type=CSS, headers={"Cache-Control": "public, max-age=300"})
+    return _static("bedside.css", CSS)
+
+
+def script(service: Service, call: Call, caller: Caller | None) -> Response:  # noqa: ARG001
+    """``GET /static/bedside.js``."""
+    return _static("bedside.js", SCRIPT)
+
+
+def _static(name: str, content_type: str) -> Response:
+    body = (FOLDER / "static" / name).read_bytes()
+    return Response(body, media_type=content_type, headers={"Cache-Control": "public, max-age=300"})
 
 
 def _get(
@@ -41,6 +51,16 @@ def _post(
 PAGES = Pages(
     routes=(
         Route("GET", "/static/bedside.css", None, "The pages' style", stylesheet, content_type=CSS),
+        Route("GET", "/static/bedside.js", None, "The pages' one script", script, content_type=SCRIPT),
+        _get("/preferences", None, "The form to choose language and time zone", preferences.preferences_form),
+        _post(
+            "/preferences",
+            None,
+            "Keep language and time zone in two cookies",
+            preferences.preferences,
+            form=("language", "zone", "next", "csrf"),
+            statuses=(403, 422),
+        ),
         _get("/login", None, "The log-in form", accounts.login_form, query=accounts.LoginQuery),
         _post("/login", None, "Log in", accounts.login, form=("name", "password", "next"), statuses=(401,)),
         _get(

@@ -17,8 +17,9 @@ from starlette.responses import Response
 
 from bedside.ledger import AnswerRow
 from bedside.review.figures import ago
+from bedside.review.reader import reader_of
 from bedside.review.rendering import go, render
-from bedside.review.words import Translate, translator
+from bedside.review.words import Translate
 from bedside.serving.access import Caller
 from bedside.serving.call import Call
 from bedside.serving.service import Service
@@ -54,7 +55,7 @@ def worklist(service: Service, call: Call, caller: Caller) -> Response:
     """``GET /``: who treats no patients is sent to the releases instead."""
     if caller.user.role != "clinician":
         return go("/releases")
-    t = translator()
+    t = reader_of(call).t
     wanted = call.filters(WorklistFilter)
     chosen = _chosen(wanted)
     total = service.ledger.count(**chosen)
@@ -62,6 +63,7 @@ def worklist(service: Service, call: Call, caller: Caller) -> Response:
     return render(
         service,
         "worklist.html",
+        call,
         caller,
         rows=[_row(row, service, t) for row in rows],
         total=total,

@@ -93,11 +93,12 @@ def admit(ledger: Ledger, call: Call, route: Route) -> Caller | None:
         if not route.with_one_time_password and ledger.must_change(caller.user):
             raise PasswordDue("the one-time password must be changed first", remedy="Change it at /password")
         if route.method == "POST":
-            _require_token(ledger, call, caller.token)
+            require_token(ledger, call, caller.token)
     return caller
 
 
-def _require_token(ledger: Ledger, call: Call, token: str) -> None:
+def require_token(ledger: Ledger, call: Call, token: str) -> None:
+    """Raises ``AccessDenied`` (403) where the request does not carry the session's token, as a field or a header."""
     sent = call.form().get(CSRF_FIELD, "") if call.is_form else call.headers.get(CSRF_HEADER, "")
     if not hmac.compare_digest(sent.encode(), ledger.csrf_token(token).encode()):
         raise AccessDenied(

@@ -1,0 +1,68 @@
+"""Sentences that come to a page in English, such as errors and the reasons of stored answers, in the reader's language.
+
+They are kept and raised in English, for the ledger and for programs. Here each is found again by its pattern in the
+catalogue. What it quotes goes into the sentence of the other language unchanged (names, figures), or in that language
+where the catalogue has the word by itself (statuses, roles).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+
+from bedside.review.words import catalogue
+
+Tell = Callable[[str], str]
+
+_BETWEEN = "; "
+"""Joins sentences that were said together."""
+
+
+@cache
+def teller(language: str) -> Tell:
+    """``told(sentence)``: in that language, or as it is where the catalogue has no pattern for it."""
+    known = catalogue(language).sentences
+    patterns = [(_compiled(pattern), text) for pattern, text in known.items() if "{1}" in pattern]
+
+    def told(sentence: str) -> str:
+        if sentence in known or not patterns:
+            return known.get(sentence, sentence)
+        whole = _found(sentence, patterns, known)
+        if whole is not None:
+            return whole
+        parts = [known.get(part) or _found(part, patterns, known) for part in _parts(sentence, patterns)]
+        return "；".join(part for part in parts if part) if all(parts) and len(parts) > 1 else sentence
+
+    return told
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """A pattern whose places take no separator of sentences, so that two said together are not taken for one."""
+    pieces = re.split(r"\{(\d)\}", pattern)
+    made = "".join(f"(?P<p{piece}>(?:(?!; ).)*?)" if at % 2 else re.escape(piece) for at, piece in enumerate(pieces))
+    return re.compile(made, re.DOTALL)
+
+
+def _found(sentence: str, patterns: list[tuple[re.Pattern[str], str]], known: Mapping[str, str]) -> str | None:
+    for pattern, text in patterns:
+        match = pattern.fullmatch(sentence)
+        if match is not None:
+            quoted = {place: known.get(piece.strip("'"), piece) for place, piece in match.groupdict().items()}
+            return re.sub(r"\{(\d)\}", partial(_quote, quoted), text)
+    return None
+
+
+def _quote(quoted: Mapping[str, str], place: re.Match[str]) -> str:
+    return quoted[f"p{place[1]}"]
+
+
+def _parts(sentence: str, patterns: list[tuple[re.Pattern[str], str]]) -> list[str]:
+    """The sentences in one text: a separator may also stand inside a sentence, so the shortest that fits is taken."""
+    pieces, parts, begun = sentence.split(_BETWEEN), [], ""
+    for piece in pieces:
+        begun = f"{begun}{_BETWEEN}{piece}" if begun else piece
+        if any(pattern.fullmatch(begun) for pattern, _ in patterns):
+            parts.append(begun)
+            begun = ""
+    return [*parts, begun] if begun else parts
