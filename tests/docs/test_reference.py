@@ -116,7 +116,7 @@ def _routes() -> tuple[Any, ...]:
     from bedside.review import PAGES
     from bedside.serving.app import declared
 
-    return declared(PAGES)
+    return declared(PAGES, oip=True)
 
 
 def _documented_roles(text: str) -> frozenset[str] | None:

@@ -281,14 +281,20 @@ def _staffed() -> tuple[Path, dict[str, User], dict[str, str]]:
 
 
 def open_hospital(
-    folder: Path, releases: list[tuple[Path, Path]], *, solo: bool = True, pages: Pages | None = None
+    folder: Path,
+    releases: list[tuple[Path, Path]],
+    *,
+    solo: bool = True,
+    pages: Pages | None = None,
+    **options: Any,
 ) -> Hospital:
-    """A hospital with its staff."""
+    """A hospital with its staff; ``options`` are the application's."""
     template, users, secrets = _staffed()
     for file in template.glob("ledger.db*"):
         shutil.copy2(file, folder / file.name)
     clock = Clock()
     ledger = Ledger.open(folder / "ledger.db", clock=clock, hasher=CHEAP)
-    app = create_app([_opened(*release) for release in releases], ledger, solo=solo, clock=clock, pages=pages)
+    opened = [_opened(*release) for release in releases]
+    app = create_app(opened, ledger, solo=solo, clock=clock, pages=pages, **options)
     app.state.service.check()
     return Hospital(app, ledger, clock, dict(secrets), dict(users))

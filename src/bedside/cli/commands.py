@@ -109,6 +109,7 @@ COMMANDS: tuple[Command, ...] = (
             Argument("--host", "host", "address to listen on (default: 127.0.0.1)", {"default": "127.0.0.1"}),
             Argument("--port", "port", "port (default: 8765)", {"type": int, "default": 8765}),
             Argument("--solo", "solo", "skip the two approvals; every page says: not approved for care", {"action": "store_true"}),
+            Argument("--oip", "oip", "speak the Open Inference Protocol v2 too, for programs with an API key", {"action": "store_true"}),
             Argument("--insecure-host", "insecure_host", "allow a host beyond loopback, in plain HTTP (behind a proxy that does TLS)", {"action": "store_true"}),
         ),
     ),

@@ -44,6 +44,7 @@ def serve(
     port: int = 8765,
     solo: bool = False,
     insecure_host: bool = False,
+    oip: bool = False,
 ) -> None:
     """Serve verified releases until the process is told to stop.
 
@@ -56,7 +57,7 @@ def serve(
 
     opened = [open_release(Path(release), Path(key)) for release in releases]
     with open_ledger(ledger) as book:
-        app = create_app(opened, book, solo=solo, pages=PAGES, key=Path(key))
+        app = create_app(opened, book, solo=solo, pages=PAGES, key=Path(key), oip=oip)
         run(app, host, port, insecure_host=insecure_host, announce=_announce)
 
 

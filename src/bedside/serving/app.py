@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,8 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
+from starlette.types import Receive, Scope, Send
 
-from bedside.errors import BedsideError
 from bedside.ledger import Ledger
 from bedside.ledger.clock import Clock, utc_now
 from bedside.release import Release
@@ -27,9 +25,12 @@ from bedside.serving.access import admit
 from bedside.serving.api import API
 from bedside.serving.call import Call, read_call
 from bedside.serving.envelope import Envelope
-from bedside.serving.failures import Failure, FailureReply, failure_of, unexpected
+from bedside.serving.failures import Failure, failure_of, refusal, told
 from bedside.serving.following import following
-from bedside.serving.logs import log
+from bedside.serving.oip.entrance import PATH, Inference
+from bedside.serving.oip.keys import Keys
+from bedside.serving.oip.routes import INFER, OIP
+from bedside.serving.oip.use import Use
 from bedside.serving.openapi import describe
 from bedside.serving.operators import OPERATORS, describes
 from bedside.serving.route import Route
@@ -61,38 +62,54 @@ def create_app(
     clock: Clock = utc_now,
     pages: Pages | None = None,
     key: Path | None = None,
+    oip: bool = False,
 ) -> Starlette:
     """The server for these releases: verified ones as `bedside.release.open_release` gives them, or already loaded.
 
     The golden cases run when the application starts, before it is ready; a release that does not hold stops the start.
     Several versions of one name may be given: the highest answers. ``solo`` gives answers without approval for care,
-    each marked so. Releases deployed later are verified with ``key``. Raises ``UsageError`` without a release or with
-    two of the same name and version.
+    each marked so. Releases deployed later are verified with ``key``. ``oip`` adds the Open Inference Protocol. Raises
+    ``UsageError`` without a release or with two of the same name and version.
     """
     service = Service(ledger, solo, clock, key)
     service.hold([load(release) if isinstance(release, Release) else release for release in releases])
+    use = Use(ledger)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(service.check)
         with following(service):
-            yield
+            async with use.entering() if oip else nullcontext():
+                yield
 
-    routes = declared(pages)
-    app = Starlette(
-        routes=_mounted(service, routes, pages),
+    app = Application(
+        routes=_mounted(service, declared(pages, oip=oip), pages),
         lifespan=lifespan,
-        exception_handlers={HTTPException: _unrouted(pages)},
+        exception_handlers={HTTPException: _unrouted(pages, oip=oip)},
     )
+    app.inference = Inference(service, use, Keys(ledger)) if oip else None
     app.router.redirect_slashes = False
     app.state.service = service
     app.add_middleware(Envelope, metrics=service.metrics)
     return app
 
 
-def declared(pages: Pages | None = None) -> tuple[Route, ...]:
+class Application(Starlette):
+    """Starlette, but for inferences: they are many and small, and routing costs as much as they do."""
+
+    inference: Inference | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the start and end of the application."""
+        if self.inference is not None and scope["type"] == "http" and (asked := PATH.fullmatch(scope["path"])):
+            await self.inference(scope, receive, send, *asked.groups())
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def declared(pages: Pages | None = None, *, oip: bool = False) -> tuple[Route, ...]:
     """Every route there is, the description of them all included: the one table of routes and rights."""
-    described = (*API, *OPERATORS, describes(b""), *(pages.routes if pages else ()))
+    described = (*API, *OPERATORS, describes(b""), *(OIP if oip else ()), *(pages.routes if pages else ()))
     document = msgspec.json.encode(describe(described, version("bedside")))
     return tuple(describes(document) if route.path == "/openapi.json" else route for route in described)
 
@@ -100,7 +117,8 @@ def declared(pages: Pages | None = None) -> tuple[Route, ...]:
 def _mounted(service: Service, routes: Sequence[Route], pages: Pages | None) -> list[StarletteRoute]:
     by_path: dict[str, dict[str, Route]] = {}
     for route in routes:
-        by_path.setdefault(route.path, {})[route.method] = route
+        if route not in INFER:
+            by_path.setdefault(route.path, {})[route.method] = route
     threads = anyio.CapacityLimiter(THREADS)
     return [
         StarletteRoute(path, _entrance(service, methods, pages, threads), methods=list(methods))
@@ -117,7 +135,7 @@ def _entrance(
         try:
             call = await read_call(request)
         except HTTPException as error:
-            return refusal(*failure_of(error))
+            return refusal(*failure_of(error), oip=route.oip)
         except ClientDisconnect:
             return Response(status_code=400)
         return await anyio.to_thread.run_sync(_served, service, route, call, pages, limiter=threads)
@@ -130,36 +148,21 @@ def _served(service: Service, route: Route, call: Call, pages: Pages | None) -> 
     try:
         return route.endpoint(service, call, admit(service.ledger, call, route))
     except Exception as error:  # the last resort: nothing unforeseen may reach the outside
-        status, failure = _told(error, route)
+        status, failure = told(error, route.path)
         if route.page and pages is not None:
             return pages.failure(call, error, status, failure)
-        return refusal(status, failure)
+        return refusal(status, failure, oip=route.oip)
 
 
-def _told(error: Exception, route: Route) -> tuple[int, Failure]:
-    if isinstance(error, (BedsideError, HTTPException)):
-        return failure_of(error)
-    reference = secrets.token_hex(6)
-    log("unexpected failure", level=logging.ERROR, error=error, reference=reference, route=route.path)
-    return 500, unexpected(reference)
-
-
-def refusal(status: int, failure: Failure) -> Response:
-    """An error as JSON."""
-    response = Response(msgspec.json.encode(FailureReply(error=failure)), status, media_type="application/json")
-    if status == 401:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    return response
-
-
-def _unrouted(pages: Pages | None) -> Callable[[Request, Exception], Awaitable[Response]]:
+def _unrouted(pages: Pages | None, *, oip: bool) -> Callable[[Request, Exception], Awaitable[Response]]:
     """What Starlette itself refuses: an unknown path, a method that the path has not got."""
 
     async def refuse(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             raise error
         status, failure = failure_of(error)
-        response = refusal(status, failure)
+        path = request.url.path
+        response = refusal(status, failure, oip=oip and (path == "/v2" or path.startswith("/v2/")))
         if pages is not None and "text/html" in request.headers.get("accept", ""):
             response = pages.failure(await read_call(request), error, status, failure)
         response.headers.update(error.headers or {})

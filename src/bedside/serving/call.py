@@ -84,6 +84,11 @@ class Call:
 
 async def read_call(request: Request) -> Call:
     """The whole request; raises ``HTTPException`` 413 as soon as its body is known to be too long."""
+    return call_of(request, await _body(request))
+
+
+def call_of(request: Request, body: bytes) -> Call:
+    """The request with a body that was read already."""
     return Call(
         method=request.method,
         path=request.url.path,
@@ -91,7 +96,7 @@ async def read_call(request: Request) -> Call:
         query=request.url.query,
         headers={name.lower(): value for name, value in request.headers.items()},
         cookies=dict(request.cookies),
-        body=await _body(request),
+        body=body,
         plain_loopback=_plain_loopback(request),
     )
 

@@ -52,11 +52,12 @@ class Envelope:
         try:
             await self.app(scope, receive, sending)
         finally:
-            self._count(scope, status, time.perf_counter() - started)
+            route = scope.get("bedside.route", "unmatched")
+            count(self.metrics, scope["method"], route, status, time.perf_counter() - started)
 
-    def _count(self, scope: Scope, status: int, seconds: float) -> None:
-        # The path as asked may hold an identifier; the declared one cannot. The same for a made-up method.
-        route = scope.get("bedside.route", "unmatched")
-        method = scope["method"] if scope["method"] in {"GET", "HEAD", "POST"} else "other"
-        self.metrics.request(method, route, status, seconds)
-        log("request", method=method, route=route, status=status, ms=round(seconds * 1000, 2))
+
+def count(metrics: Metrics, method: str, route: str, status: int, seconds: float) -> None:
+    """One request was served. The path as asked may hold an identifier; ``route`` is the declared one."""
+    method = method if method in {"GET", "HEAD", "POST"} else "other"  # a made-up one may hold an identifier, too
+    metrics.request(method, route, status, seconds)
+    log("request", method=method, route=route, status=status, ms=round(seconds * 1000, 2))

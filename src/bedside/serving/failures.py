@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import secrets
+
 import msgspec
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from bedside.errors import BedsideError, ValueRefused
+from bedside.serving.logs import log
+from bedside.serving.oip.documents import InferenceFailure
 
 _REMEDIES = {
     400: "Send what the route declares in /openapi.json",
@@ -34,6 +40,12 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     problems: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
     reference: str | msgspec.UnsetType = msgspec.UNSET
 
+    @property
+    def text(self) -> str:
+        """All of it as one text, for protocols whose errors are that."""
+        place = f"{self.where}: " if self.where and self.problems is msgspec.UNSET else ""
+        return f"{place}{self.what}" + (f". {self.remedy}" if self.remedy else "")
+
 
 class FailureReply(msgspec.Struct, frozen=True, kw_only=True):
     """The body of every reply with a status of 400 or more."""
@@ -51,6 +63,24 @@ def failure_of(error: BedsideError | HTTPException) -> tuple[int, Failure]:
     problems = dict(error.problems) if isinstance(error, ValueRefused) else msgspec.UNSET
     where = error.where if error.status < 500 else ""
     return error.status, Failure(what=error.what, where=where, remedy=error.remedy, problems=problems)
+
+
+def told(error: Exception, route: str) -> tuple[int, Failure]:
+    """The same for any error; one that nobody foresaw goes into the log, and its reference to the outside."""
+    if isinstance(error, (BedsideError, HTTPException)):
+        return failure_of(error)
+    reference = secrets.token_hex(6)
+    log("unexpected failure", level=logging.ERROR, error=error, reference=reference, route=route)
+    return 500, unexpected(reference)
+
+
+def refusal(status: int, failure: Failure, *, oip: bool = False) -> Response:
+    """An error as JSON: in our own shape, or in that of the Open Inference Protocol."""
+    document = InferenceFailure(error=failure.text) if oip else FailureReply(error=failure)
+    response = Response(msgspec.json.encode(document), status, media_type="application/json")
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
 
 
 def unexpected(reference: str) -> Failure:

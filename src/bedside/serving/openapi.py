@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from bedside.serving.failures import FailureReply
+from bedside.serving.oip.documents import InferenceFailure
 from bedside.serving.route import Route
 
 _STATUSES = {
@@ -32,7 +33,8 @@ def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
     """The whole document; every route is in it, pages too."""
     kinds = [kind for route in routes for kind in (route.query, route.request, route.response) if kind is not None]
     _, components = msgspec.json.schema_components(
-        [*dict.fromkeys(kinds), FailureReply], ref_template="#/components/schemas/{name}"
+        [*dict.fromkeys(kinds), *dict.fromkeys(_failure(route) for route in routes)],
+        ref_template="#/components/schemas/{name}",
     )
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -61,7 +63,7 @@ def _operation(route: Route, components: dict[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": _identifier(route),
         "summary": route.summary,
-        "tags": ["pages" if route.page else "api" if route.path.startswith("/api/") else "operators"],
+        "tags": [_tag(route)],
         "parameters": [*_in_path(route), *_in_query(route, components)],
         "responses": {str(route.success): _success(route)}
         | {str(status): _refusal(route, status) for status in _errors(route)},
@@ -71,6 +73,18 @@ def _operation(route: Route, components: dict[str, Any]) -> dict[str, Any]:
         operation["x-roles"] = sorted(route.roles)
     body = _body(route)
     return operation | ({"requestBody": body} if body else {})
+
+
+def _failure(route: Route) -> type[msgspec.Struct]:
+    return InferenceFailure if route.oip else FailureReply
+
+
+def _tag(route: Route) -> str:
+    if route.page:
+        return "pages"
+    if route.oip:
+        return "open inference protocol"
+    return "api" if route.path.startswith("/api/") else "operators"
 
 
 def _identifier(route: Route) -> str:
@@ -92,7 +106,8 @@ def _in_query(route: Route, components: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _body(route: Route) -> dict[str, Any] | None:
     if route.request is not None:
-        return {"required": True, "content": {"application/json": {"schema": _ref(route.request)}}}
+        content = {"application/json": {"schema": _ref(route.request)}}
+        return {"required": True, "content": content | (_BINARY if route.oip else {})}
     if route.form is not None:
         fields: dict[str, Any] = {name: {"type": "string"} for name in route.form}
         schema = {"type": "object", "properties": fields}
@@ -105,7 +120,19 @@ def _success(route: Route) -> dict[str, Any]:
     if route.success == 303:
         return reply | {"headers": {"Location": {"schema": {"type": "string"}}}}
     schema = {} if route.response is None else {"schema": _ref(route.response)}
-    return reply | {"content": {route.content_type.partition(";")[0]: schema}}
+    content = {route.content_type.partition(";")[0]: schema}
+    return reply | {"content": content | (_BINARY if route.oip and route.request is not None else {})}
+
+
+_BINARY: dict[str, Any] = {
+    "application/octet-stream": {
+        "schema": {
+            "type": "string",
+            "format": "binary",
+            "description": "The same JSON, of the length in Inference-Header-Content-Length, then the binary data",
+        }
+    }
+}
 
 
 def _errors(route: Route) -> list[int]:
@@ -121,7 +148,7 @@ def _errors(route: Route) -> list[int]:
 def _refusal(route: Route, status: int) -> dict[str, Any]:
     if status == 303:
         return {"description": "Log in first", "headers": {"Location": {"schema": {"type": "string"}}}}
-    content = {"text/html": {}} if route.page else {"application/json": {"schema": _ref(FailureReply)}}
+    content = {"text/html": {}} if route.page else {"application/json": {"schema": _ref(_failure(route))}}
     return {"description": _STATUSES[status], "content": content}
 
 

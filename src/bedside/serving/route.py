@@ -30,6 +30,7 @@ class Route:
     page: made for people: errors are pages too, and who is not logged in is sent to the log-in page.
     form: names of the form fields, where the body is a form.
     with_one_time_password: may be used before the first password was changed.
+    oip: of the Open Inference Protocol: errors are ``{"error": text}``.
     """
 
     method: Literal["GET", "POST"]
@@ -46,3 +47,4 @@ class Route:
     page: bool = False
     form: tuple[str, ...] | None = None
     with_one_time_password: bool = False
+    oip: bool = False

@@ -1,6 +1,7 @@
 """How a patient is read, and the declared cleaning: the same at training and at the bedside."""
 
 from bedside.sources.cleaning import Recode
+from bedside.sources.matrix import Matrix, Precision, matrix_of, read_matrix
 from bedside.sources.opening import Source, columns, count_rows, open_table, place, sources
 from bedside.sources.patient import read_patient
 from bedside.sources.reading import Problem, Reading
@@ -17,7 +18,9 @@ from bedside.sources.writing import write_csv, write_table
 __all__ = [
     "MAP_KEYS",
     "Kind",
+    "Matrix",
     "OutcomeMap",
+    "Precision",
     "Problem",
     "Reading",
     "Recode",
@@ -34,11 +37,13 @@ __all__ = [
     "count_rows",
     "factor_and_offset",
     "format_value",
+    "matrix_of",
     "nearest",
     "number_in",
     "open_table",
     "place",
     "read_map",
+    "read_matrix",
     "read_patient",
     "read_table",
     "sources",

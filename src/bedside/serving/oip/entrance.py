@@ -1,0 +1,136 @@
+"""``POST /v2/models/{name}[/versions/{version}]/infer``, straight from the web server: no router, no threads."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import anyio
+import anyio.to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive, Scope, Send
+
+from bedside.ledger import User
+from bedside.serving.access import admit
+from bedside.serving.call import call_of
+from bedside.serving.envelope import HEADERS, count
+from bedside.serving.failures import Failure, refusal, told
+from bedside.serving.oip import body as bodies
+from bedside.serving.oip.infer import Inferred, infer
+from bedside.serving.oip.keys import Keys
+from bedside.serving.oip.routes import INFER
+from bedside.serving.oip.use import Use
+from bedside.serving.route import Route
+from bedside.serving.served import Loaded, cleared
+from bedside.serving.service import Service
+
+PATH = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/infer")
+INLINE_BYTES = 64 * 1024
+"""A longer body is judged in a thread, so that short ones need not wait for it."""
+
+_WITHOUT_VERSION, _OF_VERSION = INFER
+_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+_JSON = [*_HEADERS, (b"content-type", b"application/json")]
+_BINARY = [*_HEADERS, (b"content-type", b"application/octet-stream")]
+
+
+def _route(version: str | None) -> Route:
+    return _WITHOUT_VERSION if version is None else _OF_VERSION
+
+
+@dataclass(frozen=True)
+class _Reply:
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Inference:
+    """The entrance to ``infer``; ``threads`` bounds how many long requests are worked on at once."""
+
+    service: Service
+    use: Use
+    keys: Keys
+    threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, name: str, version: str | None) -> None:
+        """Serve one request."""
+        started = time.perf_counter()
+        status = 500
+        try:
+            reply = await self._reply(scope, receive, name, version)
+            status = reply.status
+            length = (b"content-length", str(len(reply.body)).encode())
+            await send({"type": "http.response.start", "status": status, "headers": [*reply.headers, length]})
+            await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
+        finally:
+            path = _route(version).path
+            count(self.service.metrics, scope["method"], path, status, time.perf_counter() - started)
+
+    async def _reply(self, scope: Scope, receive: Receive, name: str, version: str | None) -> _Reply:
+        route = _route(version)
+        try:
+            if scope["method"] != "POST":
+                raise HTTPException(405, "Method Not Allowed", {"Allow": "POST"})
+            return _success(await self._inferred(scope, receive, name, version))
+        except ClientDisconnect:
+            return _Reply(400, _JSON, b"")
+        except Exception as error:  # the last resort: nothing unforeseen may reach the outside
+            status, failure = told(error, route.path)
+            return _refused(status, failure, (isinstance(error, HTTPException) and error.headers) or {})
+
+    async def _inferred(self, scope: Scope, receive: Receive, name: str, version: str | None) -> Inferred:
+        headers = dict(scope["headers"])
+        user = await self._user(scope, headers, version)
+        bodies.check_headers(headers)
+        self.service.require_ready()
+        served = self.service.served
+        loaded = served.find(name, version)
+        warnings = cleared(served, loaded, solo=self.service.solo)
+        self.use.require_entered()
+        body = await bodies.read(receive)
+        packing, length = bodies.encoding(headers), bodies.header_length(headers)
+        if len(body) <= INLINE_BYTES and not packing:
+            return self._judged(loaded, user, body, length, warnings)
+        return await anyio.to_thread.run_sync(
+            lambda: self._judged(loaded, user, bodies.unpacked(body, packing), length, warnings), limiter=self.threads
+        )
+
+    async def _user(self, scope: Scope, headers: Mapping[bytes, bytes], version: str | None) -> User:
+        scheme, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        key = key.strip()
+        if scheme.lower() == "bearer":
+            known = self.keys.known(key)
+            return await anyio.to_thread.run_sync(self.keys.prove, key) if known is None else known
+        route = _route(version)
+        caller = await anyio.to_thread.run_sync(admit, self.service.ledger, call_of(Request(scope), b""), route)
+        assert caller is not None
+        return caller.user
+
+    def _judged(
+        self, loaded: Loaded, user: User, body: bytes, header_length: int | None, warnings: tuple[str, ...]
+    ) -> Inferred:
+        today = self.service.clock().astimezone(dt.UTC).date()
+        inferred = infer(loaded.model, body, header_length, today=today, warnings=warnings)
+        self.use.note(loaded.model, user, inferred.rows, inferred.abstained)
+        return inferred
+
+
+def _success(inferred: Inferred) -> _Reply:
+    if inferred.header_length is None:
+        return _Reply(200, _JSON, inferred.body)
+    length = (b"inference-header-content-length", str(inferred.header_length).encode())
+    return _Reply(200, [*_BINARY, length], inferred.body)
+
+
+def _refused(status: int, failure: Failure, headers: Mapping[str, str]) -> _Reply:
+    response = refusal(status, failure, oip=True)
+    response.headers.update(headers)
+    # Its length is added with every reply's.
+    raw = [header for header in response.raw_headers if header[0] != b"content-length"]
+    return _Reply(status, [*_HEADERS, *raw], bytes(response.body))
