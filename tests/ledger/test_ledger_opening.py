@@ -84,7 +84,7 @@ def test_a_ledger_of_another_layout_is_refused(place: Path) -> None:
     Ledger.open(place).close()
     with closing(sqlite3.connect(place)) as connection:
         connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(LedgerError, match="layout 99"):
+    with pytest.raises(LedgerError, match="revision 0099"):
         Ledger.open(place)
 
 

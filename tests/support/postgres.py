@@ -74,10 +74,15 @@ class Postgres:
         self.stop()
         shutil.rmtree(self.folder)
 
-    def sql(self, statement: str, *, database: str = "postgres") -> str:
-        """What psql prints for one statement or several, run as the superuser; each outside a transaction."""
-        command = ("-h", self.folder, "-p", self.port, "-U", "postgres", "-d", database)
+    def sql(self, statement: str, *, database: str = "postgres", user: str = "postgres") -> str:
+        """What psql prints for one statement or several; each outside a transaction."""
+        command = ("-h", self.folder, "-p", self.port, "-U", user, "-d", database)
         return self._run("psql", *command, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-", input=statement)
+
+    def schema(self, database: str) -> str:
+        """All but the rows, as pg_dump writes it."""
+        words = self._run("pg_dump", "-h", self.folder, "-p", self.port, "-U", "postgres", "--schema-only", database)
+        return "\n".join(line for line in words.splitlines() if not line.startswith("\\"))  # keys made anew each time
 
     def fresh(self, *, template: str = "template0") -> str:
         """The name of a new database: empty, or a copy of another."""

@@ -137,6 +137,10 @@ COMMANDS: tuple[Command, ...] = (
         (Argument("NAME", "name", "log-in name"), LEDGER),
     ),
     Command(
+        ("ledger", "migrate"), "cli.ledger", "ledger_migrate", "bring a ledger's tables to the newest revision; give a role the rights of a server",
+        (LEDGER, Argument("--grant", "grant", "PostgreSQL role that may serve: adds entries, changes none", {"metavar": "ROLE"})),
+    ),
+    Command(
         ("ledger", "verify"), "cli.ledger", "ledger_verify", "check the ledger's hash chain; names every row that does not hold",
         (
             LEDGER,

@@ -1,4 +1,4 @@
-"""Keeping the ledger: ``ledger verify`` and ``ledger checkpoint``."""
+"""Keeping the ledger: ``ledger migrate``, ``ledger verify`` and ``ledger checkpoint``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bedside.cli.server import DEFAULT_LEDGER
 from bedside.errors import UsageError
 
 if TYPE_CHECKING:
-    from bedside.ledger import Ledger, Verification
+    from bedside.ledger import Ledger, Migrated, Verification
 
 
 class Checkpointed(msgspec.Struct, frozen=True):
@@ -33,6 +33,17 @@ def _existing(url: str | None) -> Ledger:
 
 def _actor() -> str:
     return f"command line ({getpass.getuser()})"
+
+
+def ledger_migrate(*, ledger: str | None = None, grant: str | None = None) -> Migrated:
+    """Bring the ledger's tables to the newest revision; `grant` names a PostgreSQL role that may then serve.
+
+    Raises `LedgerError` for what is no ledger or is newer than this bedside, and `UsageError` for a role that is not
+    there or that no right binds.
+    """
+    from bedside.ledger import migrate
+
+    return migrate(ledger or os.environ.get("BEDSIDE_LEDGER") or DEFAULT_LEDGER, grant=grant)
 
 
 def ledger_verify(

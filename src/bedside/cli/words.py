@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bedside.cli.signing import Keys, Signed
     from bedside.cli.study import Drafted, Trained
     from bedside.cohort import DataCheck
-    from bedside.ledger import Approval, Verification
+    from bedside.ledger import Approval, Migrated, Verification
     from bedside.release import Verified
 
 
@@ -174,6 +174,13 @@ def _secret(added: Added) -> str:
     if added.key:
         return f"API key (shown once): {added.key}"
     return f"One-time password (to be changed at the first log-in): {added.password}"
+
+
+def ledger_migrate(result: Migrated) -> str:
+    """From which revision to which."""
+    was = "new" if result.before is None else f"was {result.before}"
+    granted = f"\n{result.granted} may serve: it adds entries and changes none" if result.granted else ""
+    return f"Ledger {result.place} has revision {result.after} ({was}){granted}"
 
 
 def ledger_verify(result: Verification) -> str:

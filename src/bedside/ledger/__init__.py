@@ -5,6 +5,7 @@ from bedside.ledger.answers import Review, StoredAnswer
 from bedside.ledger.checkpoints import Checkpoint, read_checkpoints
 from bedside.ledger.entry import Entry
 from bedside.ledger.ledger import Ledger
+from bedside.ledger.migration import Migrated, migrate
 from bedside.ledger.patients import Identity
 from bedside.ledger.projection import STATUSES, AnswerRow
 from bedside.ledger.reviews import VERDICTS
@@ -23,11 +24,13 @@ __all__ = [
     "Entry",
     "Identity",
     "Ledger",
+    "Migrated",
     "Review",
     "Standings",
     "StoredAnswer",
     "Suspension",
     "User",
     "Verification",
+    "migrate",
     "read_checkpoints",
 ]

@@ -71,7 +71,7 @@ class Answers(Store):
         Raises ``Conflict`` where the id is taken, the answer is not preliminary or the other cannot be replaced;
         ``NotFound`` for an unknown patient or answer; ``LedgerError`` where a key is missing.
         """
-        row = row_of(answer, seq=0, patient=patient)
+        row = row_of(answer, seq=0, patient=patient, asker=actor)
         if row.status != "preliminary":
             raise Conflict(f"a new answer is preliminary, not {row.status}", where=row.id)
         with self._writing() as connection:

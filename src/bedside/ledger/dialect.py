@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import make_url
@@ -26,7 +26,10 @@ class Database(Protocol):
     ----------
     place: how it is named to people, never with a password.
     key: where the master key lies unless somebody says otherwise.
+    is_server: whether somebody else makes the database itself, and there are roles with rights.
     """
+
+    is_server: ClassVar[bool]
 
     @property
     def place(self) -> str: ...  # noqa: D102
@@ -34,8 +37,12 @@ class Database(Protocol):
     @property
     def key(self) -> Path: ...  # noqa: D102
 
-    def examine(self, *, create: bool) -> bool:
-        """Whether a ledger has begun there; False where it can. Makes nothing. Raises ``LedgerError``."""
+    def examine(self, *, create: bool, current: bool = True) -> bool:
+        """Whether a ledger has begun there; False where it can. Makes nothing.
+
+        Raises ``LedgerError`` where there is something else, nothing and ``create`` is not set, or tables of another
+        revision and ``current`` is set.
+        """
         ...
 
     def engine(self) -> Engine:
@@ -44,6 +51,18 @@ class Database(Protocol):
 
     def prepare(self, engine: Engine, *, known: bool) -> None:
         """Make tables and guards where they are not ``known`` to be, once, however many processes try at once."""
+        ...
+
+    def revision(self, connection: Connection) -> str | None:
+        """The revision of the tables; None where there are none."""
+        ...
+
+    def mark(self, connection: Connection) -> None:
+        """Write down outside the tables, where this database does that, that they are the newest."""
+        ...
+
+    def grant(self, connection: Connection, role: str) -> None:
+        """Give a role the rights of a server and no more. Raises ``UsageError`` where that cannot be."""
         ...
 
 

@@ -8,15 +8,16 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
 from sqlalchemy.engine import URL
 
-from bedside.errors import LedgerError
+from bedside.errors import LedgerError, UsageError
 from bedside.ledger import tables
-from bedside.ledger.trouble import MAKING, WRITES, reported
+from bedside.ledger.tables import REVISION
+from bedside.ledger.trouble import MAKING, WRITES, other_revision, reported
 
 _PORT = 5432
 _TIMEOUT = 10.0  # seconds for a connection, and for each reply: a dead database refuses, it does not hang
@@ -36,6 +37,22 @@ _MAKE = "BEGIN; SELECT pg_advisory_xact_lock(1650750311)"  # "bdsg": of several 
 _REFUSE = "BEGIN RAISE EXCEPTION 'the ledger is append-only' USING ERRCODE = 'restrict_violation'; END"
 _GUARDS = {f"entries_no_{verb}": f"BEFORE {verb.upper()} ON entries" for verb in ("update", "delete", "truncate")}
 
+RIGHTS = {
+    "entries": "SELECT, INSERT",
+    "head": "SELECT, INSERT, UPDATE",
+    "patients": "SELECT, INSERT, UPDATE",
+    "answers": "SELECT, INSERT, UPDATE",
+    "users": "SELECT, INSERT, UPDATE",
+    "sessions": "SELECT, INSERT, UPDATE, DELETE",
+    "alembic_version": "SELECT",
+}
+"""What a server needs on each table. Nothing lets it change an entry, make a table or switch a trigger off."""
+
+_PRESENT = "SELECT to_regclass('entries') IS NOT NULL AND to_regclass('alembic_version') IS NOT NULL"
+_ROLE = text(
+    "SELECT r.rolsuper OR pg_has_role(r.oid, c.relowner, 'MEMBER') AS unbound, current_schema() AS schema "
+    "FROM pg_roles r, pg_class c WHERE r.rolname = :role AND c.oid = 'entries'::regclass"
+)
 _TRIGGERS = text(
     "SELECT tgname, pg_get_triggerdef(t.oid, true) AS made, tgenabled, prosrc "
     "FROM pg_trigger t JOIN pg_proc p ON p.oid = tgfoid "
@@ -56,6 +73,7 @@ class PostgreSQL:
     url: without the password. options: keywords for the driver's ``connect``, password included.
     """
 
+    is_server: ClassVar[bool] = True
     url: URL
     options: Mapping[str, Any] = field(repr=False)
 
@@ -100,17 +118,24 @@ class PostgreSQL:
         """``bedside-<database>.key`` in the current folder."""
         return Path(f"bedside-{quote(str(self.url.database), safe='')}.key")
 
-    def examine(self, *, create: bool) -> bool:
-        """Whether a ledger has begun there. Raises ``LedgerError`` where it cannot be reached or is something else."""
+    def examine(self, *, create: bool, current: bool = True) -> bool:
+        """Whether a ledger has begun there: its tables are made and its key is fixed.
+
+        Raises ``LedgerError`` where it cannot be reached, holds something else, nothing and ``create`` is not set, or
+        tables of another revision and ``current`` is set.
+        """
         engine = self.engine()
         try:
             with reported(self.place), engine.begin() as connection:
-                found = set(inspect(connection).get_table_names())
-                if {"entries", "head"} <= found:
+                found = self.revision(connection)
+                if found is not None and current and found != REVISION:
+                    raise other_revision(found, self.place)
+                if found is not None:
                     return connection.execute(select(tables.head.c.id)).first() is not None
+                others = inspect(connection).get_table_names()
         finally:
             engine.dispose()
-        if found:
+        if others:
             remedy = "Give it a database of its own"
             raise LedgerError("this database is not a ledger", where=self.place, remedy=remedy)
         if not create:
@@ -137,9 +162,45 @@ class PostgreSQL:
         if known:
             return
         with engine.execution_options(**{WRITES: MAKING}).begin() as connection:
-            if not inspect(connection).has_table("head"):
+            if self.revision(connection) is None:
                 tables.metadata.create_all(connection)
+                tables.revisions.create(connection)
+                connection.execute(insert(tables.revisions), {"version_num": REVISION})
                 guard(connection)
+
+    def revision(self, connection: Connection) -> str | None:
+        """By the table ``alembic_version``, where those of a ledger stand beside it."""
+        if connection.exec_driver_sql(_PRESENT).scalar_one():
+            return str(connection.execute(select(tables.revisions.c.version_num)).scalar_one())
+        return None
+
+    def mark(self, connection: Connection) -> None:
+        """Nothing: the table says it."""
+
+    def grant(self, connection: Connection, role: str) -> None:
+        """As ``RIGHTS`` says; whatever else the role or everybody had on these tables is taken away.
+
+        Raises ``UsageError`` where there is no such role, or it is a superuser or the tables' owner, whom rights do not
+        bind.
+        """
+        found = connection.execute(_ROLE, {"role": role}).one_or_none()
+        if found is None:
+            raise UsageError(
+                f"there is no role {role!r}", where=self.place, remedy="Make it first: CREATE ROLE ... LOGIN"
+            )
+        if found.unbound:
+            raise UsageError(
+                f"{role} is a superuser or owns the tables: no right would bind it",
+                where=self.place,
+                remedy="Name a role of its own for the server",
+            )
+        quoted = connection.dialect.identifier_preparer.quote_identifier(role)
+        for table, rights in RIGHTS.items():
+            connection.exec_driver_sql(f"REVOKE ALL ON {table} FROM PUBLIC, {quoted}")
+            connection.exec_driver_sql(f"GRANT {rights} ON {table} TO {quoted}")
+        schema = connection.dialect.identifier_preparer.quote_identifier(found.schema)
+        connection.exec_driver_sql(f"REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC, {quoted}")
+        connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {schema} TO {quoted}")
 
     def _connection(self) -> Any:
         import pg8000.dbapi  # .1 s that nobody pays who has no PostgreSQL

@@ -30,7 +30,8 @@ class AnswerRow(msgspec.Struct, frozen=True, kw_only=True):
     created, expires: UTC, as in an entry; ``expires`` None where it never does.
     alert: whether the estimate reaches the threshold; None where there is none.
     abstained, queued: whether the model abstains, and whether the release's rule asks for a review.
-    status: one of ``STATUSES``. reviewer: who reviewed last; on a preliminary answer, who asked for a second reading.
+    status: one of ``STATUSES``. asker: who asked.
+    reviewer: who reviewed last; on a preliminary answer, who asked for a second reading.
     """
 
     id: str
@@ -46,6 +47,7 @@ class AnswerRow(msgspec.Struct, frozen=True, kw_only=True):
     queued: bool
     status: str
     reviewer: str | None
+    asker: str | None
 
 
 class _Release(msgspec.Struct):
@@ -67,7 +69,7 @@ class _Facts(msgspec.Struct):
     status: str = "preliminary"
 
 
-def row_of(answer: dict[str, Any], *, seq: int, patient: str | None) -> AnswerRow:
+def row_of(answer: dict[str, Any], *, seq: int, patient: str | None, asker: str) -> AnswerRow:
     """The row of a new answer. Raises ``LedgerError`` where the answer lacks a key that the worklist needs."""
     try:
         facts = msgspec.convert(answer, _Facts)
@@ -87,6 +89,7 @@ def row_of(answer: dict[str, Any], *, seq: int, patient: str | None) -> AnswerRo
         queued=facts.queued,
         status=facts.status,
         reviewer=None,
+        asker=asker,
     )
 
 
@@ -98,7 +101,7 @@ def after(row: AnswerRow | None, entry: Entry, body: dict[str, Any]) -> AnswerRo
     if entry.kind == "answer":
         if row is not None:
             raise LedgerError("a second answer with the same id", where=f"entry {entry.seq}")
-        return row_of(body, seq=entry.seq, patient=entry.patient)
+        return row_of(body, seq=entry.seq, patient=entry.patient, asker=entry.actor)
     if row is None:
         raise LedgerError("it is about an answer that is not there", where=f"entry {entry.seq}")
     if entry.kind == "superseded":

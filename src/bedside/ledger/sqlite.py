@@ -6,19 +6,19 @@ import sqlite3
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, insert
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DisconnectionError
 
-from bedside.errors import LedgerError
-from bedside.ledger.tables import metadata
-from bedside.ledger.trouble import MAKING, WRITES, reported
+from bedside.errors import LedgerError, UsageError
+from bedside.ledger.tables import REVISION, metadata, revisions
+from bedside.ledger.trouble import MAKING, WRITES, other_revision, reported
 
 _MAGIC = b"SQLite format 3\0"
 _APPLICATION = 0x62647367  # "bdsg", in the file's header
-_LAYOUT = 1
+_LAYOUTS = {1: "0001", 2: None}  # in the file's header: the first revision, and "as the table alembic_version says"
 _WAIT_SECONDS = 30.0
 _GUARDS = {
     "entries_no_update": "BEFORE UPDATE ON entries",
@@ -37,6 +37,7 @@ class SQLite:
     path: the file.
     """
 
+    is_server: ClassVar[bool] = False
     path: Path
 
     @property
@@ -49,10 +50,11 @@ class SQLite:
         """``<file>.key``, beside it."""
         return Path(f"{self.path}.key")
 
-    def examine(self, *, create: bool) -> bool:
+    def examine(self, *, create: bool, current: bool = True) -> bool:
         """Whether there already is a ledger; False where one can be made. Makes nothing.
 
-        Raises ``LedgerError`` for a missing folder, a missing file where ``create`` is not set, and any other file.
+        Raises ``LedgerError`` for a missing folder, a missing file where ``create`` is not set, any other file, and
+        tables of another revision where ``current`` is set.
         """
         path = self.path
         if not path.parent.is_dir():
@@ -67,13 +69,25 @@ class SQLite:
             with path.open("rb") as file:  # SQLite itself would take a very short file for an empty one, and write it
                 if file.read(len(_MAGIC)) not in (b"", _MAGIC):
                     raise LedgerError("this is not a ledger", where=str(path))
-            connection = _connection(path)
-            try:
-                return _is_ledger(connection, path, create=create)
-            except sqlite3.DatabaseError as error:
-                raise LedgerError(f"this is not a ledger ({error})", where=str(path)) from error
-            finally:
-                connection.close()
+            found = self._looked(create)
+        if current and found not in (None, REVISION):
+            raise other_revision(found, str(path))
+        return found is not None
+
+    def _looked(self, create: bool) -> str | None:
+        """The revision in an existing file; None where it is empty and may be used."""
+        connection = _connection(self.path)
+        try:
+            found = _revision(connection)
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            (application,) = connection.execute("PRAGMA application_id").fetchone()
+        except sqlite3.DatabaseError as error:
+            raise LedgerError(f"this is not a ledger ({error})", where=self.place) from error
+        finally:
+            connection.close()
+        if found is None and (tables or application or not create):
+            raise LedgerError("this database is not a ledger", where=self.place)
+        return found
 
     def engine(self) -> Engine:
         """An engine on the file; each thread that uses it gets a connection of its own."""
@@ -95,6 +109,18 @@ class SQLite:
             self.path.touch(mode=0o600)  # SQLite gives its log the mode of the file
             _make(engine)
         _log_ahead(self.path)
+
+    def revision(self, connection: Connection) -> str | None:
+        """By the file's header, or by the table that it points to."""
+        return _revision(_raw(connection))
+
+    def mark(self, connection: Connection) -> None:
+        """Let the header point to the table, so that an older bedside refuses the file."""
+        connection.exec_driver_sql(f"PRAGMA user_version = {max(_LAYOUTS)}")
+
+    def grant(self, connection: Connection, role: str) -> None:  # noqa: ARG002
+        """There are no roles: whoever can write the file can write all of it."""
+        raise UsageError("SQLite knows no roles", where=self.place, remedy="Leave --grant out, or use PostgreSQL")
 
     def _set_up(self, connection: Any, record: Any) -> None:
         connection.isolation_level = None  # the driver must not begin transactions by itself
@@ -135,15 +161,19 @@ def _connection(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, timeout=_WAIT_SECONDS, check_same_thread=False)
 
 
-def _is_ledger(connection: sqlite3.Connection, path: Path, *, create: bool) -> bool:
+def _raw(connection: Connection) -> sqlite3.Connection:
+    raw: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]
+    return raw
+
+
+def _revision(connection: sqlite3.Connection) -> str | None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if application != _APPLICATION and (tables or application or not create):
-        raise LedgerError("this database is not a ledger", where=str(path))
     (layout,) = connection.execute("PRAGMA user_version").fetchone()
-    if application == _APPLICATION and layout != _LAYOUT:
-        raise LedgerError(f"this ledger has layout {layout}, this bedside reads {_LAYOUT}", where=str(path))
-    return bool(application == _APPLICATION)
+    if application != _APPLICATION:
+        return None
+    if layout != max(_LAYOUTS):
+        return _LAYOUTS.get(layout) or f"{layout:04}"
+    return str(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0])
 
 
 def _begin(connection: Connection) -> None:
@@ -154,11 +184,13 @@ def _begin(connection: Connection) -> None:
 
 def _make(engine: Engine) -> None:
     with engine.execution_options(**{WRITES: MAKING}).begin() as connection:
-        if connection.exec_driver_sql("PRAGMA application_id").scalar_one() != _APPLICATION:
+        if _revision(_raw(connection)) is None:
             metadata.create_all(connection)
+            revisions.create(connection)
+            connection.execute(insert(revisions), {"version_num": REVISION})
             for name in _GUARDS:
                 connection.exec_driver_sql(_guard(name))
-            connection.exec_driver_sql(f"PRAGMA user_version = {_LAYOUT}")
+            connection.exec_driver_sql(f"PRAGMA user_version = {max(_LAYOUTS)}")
             connection.exec_driver_sql(f"PRAGMA application_id = {_APPLICATION}")
 
 

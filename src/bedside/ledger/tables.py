@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+)
 
 metadata = MetaData()
+
+REVISION = "0002"
+"""The newest file in ``migrations/versions``: what this bedside reads and writes."""
 
 Text = String().with_variant(String(collation="C"), "postgresql")
 """Text that sorts and compares by its bytes, whatever language the database was made for: as moments need."""
@@ -23,6 +37,7 @@ entries = Table(
     Column("digest", Text, nullable=False),
     Index("entries_subject", "subject"),
     Index("entries_patient", "patient", "kind"),
+    Index("entries_kind", "kind", "seq"),
 )
 """The chain itself: rows are added and never change (triggers see to it)."""
 
@@ -62,8 +77,13 @@ answers = Table(
     Column("queued", Boolean, nullable=False),
     Column("status", Text, nullable=False),
     Column("reviewer", Text),
-    Index("answers_waiting", "status", "created"),
-    Index("answers_patient", "patient"),
+    Column("asker", Text),
+    Index("answers_waiting", "status", "queued", "created", "seq"),
+    Index("answers_lapsing", "status", "queued", "expires"),
+    Index("answers_release", "release", "status", "created"),
+    Index("answers_patient", "patient", "created"),
+    Index("answers_asker", "asker", "created"),
+    Index("answers_reviewer", "reviewer", "created"),
 )
 """What the worklist needs, derived from the entries and rebuilt from them at will."""
 
@@ -93,3 +113,7 @@ sessions = Table(
     Index("sessions_name", "name"),
 )
 """Open sessions, by SHA-256 of their tokens."""
+
+revisions = Table("alembic_version", MetaData(), Column("version_num", String(32), nullable=False))
+revisions.append_constraint(PrimaryKeyConstraint(revisions.c.version_num, name="alembic_version_pkc"))
+"""One row: the revision of the tables. Alembic's own, so not among those that it compares."""

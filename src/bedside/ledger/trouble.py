@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from bedside.errors import BedsideError, LedgerError, ValueRefused
+from bedside.ledger.tables import REVISION
 
 WRITES = "bedside_writes"
 """Execution option of an engine whose transactions take the write lock at their beginning."""
@@ -39,6 +40,11 @@ _POSTGRESQL = {
     "57014": "the database took too long",
     "57P": "the database is being stopped or started",
 }
+_REMEDIES = {
+    "28": "Correct the URL",
+    "3D": "Make it first: createdb",
+    "42501": "Let the owner of the tables run: bedside ledger migrate --ledger URL --grant USER",
+}
 _UNTRANSLATABLE = "22021"  # PostgreSQL's code for a character that its texts cannot hold: NUL
 
 
@@ -59,9 +65,22 @@ def reported(where: str) -> Iterator[None]:
         raise trouble(original, where) from error
 
 
+def other_revision(found: str, place: str) -> LedgerError:
+    """The ``LedgerError`` for tables that are older or newer than this bedside's."""
+    return LedgerError(
+        f"the ledger's tables have revision {found}, this bedside reads {REVISION}",
+        where=place,
+        remedy="Stop its servers, make a backup, then run: bedside ledger migrate --ledger URL"
+        if found < REVISION
+        else "Use the newer bedside that made them",
+    )
+
+
 def trouble(error: BaseException, where: str) -> LedgerError:
     """The ``LedgerError`` for what a driver or the system raised."""
-    return LedgerError(f"the ledger cannot be read or written: {_said(error)}", where=where, remedy=_PASSING)
+    code = _code(error) or ""
+    remedy = next((remedy for start, remedy in _REMEDIES.items() if code.startswith(start)), _PASSING)
+    return LedgerError(f"the ledger cannot be read or written: {_said(error)}", where=where, remedy=remedy)
 
 
 def _said(error: BaseException) -> str:
