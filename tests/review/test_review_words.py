@@ -86,7 +86,7 @@ def test_lists_read_as_sentences() -> None:
         ("one\n\ntwo", "<p>one</p>\n<p>two</p>"),
         (
             "| a | b |\n|---|--:|\n| 1 | *2* |",
-            '<div class="scroll"><table><thead><tr><th>a</th><th>b</th></tr></thead>'
+            '<div class="scroll" tabindex="0"><table><thead><tr><th>a</th><th>b</th></tr></thead>'
             "<tbody><tr><td>1</td><td><em>2</em></td></tr></tbody></table></div>",
         ),
     ],
@@ -102,7 +102,7 @@ class _Names(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.names.add(tag)
-        assert attrs in ([], [("class", "scroll")])
+        assert attrs in ([], [("class", "scroll"), ("tabindex", "0")])
 
 
 @settings(max_examples=200, deadline=None)

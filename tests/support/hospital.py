@@ -264,7 +264,7 @@ def _opened(path: Path, key: Path) -> Release:
 
 
 @cache
-def _staffed() -> tuple[Path, dict[str, User], dict[str, str]]:
+def staffed() -> tuple[Path, dict[str, User], dict[str, str]]:
     """A ledger, closed, with a user of each role who has changed the password; each test works on a copy."""
     folder = Path(tempfile.mkdtemp(prefix="bedside-test-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -289,7 +289,7 @@ def open_hospital(
     **options: Any,
 ) -> Hospital:
     """A hospital with its staff; ``options`` are the application's."""
-    template, users, secrets = _staffed()
+    template, users, secrets = staffed()
     for file in template.glob("ledger.db*"):
         shutil.copy2(file, folder / file.name)
     clock = Clock()

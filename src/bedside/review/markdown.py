@@ -105,7 +105,7 @@ def _table(block: list[str]) -> str:
     body = rows[2:] if ruled else rows
     head = "<thead>" + _row(rows[0], "th") + "</thead>" if ruled else ""
     return (
-        f'<div class="scroll"><table>{head}<tbody>'
+        f'<div class="scroll" tabindex="0"><table>{head}<tbody>'
         + "".join(_row(row, "td") for row in body)
         + "</tbody></table></div>"
     )

@@ -1,0 +1,129 @@
+"""Every page in Debian's chromium: phone and desk, light and dark, both languages; axe-core finds nothing on any."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import hospital as house
+import pytest
+import ward as wards
+
+from bedside.review import PAGES
+from bedside.review.words import LANGUAGES
+from bedside.validation import render_report
+
+ROOT = Path(__file__).parents[2]
+PATIENT = {"id": "A-10234", "name": "Anneliese Meier", "birth_date": "1958-03-14"}
+SIZES = {"phone": wards.PHONE, "desk": wards.DESK}
+
+AXE_AT = {"en": {("light", "phone"), ("dark", "desk")}, "zh-CN": {("dark", "phone"), ("light", "desk")}}
+"""Where axe looks (it takes most of the time): at every width, light and language, each two of them together."""
+
+LOOKED_AT: dict[str, list[tuple[str, str | None]]] = {
+    "/login": [("/login", None)],
+    "/preferences": [("/preferences", None), ("/preferences", "admin")],
+    "/password": [("/password", "clinician")],
+    "/": [("/", "clinician"), ("/?show=final", "clinician")],
+    "/answers/{id}": [(f"/answers/{{{name}}}", "clinician") for name in ("waiting", "strange", "signed", "unsure")],
+    "/releases": [("/releases", "clinician"), ("/releases", "auditor")],
+    "/releases/{name}": [("/releases/breast-fna", "clinician")],
+    "/releases/{name}/report": [],  # a document of its own: test_the_report_...
+    "/releases/{name}/new": [("/releases/breast-fna/new", "clinician")],
+}
+"""Declared page → what to open of it, and who opens it."""
+
+FAILURES = [("/answers/none", "clinician"), ("/answers/none", "scientist")]
+
+
+def test_every_page_is_looked_at() -> None:
+    declared = {route.path for route in PAGES.routes if route.method == "GET" and route.page}
+    assert set(LOOKED_AT) == declared, "add the missing pages to LOOKED_AT"
+
+
+@pytest.fixture(scope="module")
+def ward(tmp_path_factory: pytest.TempPathFactory, signed: tuple[Path, Path]) -> Iterator[wards.Ward]:
+    with wards.served(tmp_path_factory.mktemp("ward"), signed, "--solo") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with wards.chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def answers(ward: wards.Ward) -> dict[str, str]:
+    """Answers in every state that a page shows otherwise."""
+    made = {
+        "waiting": ward.ask(house.PLAUSIBLE | {"mean_radius": 15.0, "age": None}, patient=PATIENT),
+        "strange": ward.ask(house.STRANGE),
+        "signed": ward.ask(house.HIGH, patient=PATIENT),
+        "unsure": ward.ask(house.PLAUSIBLE, patient=PATIENT),
+    }
+    clinician = ward.users["clinician"]
+    ward.ledger.review(
+        made["signed"], verdict="disagree", conclusion="Fibroadenoma", action="Control", reason="Histology",
+        reviewer=clinician,
+    )  # fmt: skip
+    ward.ledger.review(made["unsure"], verdict="unsure", reason="Poor sample", reviewer=clinician)
+    return made
+
+
+@cache
+def _axe() -> str:
+    return files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+
+
+_RUN = """async () => {
+  const found = await axe.run(document, {resultTypes: ["violations"], rules: {"target-size": {enabled: true}}});
+  return found.violations.map(one => one.id + ": " + one.nodes.map(node => node.html.slice(0, 120) + " " +
+    (node.failureSummary || "").slice(0, 200)).slice(0, 3).join(" | "));
+}"""
+
+
+def _judge(page: Any, *, axe: bool) -> list[str]:
+    """What is wrong with the page as it stands: whether it scrolls sideways, and what axe finds."""
+    found = list(page.evaluate(_RUN)) if axe else []
+    over = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    return [*found, *([f"{over} px too wide"] if over > 0 else [])]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("declared", [*LOOKED_AT, "failures"])
+def test_a_page_is_sound_in_every_light_and_width(
+    browser: Any, ward: wards.Ward, answers: dict[str, str], declared: str, language: str
+) -> None:
+    wrong = []
+    for path, who in FAILURES if declared == "failures" else LOOKED_AT[declared]:
+        with wards.visit(browser, ward, who, language=language) as visit:
+            reply = visit.go(path.format(**answers))
+            assert (reply.status < 400) == (declared != "failures"), reply.status
+            assert visit.page.evaluate("document.documentElement.lang") == language
+            visit.page.evaluate(_axe())
+            for light in ("light", "dark"):
+                visit.page.emulate_media(color_scheme=light)
+                for size, pixels in SIZES.items():
+                    visit.page.set_viewport_size(pixels)
+                    faults = _judge(visit.page, axe=(light, size) in AXE_AT[language])
+                    wrong += [f"{path} {who} {light} {size}: {fault}" for fault in faults]
+            wrong += [fault for fault in visit.faults if declared != "failures" or "status of 40" not in fault]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_report_is_sound_too(browser: Any, ward: wards.Ward) -> None:
+    evidence = json.loads((ROOT / "docs/schemas/examples/evidence-diagnosis.json").read_text())
+    wrong = []
+    with wards.visit(browser, ward) as visit:
+        visit.page.set_content(render_report(evidence))
+        visit.page.evaluate(_axe())
+        for light, pixels in (("light", wards.PHONE), ("dark", wards.DESK), ("light", wards.DESK)):
+            visit.page.emulate_media(color_scheme=light)
+            visit.page.set_viewport_size(pixels)
+            wrong += [f"{light} {pixels['width']}: {fault}" for fault in _judge(visit.page, axe=True)]
+    assert not wrong + visit.faults, "\n".join(wrong + visit.faults)
