@@ -6,6 +6,7 @@ import hashlib
 import re
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -255,20 +256,26 @@ def test_a_session_is_closed_once(ledger: Ledger, ada: User) -> None:
     assert ledger.session_user(other) == ada
 
 
-def test_a_new_password_ends_other_sessions(ledger: Ledger, ada: User) -> None:
-    here, elsewhere = ledger.open_session(ada), ledger.open_session(ada)
-    ledger.change_password("ada", GOOD, "another long password", keep=here)
-    assert ledger.session_user(here) == ada
+def test_a_new_password_ends_all_sessions(ledger: Ledger, ada: User) -> None:
+    tokens = [ledger.open_session(ada), ledger.open_session(ada)]
+    ledger.change_password("ada", GOOD, "another long password")
+    for token in tokens:
+        with pytest.raises(AccessDenied):
+            ledger.session_user(token)
+
+
+def test_the_idle_time_is_the_callers(ledger: Ledger, ada: User, clock: Any) -> None:
+    token = ledger.open_session(ada)
+    clock.forward(minutes=20)
+    ledger.open_session(ada)
     with pytest.raises(AccessDenied):
-        ledger.session_user(elsewhere)
-    ledger.change_password("ada", "another long password", GOOD)
-    with pytest.raises(AccessDenied):
-        ledger.session_user(here)
+        ledger.session_user(token)
+    assert ledger.session_user(token, idle=timedelta(minutes=30)) == ada
 
 
 def test_tokens_are_stored_as_digests_and_old_ones_removed(ledger: Ledger, ada: User, place: Path, clock: Any) -> None:
     ledger.open_session(ada)
-    clock.forward(hours=1)
+    clock.forward(hours=12)
     token = ledger.open_session(ada)
     with closing(sqlite3.connect(place)) as connection:
         stored = connection.execute("SELECT token_hash FROM sessions").fetchall()

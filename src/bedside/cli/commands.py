@@ -110,7 +110,12 @@ COMMANDS: tuple[Command, ...] = (
             Argument("--port", "port", "port (default: 8765)", {"type": int, "default": 8765}),
             Argument("--solo", "solo", "skip the two approvals; every page says: not approved for care", {"action": "store_true"}),
             Argument("--oip", "oip", "speak the Open Inference Protocol v2 too, for programs with an API key", {"action": "store_true"}),
-            Argument("--insecure-host", "insecure_host", "allow a host beyond loopback, in plain HTTP (behind a proxy that does TLS)", {"action": "store_true"}),
+            Argument("--tls-cert", "tls_cert", "certificate with its chain, in PEM: serve over TLS", {"metavar": "FILE"}),
+            Argument("--tls-key", "tls_key", "private key of the certificate, in PEM", {"metavar": "FILE"}),
+            Argument("--behind-proxy", "behind_proxy", "addresses of proxies, by comma, whose X-Forwarded-For and -Proto are believed", {"metavar": "ADDRESS"}),
+            Argument("--insecure-host", "insecure_host", "allow a host beyond loopback without TLS (behind a proxy that does TLS)", {"action": "store_true"}),
+            Argument("--idle-minutes", "idle_minutes", "a session ends after so many minutes without use (default: 15)", {"type": int, "default": 15, "metavar": "N"}),
+            Argument("--rate-limit", "rate_limit", "requests a second that one service key may make (default: 10000)", {"type": int, "default": 10_000, "metavar": "N"}),
         ),
     ),
     Command(

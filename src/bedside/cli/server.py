@@ -43,22 +43,37 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8765,
     solo: bool = False,
-    insecure_host: bool = False,
     oip: bool = False,
+    tls_cert: str | Path | None = None,
+    tls_key: str | Path | None = None,
+    behind_proxy: str | None = None,
+    insecure_host: bool = False,
+    idle_minutes: int = 15,
+    rate_limit: int = 10_000,
 ) -> None:
     """Serve verified releases until the process is told to stop.
 
     Raises `SignatureInvalid` or `Refused` before anything is served where a release does not verify or its golden cases
-    come out differently on this machine.
+    come out differently on this machine, and `UsageError` for options that do not fit.
     """
     from bedside.release import open_release
     from bedside.review import PAGES
-    from bedside.serving import create_app, run
+    from bedside.serving import admission, create_app, run, tls_files
 
+    tls = tls_files(tls_cert, tls_key)
+    admitted = admission(idle_minutes, rate_limit)
     opened = [open_release(Path(release), Path(key)) for release in releases]
     with open_ledger(ledger) as book:
-        app = create_app(opened, book, solo=solo, pages=PAGES, key=Path(key), oip=oip)
-        run(app, host, port, insecure_host=insecure_host, announce=_announce)
+        app = create_app(opened, book, solo=solo, pages=PAGES, key=Path(key), oip=oip, admission=admitted)
+        run(
+            app,
+            host,
+            port,
+            tls=tls,
+            behind_proxy=behind_proxy,
+            insecure_host=insecure_host,
+            announce=_announce,
+        )
 
 
 def _announce(url: str) -> None:

@@ -114,8 +114,9 @@ class Accounts(Store):
         with self._reading() as connection:
             row = self._row_of_user(connection, name)
         stored = row["password_hash"] if row is not None else None
+        nobodys = self._nobodys_hash  # asked for each time: the first unknown name must not take longer
         # Hashing takes long on purpose; it is done before the write lock is taken.
-        proven = passwords.matches(self._hasher, stored or self._nobodys_hash, password) and stored is not None
+        proven = passwords.matches(self._hasher, stored or nobodys, password) and stored is not None
         with self._writing() as connection:
             user = self._settled(connection, name, stored if proven else None)
         if user is None:
@@ -134,8 +135,8 @@ class Accounts(Store):
             raise NotFound(f"there is no user {user.name!r}")
         return bool(row["must_change"])
 
-    def change_password(self, name: str, old: str, new: str, *, keep: str | None = None) -> None:
-        """Replace a password; all sessions of the user end but the one whose token is ``keep``.
+    def change_password(self, name: str, old: str, new: str) -> None:
+        """Replace a password; all sessions of the user end.
 
         Raises ``AccessDenied`` as ``authenticate`` does, and ``ValueRefused`` for a new one that is shorter than 12
         characters, the user's name, or the old one.
@@ -149,7 +150,7 @@ class Accounts(Store):
         }
         with self._writing() as connection:
             connection.execute(update(tables.users).where(_USER.name == user.name), columns)
-            self._end_sessions(connection, user.name, keep=keep)
+            self._end_sessions(connection, user.name)
             self._enter(connection, "password-changed", actor=user.name, body={}, subject=user.name)
 
     def authenticate_key(self, key: str) -> User:
@@ -218,11 +219,8 @@ class Accounts(Store):
         row = connection.execute(select(tables.users).where(_USER.name == name)).one_or_none()
         return None if row is None else row._asdict()
 
-    def _end_sessions(self, connection: Connection, name: str, *, keep: str | None = None) -> None:
-        ended = delete(tables.sessions).where(tables.sessions.c.name == name)
-        if keep is not None:
-            ended = ended.where(tables.sessions.c.token_hash != passwords.token_hash(keep))
-        connection.execute(ended)
+    def _end_sessions(self, connection: Connection, name: str) -> None:
+        connection.execute(delete(tables.sessions).where(tables.sessions.c.name == name))
 
 
 def _user(row: dict[str, Any]) -> User:

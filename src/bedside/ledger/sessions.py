@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import timedelta
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import delete, insert, select, update
 
 from bedside.errors import AccessDenied
 from bedside.ledger import tables
@@ -21,24 +21,24 @@ _SESSION = tables.sessions.c
 
 
 class Sessions(Accounts):
-    """A session ends 15 minutes after its last use, 12 hours after its beginning, or when it is closed."""
+    """A session ends some time (15 minutes) after its last use, 12 hours after its beginning, or when it is closed."""
 
     def open_session(self, user: User) -> str:
         """A token of 256 random bits for a user who has just proven who they are. Sessions long over are removed."""
         token = secrets.token_urlsafe(32)
         moment = self._clock()
-        over = or_(_SESSION.seen <= stamp(moment - IDLE), _SESSION.opened <= stamp(moment - LONGEST))
+        over = _SESSION.opened <= stamp(moment - LONGEST)
         row = {"token_hash": token_hash(token), "name": user.name, "opened": stamp(moment), "seen": stamp(moment)}
         with self._writing() as connection:
             connection.execute(delete(tables.sessions).where(over))
             connection.execute(insert(tables.sessions), row)
         return token
 
-    def session_user(self, token: str) -> User:
+    def session_user(self, token: str, *, idle: timedelta = IDLE) -> User:
         """Whose session this is, as that user stands now; keeps it alive. Raises ``AccessDenied`` (401) once over.
 
         Use is written down at most every 30 seconds (a write for each request would be felt), so a session may end
-        that much before its 15 minutes, never after.
+        that much before ``idle`` is over, never after.
         """
         moment = self._clock()
         query = (
@@ -46,7 +46,7 @@ class Sessions(Accounts):
             .join(tables.sessions, _SESSION.name == tables.users.c.name)
             .where(
                 _SESSION.token_hash == token_hash(token),
-                _SESSION.seen > stamp(moment - IDLE),
+                _SESSION.seen > stamp(moment - idle),
                 _SESSION.opened > stamp(moment - LONGEST),
                 tables.users.c.active,
             )

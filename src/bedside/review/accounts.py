@@ -6,9 +6,10 @@ import msgspec
 from starlette.responses import Response
 
 from bedside.errors import AccessDenied, BedsideError, ValueRefused
+from bedside.ledger import User
 from bedside.review.reader import Reader, reader_of
 from bedside.review.rendering import go, render
-from bedside.serving.access import Caller, clear_session, set_session
+from bedside.serving.access import Caller, clear_session, cookie_name, set_session
 from bedside.serving.call import Call
 from bedside.serving.failures import failure_of
 from bedside.serving.service import Service
@@ -33,7 +34,15 @@ def login(service: Service, call: Call, caller: Caller | None) -> Response:  # n
     except AccessDenied as error:
         return _login(service, call, *refused(error, reader_of(call)), form.get("next", ""))
     first = service.ledger.must_change(user)
-    response = go("/password" if first else ours(form.get("next", "")))
+    return entered(service, call, user, "/password" if first else ours(form.get("next", "")))
+
+
+def entered(service: Service, call: Call, user: User, path: str) -> Response:
+    """On to a page of ours in a session of its own; the one that this browser had before ends."""
+    before = call.cookies.get(cookie_name(call))
+    if before is not None:
+        service.ledger.close_session(before)
+    response = go(path)
     set_session(response, call, service.ledger.open_session(user))
     return response
 
@@ -68,11 +77,11 @@ def password(service: Service, call: Call, caller: Caller) -> Response:
     if form.get("new", "") != form.get("again", ""):
         return _password(service, call, caller, 422, reader_of(call).t("The two new passwords are not the same."))
     try:
-        # Every other session of this user ends: whoever knew the old password is out.
-        service.ledger.change_password(caller.user.name, form.get("old", ""), form.get("new", ""), keep=caller.token)
+        # Every session of this user ends, this one too: whoever knew the old password, or held this token, is out.
+        service.ledger.change_password(caller.user.name, form.get("old", ""), form.get("new", ""))
     except (ValueRefused, AccessDenied) as error:
         return _password(service, call, caller, 422, refused(error, reader_of(call))[1])
-    return go("/")
+    return entered(service, call, caller.user, "/")
 
 
 def _password(service: Service, call: Call, caller: Caller, status: int, problem: str) -> Response:

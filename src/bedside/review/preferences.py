@@ -56,6 +56,6 @@ def _page(service: Service, call: Call, status: int, problem: str) -> Response:
 def _known(service: Service, call: Call) -> Caller | None:
     """Who is logged in, if anybody: this page has no need to know, but its header has."""
     try:
-        return authenticate(service.ledger, call)
+        return authenticate(service, call)
     except AccessDenied:
         return None

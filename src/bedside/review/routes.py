@@ -62,7 +62,9 @@ PAGES = Pages(
             statuses=(403, 422),
         ),
         _get("/login", None, "The log-in form", accounts.login_form, query=accounts.LoginQuery),
-        _post("/login", None, "Log in", accounts.login, form=("name", "password", "next"), statuses=(401,)),
+        _post(
+            "/login", None, "Log in", accounts.login, form=("name", "password", "next"), statuses=(401,), log_in=True
+        ),
         _get(
             "/password", PEOPLE, "The form to change the password", accounts.password_form, with_one_time_password=True
         ),

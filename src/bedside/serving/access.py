@@ -10,7 +10,9 @@ from starlette.responses import Response
 from bedside.errors import AccessDenied
 from bedside.ledger import Ledger, User
 from bedside.serving.call import Call
+from bedside.serving.limits import LOG_INS, PEOPLE, STRANGERS, Rate, TooMany, network
 from bedside.serving.route import Route
+from bedside.serving.service import Service
 
 CSRF_HEADER = "x-csrf-token"
 CSRF_FIELD = "csrf"
@@ -55,7 +57,7 @@ def clear_session(response: Response, call: Call) -> None:
     )
 
 
-def authenticate(ledger: Ledger, call: Call) -> Caller:
+def authenticate(service: Service, call: Call) -> Caller:
     """The user behind a request. Raises ``AccessDenied`` (401) where there is none or the log-in has run out."""
     authorization = call.headers.get("authorization")
     if authorization is not None:
@@ -64,7 +66,7 @@ def authenticate(ledger: Ledger, call: Call) -> Caller:
             raise AccessDenied(
                 "this kind of Authorization is not known", logged_in=False, remedy="Use Bearer and a key"
             )
-        return Caller(ledger.authenticate_key(key.strip()), None)
+        return Caller(service.ledger.authenticate_key(key.strip()), None)
     token = call.cookies.get(cookie_name(call))
     if token is None:
         raise AccessDenied(
@@ -72,29 +74,58 @@ def authenticate(ledger: Ledger, call: Call) -> Caller:
             logged_in=False,
             remedy="People log in at /login; services send Authorization: Bearer and their key",
         )
-    return Caller(ledger.session_user(token), token)
+    return Caller(service.ledger.session_user(token, idle=service.admission.idle), token)
 
 
-def admit(ledger: Ledger, call: Call, route: Route) -> Caller | None:
+def admit(service: Service, call: Call, route: Route) -> Caller | None:
     """Who may go on to the endpoint: None where the route is open to anyone.
 
     Raises ``AccessDenied``: 401 without a log-in, 403 for a role without the right, for a one-time password that was
-    not changed yet, and for a form or a cookie's POST without its token.
+    not changed yet, and for a form or a cookie's POST without its token. Raises ``TooMany`` (429).
     """
     if route.method == "POST":
         _refuse_other_sites(call)
     if route.roles is None:
+        _take(service, LOG_INS if route.log_in else STRANGERS, network(call.address), "stranger")
         return None
-    caller = authenticate(ledger, call)
+    caller = _known(service, call)
     if caller.user.role not in route.roles:
         allowed = ", ".join(sorted(route.roles))
         raise AccessDenied(f"the role {caller.user.role} has no right to this", remedy=f"It is open to: {allowed}")
     if caller.token is not None:
-        if not route.with_one_time_password and ledger.must_change(caller.user):
+        if not route.with_one_time_password and service.ledger.must_change(caller.user):
             raise PasswordDue("the one-time password must be changed first", remedy="Change it at /password")
         if route.method == "POST":
-            require_token(ledger, call, caller.token)
+            require_token(service.ledger, call, caller.token)
     return caller
+
+
+def _known(service: Service, call: Call) -> Caller:
+    try:
+        caller = authenticate(service, call)
+    except AccessDenied:
+        count_stranger(service, call.address)
+        raise
+    count_known(service, caller.user)
+    return caller
+
+
+def count_known(service: Service, user: User) -> None:
+    """One request of somebody who proved who they are. Raises ``TooMany`` (429)."""
+    _take(service, service.admission.services if user.role == "service" else PEOPLE, user.name, "known")
+
+
+def count_stranger(service: Service, address: str) -> None:
+    """One request from this address of somebody who did not prove it. Raises ``TooMany`` (429)."""
+    _take(service, STRANGERS, network(address), "stranger")
+
+
+def _take(service: Service, rate: Rate, who: str, kind: str) -> None:
+    try:
+        service.limits.take(rate, who)
+    except TooMany:
+        service.metrics.limited(kind)
+        raise
 
 
 def require_token(ledger: Ledger, call: Call, token: str) -> None:

@@ -22,6 +22,7 @@ from bedside.ledger import Ledger
 from bedside.ledger.clock import Clock, utc_now
 from bedside.release import Release
 from bedside.serving.access import admit
+from bedside.serving.admission import Admission
 from bedside.serving.api import API
 from bedside.serving.call import Call, read_call
 from bedside.serving.envelope import Envelope
@@ -63,15 +64,17 @@ def create_app(
     pages: Pages | None = None,
     key: Path | None = None,
     oip: bool = False,
+    admission: Admission | None = None,
 ) -> Starlette:
     """The server for these releases: verified ones as `bedside.release.open_release` gives them, or already loaded.
 
     The golden cases run when the application starts, before it is ready; a release that does not hold stops the start.
     Several versions of one name may be given: the highest answers. ``solo`` gives answers without approval for care,
-    each marked so. Releases deployed later are verified with ``key``. ``oip`` adds the Open Inference Protocol. Raises
-    ``UsageError`` without a release or with two of the same name and version.
+    each marked so. Releases deployed later are verified with ``key``. ``oip`` adds the Open Inference Protocol.
+    ``admission``: how people and programs get in. Raises ``UsageError`` without a release or with two of the same name
+    and version.
     """
-    service = Service(ledger, solo, clock, key)
+    service = Service(ledger, solo, clock, key, admission or Admission())
     service.hold([load(release) if isinstance(release, Release) else release for release in releases])
     use = Use(ledger)
 
@@ -146,12 +149,15 @@ def _entrance(
 def _served(service: Service, route: Route, call: Call, pages: Pages | None) -> Response:
     """Let in, answer; every refusal and every fault becomes the one error shape, or a page for people."""
     try:
-        return route.endpoint(service, call, admit(service.ledger, call, route))
+        return route.endpoint(service, call, admit(service, call, route))
     except Exception as error:  # the last resort: nothing unforeseen may reach the outside
         status, failure = told(error, route.path)
         if route.page and pages is not None:
-            return pages.failure(call, error, status, failure)
-        return refusal(status, failure, oip=route.oip)
+            response = pages.failure(call, error, status, failure)
+        else:
+            response = refusal(status, failure, oip=route.oip)
+        response.headers.update(getattr(error, "headers", None) or {})
+        return response
 
 
 def _unrouted(pages: Pages | None, *, oip: bool) -> Callable[[Request, Exception], Awaitable[Response]]:

@@ -28,6 +28,7 @@ class Call:
     path: as asked; parameters: the path's ``{name}`` parts.
     query: raw query string. headers: by lower-case name. body: at most ``BODY_LIMIT`` bytes.
     plain_loopback: whether it came over plain HTTP from this very machine, to a name of this machine.
+    address: of the client; of the proxy where none is believed.
     """
 
     method: str
@@ -38,6 +39,7 @@ class Call:
     cookies: Mapping[str, str]
     body: bytes
     plain_loopback: bool
+    address: str
 
     def json(self, kind: type[T]) -> T:
         """The body as a ``kind``: 415 where it is not sent as JSON, 400 where it is none, 422 where it does not fit."""
@@ -98,6 +100,7 @@ def call_of(request: Request, body: bytes) -> Call:
         cookies=dict(request.cookies),
         body=body,
         plain_loopback=_plain_loopback(request),
+        address=request.client.host if request.client else "",
     )
 
 

@@ -20,9 +20,13 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cache-Control": "no-store",
 }
 """On every reply that does not say otherwise itself."""
+
+OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
+"""Over TLS only: for a year browsers ask for nothing else (RFC 6797)."""
 
 
 class Envelope:
@@ -45,7 +49,7 @@ class Envelope:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(raw=message["headers"])
-                for name, value in HEADERS.items():
+                for name, value in (HEADERS | OVER_TLS if scope["scheme"] == "https" else HEADERS).items():
                     headers.setdefault(name, value)
             await send(message)
 

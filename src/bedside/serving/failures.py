@@ -18,6 +18,7 @@ _REMEDIES = {
     404: "The routes are listed in /openapi.json",
     405: "The methods of each route are listed in /openapi.json",
     413: "Send less: 1 MiB is the limit",
+    429: "Wait for as many seconds as Retry-After says",
     415: "Send JSON with Content-Type: application/json",
     503: "Ask again when /readyz says ok",
     422: "The fields of each route are listed in /openapi.json",

@@ -22,6 +22,7 @@ class Metrics:
     abstentions: Counter[str] = field(default_factory=Counter)
     verdicts: Counter[str] = field(default_factory=Counter)
     blind: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -49,6 +50,11 @@ class Metrics:
         with self.lock:
             self.blind["ledger"] += 1
 
+    def limited(self, who: str) -> None:
+        """One request was refused because its sender had made too many; ``who``: ``known`` or ``stranger``."""
+        with self.lock:
+            self.refused[who] += 1
+
     def text(self, unreviewed: int, *, ready: bool) -> str:
         """Everything, with the number of answers that wait for review."""
         with self.lock:
@@ -60,6 +66,7 @@ class Metrics:
                 *_counter(
                     "bedside_unfollowed_total", "Looks for what others entered that failed.", "where", self.blind
                 ),
+                *_counter("bedside_rate_limited_total", "Requests refused with 429.", "who", self.refused),
             ]
         lines += _head("bedside_unreviewed", "gauge", "Answers that wait for a physician.")
         lines += [f"bedside_unreviewed {unreviewed}"]

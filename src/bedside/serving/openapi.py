@@ -22,6 +22,7 @@ _STATUSES = {
     404: "There is no such thing",
     409: "It cannot be done as things stand",
     413: "The body is too long",
+    429: "Too many requests; Retry-After says for how many seconds",
     415: "The body is of another type",
     422: "A value cannot be used; it is named",
     500: "bedside failed; the reference finds it in the log",
@@ -136,7 +137,7 @@ _BINARY: dict[str, Any] = {
 
 
 def _errors(route: Route) -> list[int]:
-    implied = {500}
+    implied = {429, 500}
     if route.roles is not None:
         implied |= {403, 503} if route.page else {401, 403, 503}
         implied |= {303} if route.page and route.success != 303 else set()

@@ -31,6 +31,7 @@ class Route:
     form: names of the form fields, where the body is a form.
     with_one_time_password: may be used before the first password was changed.
     oip: of the Open Inference Protocol: errors are ``{"error": text}``.
+    log_in: where one proves who one is: few requests in a while.
     """
 
     method: Literal["GET", "POST"]
@@ -48,3 +49,4 @@ class Route:
     form: tuple[str, ...] | None = None
     with_one_time_password: bool = False
     oip: bool = False
+    log_in: bool = False

@@ -1,19 +1,23 @@
-"""Listening: uvicorn on loopback, with an end that lets the last requests finish."""
+"""Listening: uvicorn, over TLS or on loopback, with an end that lets the last requests finish."""
 
 from __future__ import annotations
 
+import ipaddress
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import uvicorn
 from starlette.applications import Starlette
 
 from bedside.errors import UsageError
 from bedside.serving.call import is_loopback
+from bedside.serving.connection import Connection
 from bedside.serving.logs import logging_to
 from bedside.serving.service import Service
+from bedside.serving.tls import Tls, context, renewed
 
 GRACE_SECONDS = 10
 """How long requests that are being answered may take after the server was told to stop."""
@@ -24,26 +28,37 @@ def run(
     host: str = "127.0.0.1",
     port: int = 8765,
     *,
+    tls: Tls | None = None,
+    behind_proxy: str | None = None,
     insecure_host: bool = False,
     announce: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish what was begun and return.
 
     The golden cases run before anything is answered. ``announce`` is called with the URL once requests are taken; with
-    ``port`` 0 the system chooses one. Raises ``Refused`` where a golden case does not hold, and ``UsageError`` where
-    the address cannot be had or, without ``insecure_host``, is not loopback: this server speaks plain HTTP, and what
-    leaves the machine unencrypted can be read on the way.
+    ``port`` 0 the system chooses one. ``behind_proxy``: addresses or networks of proxies, by comma, whose
+    X-Forwarded-For and X-Forwarded-Proto are believed; nobody's are without. Raises ``Refused`` where a golden case
+    does not hold, and ``UsageError`` where the address cannot be had, a file of ``tls`` does not do or, without ``tls``
+    and ``insecure_host``, the host is not loopback: what leaves the machine unencrypted can be read on the way.
     """
-    if not insecure_host and not is_loopback(host):
+    if tls is None and not insecure_host and not is_loopback(host):
         raise UsageError(
-            "this server speaks plain HTTP and listens on loopback only",
+            "without TLS this server listens on loopback only",
             where=host,
-            remedy="Put a proxy with TLS in front of it; --insecure-host where that proxy is on another machine",
+            remedy="Give --tls-cert and --tls-key, or put a proxy with TLS on this machine in front of it; "
+            "--insecure-host where that proxy is on another machine",
         )
     service: Service = app.state.service
-    with logging_to(), _listening(host, port) as listener, _signals_end_it():
+    with ExitStack() as stack:
+        stack.enter_context(logging_to())
+        config = _config(app, _proxies(behind_proxy))
+        if tls is not None:
+            config.ssl = context(tls)
+            stack.enter_context(renewed(tls, config.ssl))
+        listener = stack.enter_context(_listening(host, port))
+        stack.enter_context(_signals_end_it())
         service.check()
-        _Server(_config(app), announce, _url(host, listener)).run(sockets=[listener])
+        _Server(config, announce, _url(host, listener, config.ssl)).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
@@ -60,9 +75,24 @@ class _Server(uvicorn.Server):
             self.announce(self.url)
 
 
-def _config(app: Starlette) -> uvicorn.Config:
-    return uvicorn.Config(
+def _proxies(addresses: str | None) -> list[str]:
+    """Raises ``UsageError`` for one that is no address: it would be believed by nobody, and nobody would notice."""
+    found = [part.strip() for part in (addresses or "").split(",") if part.strip()]
+    for address in found:
+        try:
+            ipaddress.ip_network(address)
+        except ValueError as error:
+            raise UsageError("this is not an IP address or network", where=f"--behind-proxy {address}") from error
+    return found
+
+
+def _config(app: Starlette, proxies: list[str]) -> uvicorn.Config:
+    config = uvicorn.Config(
         app,
+        http=Connection,
+        ws="none",
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -70,6 +100,8 @@ def _config(app: Starlette) -> uvicorn.Config:
         timeout_keep_alive=30,
         lifespan="on",
     )
+    config.load()
+    return config
 
 
 @contextmanager
@@ -90,9 +122,9 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _url(host: str, listener: socket.socket) -> str:
+def _url(host: str, listener: socket.socket, encrypted: ssl.SSLContext | None) -> str:
     name = f"[{host}]" if ":" in host else host
-    return f"http://{name}:{listener.getsockname()[1]}"
+    return f"{'https' if encrypted else 'http'}://{name}:{listener.getsockname()[1]}"
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from bedside.errors import UsageError
 from bedside.ledger import Ledger
 from bedside.ledger.clock import Clock
 from bedside.release import golden_check
+from bedside.serving.admission import Admission
+from bedside.serving.limits import Limits
 from bedside.serving.logs import log
 from bedside.serving.metrics import Metrics
 from bedside.serving.served import NOT_FOR_CARE, Loaded, Served, Standing, arranged, cleared, load, settled
@@ -28,6 +30,7 @@ class Service:
     ----------
     ledger: what is kept. solo: answers may be given without approval for care, and say so.
     clock: now, with a time zone. key: public key that releases deployed later are verified with; None: none are taken.
+    admission: how people and programs get in. limits: how often each has asked.
     checked: set once every golden case was reproduced on this machine.
     """
 
@@ -35,6 +38,8 @@ class Service:
     solo: bool
     clock: Clock
     key: Path | None = None
+    admission: Admission = field(default_factory=Admission)
+    limits: Limits = field(default_factory=Limits)
     metrics: Metrics = field(default_factory=Metrics)
     checked: threading.Event = field(default_factory=threading.Event)
     _served: Served = field(default_factory=lambda: Served({}, {}))

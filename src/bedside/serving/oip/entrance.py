@@ -14,10 +14,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
+from bedside.errors import AccessDenied
 from bedside.ledger import User
-from bedside.serving.access import admit
+from bedside.serving.access import admit, count_known, count_stranger
 from bedside.serving.call import call_of
-from bedside.serving.envelope import HEADERS, count
+from bedside.serving.envelope import HEADERS, OVER_TLS, count
 from bedside.serving.failures import Failure, refusal, told
 from bedside.serving.oip import body as bodies
 from bedside.serving.oip.infer import Inferred, infer
@@ -34,6 +35,7 @@ INLINE_BYTES = 64 * 1024
 
 _WITHOUT_VERSION, _OF_VERSION = INFER
 _HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+_OVER_TLS = [(name.lower().encode(), value.encode()) for name, value in OVER_TLS.items()]
 _JSON = [*_HEADERS, (b"content-type", b"application/json")]
 _BINARY = [*_HEADERS, (b"content-type", b"application/octet-stream")]
 
@@ -66,7 +68,8 @@ class Inference:
             reply = await self._reply(scope, receive, name, version)
             status = reply.status
             length = (b"content-length", str(len(reply.body)).encode())
-            await send({"type": "http.response.start", "status": status, "headers": [*reply.headers, length]})
+            head = [*reply.headers, *(_OVER_TLS if scope["scheme"] == "https" else ()), length]
+            await send({"type": "http.response.start", "status": status, "headers": head})
             await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
         finally:
             path = _route(version).path
@@ -103,14 +106,24 @@ class Inference:
 
     async def _user(self, scope: Scope, headers: Mapping[bytes, bytes], version: str | None) -> User:
         scheme, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        key = key.strip()
         if scheme.lower() == "bearer":
-            known = self.keys.known(key)
-            return await anyio.to_thread.run_sync(self.keys.prove, key) if known is None else known
+            user = await self._service(scope, key.strip())
+            count_known(self.service, user)
+            return user
         route = _route(version)
-        caller = await anyio.to_thread.run_sync(admit, self.service.ledger, call_of(Request(scope), b""), route)
+        caller = await anyio.to_thread.run_sync(admit, self.service, call_of(Request(scope), b""), route)
         assert caller is not None
         return caller.user
+
+    async def _service(self, scope: Scope, key: str) -> User:
+        known = self.keys.known(key)
+        if known is not None:
+            return known
+        try:
+            return await anyio.to_thread.run_sync(self.keys.prove, key)
+        except AccessDenied:
+            count_stranger(self.service, scope["client"][0] if scope["client"] else "")
+            raise
 
     def _judged(
         self, loaded: Loaded, user: User, body: bytes, header_length: int | None, warnings: tuple[str, ...]

@@ -1,0 +1,119 @@
+"""One connection, bounded: a request's head has a size, and all of it must arrive within a time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from bedside.serving.envelope import HEADERS
+from bedside.serving.failures import Failure, FailureReply
+
+HEAD_LIMIT = 32 * 1024
+"""Bytes that the path and the headers of a request may have together."""
+
+REQUEST_LIMIT = 64 * 1024 * 1024
+"""Bytes of a whole request. Bodies have limits of their own; this one is for what the parser keeps to itself."""
+
+REQUEST_SECONDS = 30.0
+"""From a request's first byte to its last; and how long a new connection may stay silent."""
+
+_TOO_LONG = "the path and the headers of the request are too long"
+
+
+class HeadTooLongError(ValueError):
+    """The head is longer than ``HEAD_LIMIT``; the parser stops there."""
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's connection with bounds: without them one client that sends slowly, or for ever, holds memory."""
+
+    _due: asyncio.TimerHandle | None = None
+    _head = 0
+    _received = 0
+    _begun = _headed = False
+
+    def connection_made(self, transport: Any) -> None:
+        """A client is there; now it should say something."""
+        super().connection_made(transport)
+        self._await_all()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._all_arrived()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes; the parser keeps a header to itself until its end, so what has no end is counted here."""
+        self._received += len(data)
+        super().data_received(data)
+        if self._received > (REQUEST_LIMIT if self._headed else HEAD_LIMIT):
+            self._refuse(431, _TOO_LONG)
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        super().on_message_begin()
+        self._head = self._received = 0
+        self._begun, self._headed = True, False
+        if self._due is None:
+            self._await_all()
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the path."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header, whole."""
+        self._count(len(name) + len(value) + 4)
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head is there; the body may follow."""
+        self._headed = True
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The last byte of a request."""
+        self._all_arrived()
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # the parser's words say less
+        """What cannot be read as a request."""
+        if self._head > HEAD_LIMIT:
+            self._refuse(431, _TOO_LONG)
+        else:
+            self._refuse(400, "this is not an HTTP request")
+
+    def _count(self, size: int) -> None:
+        self._head += size
+        if self._head > HEAD_LIMIT:
+            raise HeadTooLongError
+
+    def _await_all(self) -> None:
+        self._due = self.loop.call_later(REQUEST_SECONDS, self._too_slow)
+
+    def _all_arrived(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+
+    def _too_slow(self) -> None:
+        self._due = None
+        answered = self.cycle is not None and self.cycle.response_started
+        if self._begun and not answered:
+            self._refuse(408, "the request did not arrive in time")
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: int, what: str) -> None:
+        """The one error shape, written past the application, which never saw a request."""
+        if self.transport.is_closing():
+            return
+        body = msgspec.json.encode(FailureReply(error=Failure(what=what)))
+        lines = [f"{name}: {value}".encode() for name, value in HEADERS.items()]
+        lines += [b"content-type: application/json", b"content-length: %d" % len(body), b"connection: close"]
+        self.transport.write(STATUS_LINE[status] + b"\r\n".join(lines) + b"\r\n\r\n" + body)
+        self.transport.close()

@@ -1,0 +1,162 @@
+"""How often one may ask: token buckets on a clock that the test moves."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import hospital as house
+import pytest
+
+from bedside.errors import UsageError
+from bedside.serving import Admission, admission
+from bedside.serving.limits import LOG_INS, STRANGERS, Limits, Rate, TooMany, network
+
+ANSWERS = "/api/v1/releases/breast-fna/answers"
+
+
+class Seconds:
+    """A clock in seconds."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def stand_still(hospital: Any) -> None:
+    """No bucket fills while the test runs, however slow the machine is."""
+    object.__setattr__(hospital.app.state.service.limits, "clock", Seconds())
+
+
+def taken(limits: Limits, rate: Rate, who: str) -> int:
+    """How many are let through until one is refused."""
+    for count in range(10_000):
+        try:
+            limits.take(rate, who)
+        except TooMany:
+            return count
+    raise AssertionError("no limit")
+
+
+def test_a_bucket_empties_and_fills_again() -> None:
+    clock = Seconds()
+    limits, rate = Limits(clock), Rate(2, 10)
+    assert taken(limits, rate, "ada") == 10
+    with pytest.raises(TooMany) as caught:
+        limits.take(rate, "ada")
+    assert (caught.value.status_code, caught.value.headers) == (429, {"Retry-After": "1"})
+    assert taken(limits, rate, "ben") == 10  # each has a bucket of their own
+    clock.now += 3
+    assert taken(limits, rate, "ada") == 6
+    clock.now += 1000
+    assert taken(limits, rate, "ada") == 10  # never more than the burst
+
+
+def test_retry_after_is_how_long_one_must_wait() -> None:
+    clock = Seconds()
+    limits, rate = Limits(clock), Rate(1, 1)
+    limits.take(rate, "ada")
+    clock.now += 0.25
+    with pytest.raises(TooMany):
+        limits.take(rate, "ada")
+    clock.now += 0.75
+    limits.take(rate, "ada")
+
+
+def test_memory_is_bounded_however_many_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bedside.serving.limits._MOST", 50)
+    limits, rate = Limits(Seconds()), Rate(1, 2)
+    limits.take(rate, "ada")
+    for number in range(500):
+        limits.take(rate, f"stranger {number}")
+        if number % 10 == 0 and number < 10:
+            limits.take(rate, "ada")
+    assert len(limits._filled) == 50
+
+
+@pytest.mark.parametrize(
+    ("address", "caller"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:db8::ffff:2", "2001:db8::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("testclient", "testclient"),
+    ],
+)
+def test_one_ipv6_network_is_one_caller(address: str, caller: str) -> None:
+    assert network(address) == caller
+
+
+def test_log_ins_are_few(hospital: Any) -> None:
+    stand_still(hospital)
+    browser = hospital.anonymous()
+    sent = {"name": "nobody", "password": "wrong"}
+    statuses = [browser.post("/login", data=sent).status_code for _ in range(LOG_INS.burst + 20)]
+    assert statuses[: LOG_INS.burst] == [401] * LOG_INS.burst
+    assert statuses[-1] == 429
+    refused = browser.post("/login", data=sent)
+    assert (refused.headers["Retry-After"], refused.headers["Content-Type"]) == ("1", "text/html; charset=utf-8")
+    assert browser.get("/login").status_code == 200  # looking is not trying
+    count = len(list(hospital.ledger.entries(kind="log-in-failed")))
+    assert count == LOG_INS.burst  # what is refused is not entered either
+    assert 'bedside_rate_limited_total{who="stranger"}' in hospital.client("monitor").get("/metrics").text
+
+
+def test_guessing_keys_ends_soon_and_known_callers_go_on(hospital: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = Rate(1, 5)
+    monkeypatch.setattr("bedside.serving.access.STRANGERS", few)
+    stand_still(hospital)
+    guesser = hospital.anonymous()
+    statuses = [
+        guesser.get("/api/v1/releases", headers={"Authorization": f"Bearer bk_{number}"}).status_code
+        for number in range(8)
+    ]
+    assert statuses == [401] * 5 + [429] * 3
+    assert guesser.get("/livez").status_code == 429
+    reply = guesser.get("/api/v1/answers/x")
+    assert (reply.status_code, set(reply.json()["error"])) == (429, {"what", "where", "remedy"})
+    assert hospital.client("service").get("/api/v1/releases").status_code == 200  # from the same address
+    assert STRANGERS.burst > few.burst
+
+
+def test_a_key_has_the_limit_that_serve_was_told(tmp_path: Any, signed: Any) -> None:
+    opened = house.open_hospital(tmp_path, [signed], admission=admission(rate_limit=7))
+    try:
+        stand_still(opened)
+        client = opened.client("service")
+        statuses = [client.post(ANSWERS, json={"values": {}}).status_code for _ in range(9)]
+        assert statuses == [201] * 7 + [429] * 2
+        assert opened.client("monitor").post(ANSWERS, json={"values": {}}).status_code == 201
+        assert opened.ledger.count() == 8  # what was refused was not answered
+    finally:
+        opened.ledger.close()
+
+
+def test_a_session_lasts_as_long_unused_as_serve_was_told(tmp_path: Any, signed: Any) -> None:
+    opened = house.open_hospital(tmp_path, [signed], admission=admission(idle_minutes=60))
+    try:
+        client = opened.client("clinician")
+        for _ in range(2):
+            opened.clock.forward(minutes=59)
+            assert client.get("/api/v1/answers").status_code == 200
+        opened.clock.forward(minutes=61)
+        assert client.get("/api/v1/answers").status_code == 401
+    finally:
+        opened.ledger.close()
+
+
+def test_options_that_make_no_sense_are_refused() -> None:
+    assert admission() == Admission()
+    assert admission(30, 5) == Admission(timedelta(minutes=30), Rate(5, 5))
+    for words in ({"idle_minutes": 0}, {"idle_minutes": 721}, {"rate_limit": 0}):
+        with pytest.raises(UsageError, match=next(iter(words)).replace("_", "-")):
+            admission(**words)
+
+
+def test_every_route_says_that_it_may_refuse_for_now(hospital: Any) -> None:
+    document = hospital.client("service").get("/openapi.json").json()
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            assert "429" in operation["responses"]
