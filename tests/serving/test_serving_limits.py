@@ -134,6 +134,24 @@ def test_a_key_has_the_limit_that_serve_was_told(tmp_path: Any, signed: Any) -> 
         opened.ledger.close()
 
 
+def test_inferences_count_like_any_other_request(tmp_path: Any, signed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bedside.serving.access.STRANGERS", Rate(1, 2))
+    opened = house.open_hospital(tmp_path, [signed], admission=admission(rate_limit=3), oip=True)
+    try:
+        stand_still(opened)
+        infer = "/v2/models/breast-fna/infer"
+        client, stranger = opened.client("service"), opened.anonymous()
+        assert [client.post(infer, json={}).status_code for _ in range(5)] == [400] * 3 + [429] * 2
+        refused = client.post(infer, json={})
+        assert (refused.headers["Retry-After"], type(refused.json()["error"])) == ("1", str)
+        stranger.headers["Authorization"] = "Bearer bk_wrong"
+        assert [stranger.post(infer, json={}).status_code for _ in range(4)] == [401] * 2 + [429] * 2
+        encrypted = opened.anonymous(base_url="https://ward.example.org").post(infer, json={})
+        assert encrypted.headers["Strict-Transport-Security"] == "max-age=31536000"
+    finally:
+        opened.ledger.close()
+
+
 def test_a_session_lasts_as_long_unused_as_serve_was_told(tmp_path: Any, signed: Any) -> None:
     opened = house.open_hospital(tmp_path, [signed], admission=admission(idle_minutes=60))
     try:
