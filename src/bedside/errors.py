@@ -10,6 +10,7 @@ BedsideError
 ├── Conflict              a thing that is already there or already decided         (ValueError)
 ├── AccessDenied          no log-in (401), or no right (403)                       (PermissionError)
 ├── LedgerError           the ledger cannot be read or written, or does not hold   (RuntimeError)
+│   └── PatientErased     it was about a patient who was erased by law: it is gone
 └── Refused               bedside says no: nothing is broken, something failed
     ├── GateFailed        a gate of ``[accept]``, or evidence that is missing
     └── SignatureInvalid  a release is not what was signed
@@ -107,6 +108,12 @@ class LedgerError(BedsideError, RuntimeError):
     """The ledger cannot be read or written, or its chain does not hold."""
 
     status = 503
+
+
+class PatientErased(LedgerError):
+    """It was about a patient who was erased: it stays in the chain, and nobody can read it again."""
+
+    status = 410
 
 
 class Refused(BedsideError):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bedside.errors import LedgerError, UsageError
-from bedside.ledger import Identity, Ledger, migrate, tables
+from bedside.ledger import Identity, Ledger, User, migrate, tables
 from bedside.ledger.postgresql import RIGHTS
 
 
@@ -42,6 +42,16 @@ def test_the_role_serves(roles: Any, owned: str, make_answer: Any, clock: Any) -
         ledger.record_answer(make_answer("a"), actor="svc", patient=ref)
         ledger.review("a", verdict="agree", reviewer=user)
         assert ledger.verify().problems == ()
+
+
+def test_the_role_erases_and_says_that_the_owner_has_to_clear_the_table(roles: Any, owned: str) -> None:
+    admin = User(name="root", full_name=None, role="admin", active=True)
+    for role, wiped in (("ward", False), ("owner", True)):
+        with Ledger.open(roles.url(owned, user=role)) as ledger:
+            ledger.patient(Identity("1", "Name"))
+            assert ledger.erase_patient("1", reason="law", user=admin).wiped is wiped
+            assert ledger.rebuild() == 0
+            assert ledger.verify().problems == ()
 
 
 @pytest.mark.parametrize(

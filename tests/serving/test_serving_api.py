@@ -303,3 +303,22 @@ def test_a_release_says_what_to_send_it(hospital: Any) -> None:
     (release,) = json.loads(hospital.client("service").get("/api/v1/releases").text)["releases"]
     assert [variable["name"] for variable in release["variables"]] == list(house.SCHEMA.names)
     assert (release["name"], release["threshold"], release["approved_for_care"]) == ("breast-fna", 0.2, False)
+
+
+def test_an_answer_of_an_erased_patient_is_gone_everywhere(hospital: Any) -> None:
+    answer = hospital.ask(patient={"id": "A-1", "name": "Ann", "birth_date": "1958-03-14"})["id"]
+    other = hospital.ask(patient={"id": "A-2"})["id"]
+    clinician = hospital.client("clinician")
+    assert clinician.get("/api/v1/answers").json()["total"] == 2
+    hospital.ledger.erase_patient("A-1", reason="law", user=hospital.users["admin"])
+    for path in (f"/api/v1/answers/{answer}", f"/api/v1/answers/{answer}/replay", f"/answers/{answer}"):
+        reply = clinician.get(path)
+        assert reply.status_code == 410, path
+    assert "not replayable" in clinician.get(f"/api/v1/answers/{answer}/replay").json()["error"]["what"]
+    assert clinician.post(f"/api/v1/answers/{answer}/reviews", json={"verdict": "agree"}).status_code == 410
+    listed = clinician.get("/api/v1/answers").json()
+    assert ([row["id"] for row in listed["answers"]], listed["total"]) == ([other], 1)
+    page = clinician.get("/?show=all")
+    assert (page.status_code, answer in page.text, other in page.text) == (200, False, True)
+    assert hospital.ask(patient={"id": "A-1", "birth_date": "1999-09-09"})["status"] == "preliminary"
+    assert hospital.ledger.verify().problems == ()

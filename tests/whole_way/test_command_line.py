@@ -104,3 +104,45 @@ def test_json_is_one_object_and_nothing_else(demonstrated: Path, tmp_path: Path,
         done = bedside(*words, "--json")
         assert done.returncode == 0, done.stderr
         assert isinstance(json.loads(done.stdout), dict)
+
+
+def test_an_admin_erases_a_patient_with_the_password(tmp_path: Path, bedside) -> None:
+    from bedside.ledger import Identity, Ledger
+
+    place = tmp_path / "ward.db"
+    with Ledger.open(place) as ledger:
+        ledger.patient(Identity("H-1042", "Ann"))
+        _, once = ledger.add_user("root", "admin", actor="test")
+        words = ("ledger", "erase", "H-1042", "--user", "root", "--reason", "law", "--ledger", place)
+        done = bedside(*words, input=f"{once}\n")
+        assert (done.returncode, "one-time password must be changed" in done.stderr) == (2, True)
+        ledger.change_password("root", once, "correct horse battery")
+    done = bedside(*words, input="wrong\n")
+    assert (done.returncode, "not right" in done.stderr) == (2, True)
+    done = bedside(*words, "--json", input="correct horse battery\n")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["wiped"] is True
+    done = bedside(*words, input="correct horse battery\n")
+    assert (done.returncode, "no patient with this id" in done.stderr) == (2, True)
+    done = bedside("ledger", "verify", "--ledger", place)
+    assert "Patients erased: 1" in done.stdout
+
+
+def test_checkpoints_find_an_older_copy(tmp_path: Path, bedside) -> None:
+    place, kept = tmp_path / "ward.db", tmp_path / "kept"
+    kept.mkdir()
+    bedside("keygen", "--out", tmp_path)
+    for name in ("ann", "bob"):
+        bedside("user", "add", name, "--role", "clinician", "--ledger", place)
+        shutil.copy(place, tmp_path / f"{name}.db")
+        done = bedside("ledger", "checkpoint", "--key", tmp_path / "signing.key", "--out", kept, "--ledger", place)
+        assert done.returncode == 0, done.stderr
+    check = ("ledger", "verify", "--ledger", place, "--checkpoints", kept, "--key", tmp_path / "signing.pub")
+    done = bedside(*check)
+    assert (done.returncode, "Checkpoints that hold: 2" in done.stdout) == (0, True)
+    shutil.copy(tmp_path / "bob.db", place)
+    assert bedside(*check).returncode == 0
+    shutil.copy(tmp_path / "ann.db", place)
+    done = bedside(*check)
+    assert (done.returncode, "entry 3, signed at" in done.stdout) == (1, True), done.stdout
+    assert bedside(*check[:6]).returncode == 2

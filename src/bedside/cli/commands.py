@@ -152,12 +152,22 @@ COMMANDS: tuple[Command, ...] = (
             Argument("--checkpoints", "checkpoints", "a checkpoint, or a folder of them, kept elsewhere", {"metavar": "FILE_OR_DIR"}),
             Argument("--key", "key", "public key (signing.pub) of the checkpoints", {"metavar": "PUBLIC"}),
         ),
+        progress=True,
     ),
     Command(
         ("ledger", "checkpoint"), "cli.ledger", "ledger_checkpoint", "sign the ledger's last entry, to be kept elsewhere",
         (
             Argument("--key", "key", "private key (signing.key)", {"required": True}),
             Argument("--out", "out", "a new file, or a folder", {"required": True, "metavar": "FILE_OR_DIR"}),
+            LEDGER,
+        ),
+    ),
+    Command(
+        ("ledger", "erase"), "cli.ledger", "ledger_erase", "erase a patient by law; nothing about the patient can be read again",
+        (
+            Argument("PATIENT_ID", "patient", "the patient's id in the hospital"),
+            Argument("--user", "user", "the admin who erases; the password is asked for", {"required": True}),
+            Argument("--reason", "reason", "why, in a sentence that names no patient", {"required": True}),
             LEDGER,
         ),
     ),

@@ -1,4 +1,4 @@
-"""Keeping the ledger: ``ledger migrate``, ``ledger verify`` and ``ledger checkpoint``."""
+"""Keeping the ledger: ``ledger migrate``, ``verify``, ``checkpoint`` and ``erase``."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bedside.cli.server import DEFAULT_LEDGER
+from bedside.cli.progress import Progress
+from bedside.cli.server import DEFAULT_LEDGER, proven
 from bedside.errors import UsageError
 
 if TYPE_CHECKING:
-    from bedside.ledger import Ledger, Migrated, Verification
+    from bedside.ledger import Erasure, Ledger, Migrated, Verification
 
 
 class Checkpointed(msgspec.Struct, frozen=True):
@@ -47,7 +48,11 @@ def ledger_migrate(*, ledger: str | None = None, grant: str | None = None) -> Mi
 
 
 def ledger_verify(
-    *, ledger: str | None = None, checkpoints: str | Path | None = None, key: str | Path | None = None
+    *,
+    ledger: str | None = None,
+    checkpoints: str | Path | None = None,
+    key: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> Verification:
     """Check every entry's digest, the chain and the worklist against the entries; names each row that does not hold.
 
@@ -62,7 +67,7 @@ def ledger_verify(
     public = None if key is None else read_public_key(Path(key))
     kept = {} if checkpoints is None else read_checkpoints(Path(checkpoints))
     with _existing(ledger) as book:
-        return book.verify(kept, public)
+        return book.verify(kept, public, progress)
 
 
 def ledger_checkpoint(*, key: str | Path, out: str | Path, ledger: str | None = None) -> Checkpointed:
@@ -73,3 +78,15 @@ def ledger_checkpoint(*, key: str | Path, out: str | Path, ledger: str | None = 
     with _existing(ledger) as book:
         made, path = book.checkpoint(private, Path(out), actor=_actor())
     return Checkpointed(str(path), made.seq, made.digest)
+
+
+def ledger_erase(
+    patient: str, *, user: str, reason: str, ledger: str | None = None, password: str | None = None
+) -> Erasure:
+    """Erase a patient by law: destroy the key that opens what was said about the patient. It cannot be undone.
+
+    The password of `user`, an admin, is asked for, or read from standard input. Raises `AccessDenied`, and `NotFound`
+    where the ledger knows no patient with this id.
+    """
+    with _existing(ledger) as book:
+        return book.erase_patient(patient, reason=reason, user=proven(book, user, password))

@@ -14,7 +14,7 @@ import msgspec
 from bedside.errors import AccessDenied
 
 if TYPE_CHECKING:
-    from bedside.ledger import Approval, Ledger
+    from bedside.ledger import Approval, Ledger, User
 
 DEFAULT_LEDGER = "bedside-ledger.db"
 
@@ -87,6 +87,17 @@ def _password(user: str) -> str:
     return sys.stdin.readline().rstrip("\n")
 
 
+def proven(book: Ledger, user: str, password: str | None) -> User:
+    """The user whose password this is; where it is None it is asked for, or read from standard input.
+
+    Raises `AccessDenied` for a wrong password, and for a one-time password that has not been changed yet.
+    """
+    person = book.authenticate(user, _password(user) if password is None else password)
+    if book.must_change(person):
+        raise AccessDenied("the one-time password must be changed first", remedy="Log in to the pages once")
+    return person
+
+
 def approve(
     release: str | Path,
     *,
@@ -105,10 +116,7 @@ def approve(
 
     verified = verify(Path(release), Path(key))
     with open_ledger(ledger) as book:
-        person = book.authenticate(user, _password(user) if password is None else password)
-        if book.must_change(person):
-            raise AccessDenied("the one-time password must be changed first", remedy="Log in to the pages once")
-        return book.approve(verified.digest, verified.name, verified.version, person, reason)
+        return book.approve(verified.digest, verified.name, verified.version, proven(book, user, password), reason)
 
 
 def user_add(name: str, *, role: str, full_name: str | None = None, ledger: str | None = None) -> Added:

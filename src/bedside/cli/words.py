@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bedside.cli.signing import Keys, Signed
     from bedside.cli.study import Drafted, Trained
     from bedside.cohort import DataCheck
-    from bedside.ledger import Approval, Migrated, Verification
+    from bedside.ledger import Approval, Erasure, Migrated, Verification
     from bedside.release import Verified
 
 
@@ -186,11 +186,20 @@ def ledger_migrate(result: Migrated) -> str:
 def ledger_verify(result: Verification) -> str:
     """Whether the chain holds, and where not."""
     if result.holds:
-        kept = f"\nCheckpoints that hold: {result.checkpoints}" if result.checkpoints else ""
-        return f"The ledger holds: {result.entries} entries, head {result.head}{kept}"
+        counts = {"Checkpoints that hold": result.checkpoints, "Patients erased": result.erased}
+        more = "".join(f"\n{what}: {number}" for what, number in counts.items() if number)
+        return f"The ledger holds: {result.entries} entries, head {result.head}{more}"
     return "\n".join(["The ledger does not hold:", *result.problems])
 
 
 def ledger_checkpoint(result: Checkpointed) -> str:
     """Where it is, and what to do with it."""
     return f"Signed entry {result.seq} ({result.digest})\n{result.out}: keep it away from the ledger"
+
+
+def ledger_erase(result: Erasure) -> str:
+    """What is gone, and what is left to do."""
+    lines = [f"Erased patient {result.ref} (entry {result.seq}); {result.answers} answers can no longer be read"]
+    if not result.wiped:
+        lines.append("The database still holds the bytes that it deleted: run VACUUM FULL patients, as its owner")
+    return "\n".join(lines)

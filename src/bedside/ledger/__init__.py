@@ -4,6 +4,7 @@ from bedside.ledger.accounts import ROLES, User
 from bedside.ledger.answers import Review, StoredAnswer
 from bedside.ledger.checkpoints import Checkpoint, read_checkpoints
 from bedside.ledger.entry import Entry
+from bedside.ledger.erasing import Erasure
 from bedside.ledger.ledger import Ledger
 from bedside.ledger.migration import Migrated, migrate
 from bedside.ledger.patients import Identity
@@ -22,6 +23,7 @@ __all__ = [
     "Approval",
     "Checkpoint",
     "Entry",
+    "Erasure",
     "Identity",
     "Ledger",
     "Migrated",

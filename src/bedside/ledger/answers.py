@@ -84,7 +84,7 @@ class Answers(Store):
             return entry
 
     def answer(self, answer_id: str) -> StoredAnswer:
-        """One answer with its reviews. Raises ``NotFound``, and ``LedgerError`` where the patient was erased."""
+        """One answer with its reviews. Raises ``NotFound``, and ``PatientErased``."""
         with self._reading() as connection:
             row = self._row(connection, answer_id)
             entries = self._entries(connection, subject=answer_id)
@@ -158,8 +158,11 @@ class Answers(Store):
         return None if row is None else AnswerRow(**row)
 
     def _row(self, connection: Connection, answer_id: str) -> AnswerRow:
+        """The row of an answer. Raises ``NotFound``, and ``PatientErased`` where the answer was but is gone."""
         row = self._find(connection, answer_id)
         if row is None:
+            for entry in self._entries(connection, kind="answer", subject=answer_id):
+                self._decoded(connection, entry)
             raise NotFound("there is no such answer", where=answer_id)
         return row
 

@@ -13,7 +13,7 @@ from bedside.errors import LedgerError
 from bedside.ledger import sqlite
 from bedside.ledger.trouble import MAKING, WRITES, reported
 
-__all__ = ["MAKING", "WRITES", "Database", "database", "guards_amiss", "place_of", "reported"]
+__all__ = ["MAKING", "WRITES", "Database", "database", "guards_amiss", "place_of", "reported", "wipe"]
 
 _FORMS = "Give a path, sqlite:///path/ledger.db or postgresql://user@host/database"
 
@@ -94,6 +94,15 @@ def place_of(engine: Engine) -> str:
     if url.get_backend_name() == "sqlite":
         return str(url.database)
     return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
+
+
+def wipe(engine: Engine) -> bool:
+    """Clear the database's files of what was deleted; False where that has to be done by its administrator."""
+    if engine.dialect.name == "sqlite":
+        return sqlite.wipe(engine)
+    from bedside.ledger import postgresql
+
+    return postgresql.wipe(engine)
 
 
 def guards_amiss(connection: Connection) -> tuple[str, ...]:

@@ -51,6 +51,14 @@ class Vault:
         """Signs the head of the chain, so that nobody without the key can shorten or rewrite the chain unseen."""
         return self._mac("seal", canonical(seq, digest))
 
+    def erased(self, ref: str, seq: int) -> str:
+        """Proves that a line of the erasure list was written by this ledger."""
+        return self._mac("erased", canonical(ref, seq))
+
+    def backup(self, manifest: bytes) -> str:
+        """Proves that a backup was made by this ledger."""
+        return self._mac("backup", manifest)
+
     def csrf(self, token: str) -> str:
         """The token that a form of this session must carry."""
         return self._mac("csrf", token.encode())

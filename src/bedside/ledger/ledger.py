@@ -14,8 +14,9 @@ from bedside.ledger.approvals import Approvals
 from bedside.ledger.checkpoints import Checkpoints
 from bedside.ledger.clock import Clock, utc_now
 from bedside.ledger.entry import GENESIS
+from bedside.ledger.erasing import Erasing
+from bedside.ledger.erasure_list import ErasureList
 from bedside.ledger.keys import Vault, key_path, master_key
-from bedside.ledger.patients import Patients
 from bedside.ledger.reviews import Reviews
 from bedside.ledger.sessions import Sessions
 from bedside.ledger.staff import Staff
@@ -24,11 +25,11 @@ from bedside.ledger.verification import Verifying
 _FINGERPRINT = select(tables.head.c.fingerprint)
 
 
-class Ledger(Patients, Reviews, Approvals, Sessions, Staff, Checkpoints, Verifying):
+class Ledger(Erasing, Reviews, Approvals, Sessions, Staff, Checkpoints, Verifying):
     """Everything that happened, append-only and hash-chained; safe from several threads and processes at once.
 
-    What it keeps is told by the classes that it is made of: ``Store`` (entries), ``Patients``, ``Answers`` and
-    ``Reviews``, ``Approvals``, ``Accounts``, ``Sessions`` and ``Staff``, ``Checkpoints`` and ``Verifying``.
+    What it keeps is told by the classes that it is made of: ``Store`` (entries), ``Patients``, ``Erasing``,
+    ``Answers``, ``Reviews``, ``Approvals``, ``Accounts``, ``Sessions``, ``Staff``, ``Checkpoints`` and ``Verifying``.
     Open it with ``Ledger.open``.
     """
 
@@ -45,20 +46,26 @@ class Ledger(Patients, Reviews, Approvals, Sessions, Staff, Checkpoints, Verifyi
 
         Where ``create`` is set and there is none, it is made there (in PostgreSQL, in a database that exists).
         The master key lies beside the file as ``<file>.key``, for PostgreSQL as ``bedside-<database>.key`` in the
-        current folder, or where the environment variable BEDSIDE_LEDGER_KEY says.
+        current folder, or where the environment variable BEDSIDE_LEDGER_KEY says; the list of erased patients beside
+        it. Whoever is in that list and in the ledger, as in an old copy put in its place, is erased again.
         ``clock`` gives the time (with a time zone); ``hasher`` the cost of a password's hash, RFC 9106's by default.
         Raises ``LedgerError`` for a missing folder, a database that cannot be reached or is no ledger, a key that is
         missing or another's.
         """
         database = dialect.database(url)
         known = database.examine(create=create)
-        vault = Vault(master_key(key_path(database.key), make=not known))
+        key = key_path(database.key)
+        vault = Vault(master_key(key, make=not known))
+        erasures = ErasureList.beside(key, vault)
+        if not known:
+            erasures.begin()
         engine = database.engine()
         try:
             with dialect.reported(database.place):
                 database.prepare(engine, known=known)
-            ledger = cls(engine, vault, clock, hasher or PasswordHasher())
+            ledger = cls(engine, vault, erasures, clock, hasher or PasswordHasher())
             ledger._begin()
+            ledger.erase_listed()
         except BaseException:
             engine.dispose()
             raise

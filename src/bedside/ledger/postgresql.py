@@ -41,7 +41,7 @@ RIGHTS = {
     "entries": "SELECT, INSERT",
     "head": "SELECT, INSERT, UPDATE",
     "patients": "SELECT, INSERT, UPDATE",
-    "answers": "SELECT, INSERT, UPDATE",
+    "answers": "SELECT, INSERT, UPDATE, DELETE",
     "users": "SELECT, INSERT, UPDATE",
     "sessions": "SELECT, INSERT, UPDATE, DELETE",
     "alembic_version": "SELECT",
@@ -58,6 +58,7 @@ _TRIGGERS = text(
     "FROM pg_trigger t JOIN pg_proc p ON p.oid = tgfoid "
     "WHERE NOT tgisinternal AND tgrelid IN (SELECT name::regclass FROM unnest(CAST(:ours AS text[])) AS name)"
 )
+_OWNS_PATIENTS = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'patients'::regclass"
 _RULES = text(
     "SELECT rulename FROM pg_rewrite "
     "WHERE ev_class IN (SELECT name::regclass FROM unnest(CAST(:ours AS text[])) AS name)"
@@ -220,6 +221,25 @@ def guard(connection: Connection) -> None:
 
 def _guard(name: str) -> str:
     return f"CREATE TRIGGER {name} {_GUARDS[name]} FOR EACH STATEMENT EXECUTE FUNCTION entries_refuse()"
+
+
+def wipe(engine: Engine) -> bool:
+    """Write the patients' table anew, without its dead rows. The server's own log and its archives keep them longer."""
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute(_OWNS_PATIENTS)
+        if cursor.fetchone() != [True]:
+            return False  # PostgreSQL would only warn
+        cursor.execute("SET lock_timeout = '8s'")
+        cursor.execute("VACUUM (FULL) patients")
+        cursor.execute("RESET lock_timeout")
+    except Exception:  # whatever the driver raises: the patient is erased all the same
+        connection.invalidate()
+        return False
+    finally:
+        connection.close()
+    return True
 
 
 def guards_amiss(connection: Connection) -> tuple[str, ...]:

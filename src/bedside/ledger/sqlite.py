@@ -143,6 +143,18 @@ class SQLite:
         return stat.st_dev, stat.st_ino
 
 
+def wipe(engine: Engine) -> bool:
+    """Move the write-ahead log into the file and empty it: old pages stand there; in the file they are overwritten."""
+    connection = engine.raw_connection()
+    try:
+        (busy, _, _) = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error:
+        return False
+    finally:
+        connection.close()
+    return not busy
+
+
 def guards_amiss(connection: Connection) -> tuple[str, ...]:
     """Names of the triggers that are missing or not what they were."""
     rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")

@@ -12,11 +12,12 @@ import msgspec
 from argon2 import PasswordHasher
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from bedside.errors import LedgerError, NotFound
+from bedside.errors import LedgerError, NotFound, PatientErased
 from bedside.ledger import tables
 from bedside.ledger.clock import Clock, stamp
 from bedside.ledger.dialect import WRITES, place_of, reported
 from bedside.ledger.entry import Entry, canonical, chained, encoded
+from bedside.ledger.erasure_list import ErasureList
 from bedside.ledger.keys import Vault, decrypt, encrypt
 
 _PAGE = 500
@@ -34,11 +35,14 @@ class Store:
     number of threads and processes write; what has returned is on the disk.
     """
 
-    def __init__(self, engine: Engine, vault: Vault, clock: Clock, hasher: PasswordHasher) -> None:
+    def __init__(
+        self, engine: Engine, vault: Vault, erasures: ErasureList, clock: Clock, hasher: PasswordHasher
+    ) -> None:
         self._engine = engine
         self._write_engine = engine.execution_options(**{WRITES: True})
         self._turn = threading.Lock()
         self._vault = vault
+        self._erasures = erasures
         self._clock = clock
         self._hasher = hasher
 
@@ -59,7 +63,7 @@ class Store:
         """Add one entry; when this returns, it is on the disk.
 
         With ``patient`` the body is encrypted under that patient's key. Raises ``NotFound`` for an unknown patient,
-        ``LedgerError`` where the chain's head does not hold, the patient's key is gone or nothing can be written.
+        ``PatientErased``, ``LedgerError`` where the chain's head does not hold or nothing can be written.
         """
         with self._writing() as connection:
             return self._enter(connection, kind, actor=actor, body=body, subject=subject, patient=patient)
@@ -82,7 +86,7 @@ class Store:
             limit = None if limit is None else limit - size
 
     def decoded(self, entry: Entry) -> dict[str, Any]:
-        """The entry's body, decrypted. Raises ``LedgerError`` where the patient's key was destroyed or does not fit."""
+        """The entry's body, decrypted. Raises ``PatientErased``, ``LedgerError`` where the key does not fit."""
         with self._reading() as connection:
             return self._decoded(connection, entry)
 
@@ -174,7 +178,7 @@ class Store:
         if row is None:
             raise NotFound("the ledger knows no such patient", where=ref)
         if row.wrapped_key is None:
-            raise LedgerError("this patient's key was destroyed: what was said about the patient is gone", where=ref)
+            raise PatientErased("this patient's key was destroyed: what was said about the patient is gone", where=ref)
         return self._vault.unwrap(row.wrapped_key, ref)
 
 

@@ -85,14 +85,14 @@ PAGES = Pages(
             query=worklist.WorklistFilter,
             statuses=(303, 422),
         ),
-        _get("/answers/{id}", CLINICIAN, "One answer, to be read and reviewed", answer_page.answer, statuses=(404,)),
+        _get("/answers/{id}", CLINICIAN, "One answer, to read and review", answer_page.answer, statuses=(404, 410)),
         _post(
             "/answers/{id}",
             CLINICIAN,
             "Sign a review",
             answer_page.review,
             form=(*answer_page.FIELDS, "seen", "csrf"),
-            statuses=(404, 409),
+            statuses=(404, 409, 410),
         ),
         _get("/releases", PEOPLE, "The releases that are served here", releases.listing),
         _get(

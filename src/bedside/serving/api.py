@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from starlette.responses import Response
 
-from bedside.errors import Conflict, LedgerError
+from bedside.errors import PatientErased
 from bedside.ledger import Review
 from bedside.serving import answers
 from bedside.serving.access import Caller
@@ -61,8 +61,8 @@ def replayed(service: Service, call: Call, caller: Caller) -> Response:
     """``GET /api/v1/answers/{id}/replay``."""
     try:
         stored = answers.find(service, caller.user, call.parameters["id"])
-    except LedgerError as error:
-        raise Conflict(f"not replayable: {error.what}", remedy="Where the patient was erased, this stays so") from error
+    except PatientErased as error:
+        raise PatientErased("not replayable: the patient was erased", where=error.where) from error
     return reply(replay(service, stored))
 
 
@@ -128,7 +128,7 @@ API = (
         "One answer with its reviews; a service reads those it asked for",
         show,
         response=AnswerReply,
-        statuses=(404,),
+        statuses=(404, 410),
     ),
     Route(
         "POST",
@@ -139,7 +139,7 @@ API = (
         request=ReviewRequest,
         response=Review,
         success=201,
-        statuses=(404, 409),
+        statuses=(404, 409, 410),
     ),
     Route(
         "GET",
@@ -148,6 +148,6 @@ API = (
         "Compute the answer again from what is stored; tells nothing about the patient",
         replayed,
         response=Replay,
-        statuses=(404, 409),
+        statuses=(404, 409, 410),
     ),
 )

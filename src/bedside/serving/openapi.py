@@ -21,6 +21,7 @@ _STATUSES = {
     403: "No right to this",
     404: "There is no such thing",
     409: "It cannot be done as things stand",
+    410: "The patient was erased by law; nobody can read it again",
     413: "The body is too long",
     429: "Too many requests; Retry-After says for how many seconds",
     415: "The body is of another type",

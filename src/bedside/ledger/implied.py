@@ -1,0 +1,110 @@
+"""What the entries say must stand in the other tables: gathered entry by entry, then compared row by row."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from bedside.errors import LedgerError
+from bedside.ledger import projection, tables
+from bedside.ledger.entry import Entry
+from bedside.ledger.keys import Vault
+from bedside.ledger.patients import normal_id
+from bedside.ledger.projection import AnswerRow
+from bedside.ledger.scratch import Shelf
+
+_USER_KINDS = ("user-added", "user-activated", "user-deactivated", "role-changed")
+_PIECE = 500
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """The entry that says who a patient is, and the lookup of the identifier in it."""
+
+    seq: int
+    lookup: str
+
+
+class Implied:
+    """What the entries read so far imply for ``answers``, ``patients`` and ``users``; a row per user in memory."""
+
+    def __init__(self, scratch: sqlite3.Connection, vault: Vault) -> None:
+        self.answers: Shelf[AnswerRow] = Shelf(scratch, "answers", AnswerRow)
+        self.patients: Shelf[_Known] = Shelf(scratch, "patients", _Known)
+        self.users: dict[str, tuple[str | None, str, bool]] = {}
+        self.erased: dict[str, int] = {}
+        self._vault = vault
+
+    def take(self, entry: Entry, body: dict[str, Any]) -> None:
+        """Take one entry in, by its decrypted body. Raises ``LedgerError`` for one that cannot follow."""
+        subject = entry.subject or ""
+        if entry.kind in projection.KINDS:
+            row = projection.after(self.answers.get(subject), entry, body)
+            if row.id != subject or row.patient != entry.patient:
+                raise LedgerError("it is about one answer and says another")
+            self.answers.put(subject, row)
+        elif entry.kind == "patient" and entry.patient is not None:
+            self.patients.put(entry.patient, _Known(entry.seq, self._vault.lookup(normal_id(body["id"]))))
+        elif entry.kind == "patient-erased":
+            self.erased[subject] = entry.seq
+        elif entry.kind in _USER_KINDS:
+            self._take_user(entry, subject, body)
+
+    def _take_user(self, entry: Entry, subject: str, body: dict[str, Any]) -> None:
+        if entry.kind == "user-added":
+            self.users[subject] = (body["full_name"], body["role"], True)
+            return
+        full_name, role, active = self.users[subject]
+        if entry.kind == "role-changed":
+            self.users[subject] = (full_name, body["role"], active)
+        else:
+            self.users[subject] = (full_name, role, entry.kind == "user-activated")
+
+    def amiss(self, connection: Connection) -> Iterator[str]:
+        """Every row that is not as implied, and every one that is missing."""
+        yield from self._answers_amiss(connection)
+        yield from self._patients_amiss(connection)
+        yield from self._users_amiss(connection)
+
+    def _answers_amiss(self, connection: Connection) -> Iterator[str]:
+        for found in _rows(connection, tables.answers):
+            row = AnswerRow(**found)
+            due = self.answers.pop(row.id)
+            if due is None:
+                yield f"answer {row.id}: stands in the worklist and in no entry that can be read"
+            elif due != row:
+                fields = [name for name in AnswerRow.__struct_fields__ if getattr(due, name) != getattr(row, name)]
+                yield f"entry {due.seq}: answer {row.id} has another {', '.join(fields)} in the worklist"
+        for row in self.answers.values():
+            yield f"entry {row.seq}: answer {row.id} is missing in the worklist"
+
+    def _patients_amiss(self, connection: Connection) -> Iterator[str]:
+        """A patient's row that another identifier leads to would give one patient's answers to another."""
+        for row in _rows(connection, tables.patients):
+            ref = row["ref"]
+            known = self.patients.pop(ref)
+            gone = row["lookup"] is None and row["wrapped_key"] is None
+            if ref in self.erased:
+                if not gone:
+                    yield f"entry {self.erased[ref]}: the patient {ref} was erased and has a key or a lookup again"
+            elif row["wrapped_key"] is None:
+                yield f"patient {ref}: the key is gone, and no entry says that the patient was erased"
+            elif known is None:
+                yield f"patient {ref}: has a row, and no entry that can be read says who it is"
+            elif row["lookup"] != known.lookup:
+                yield f"entry {known.seq}: the patient's row {ref} is not found by the identifier entered"
+        for known in self.patients.values():
+            yield f"entry {known.seq}: the row of its patient is missing"
+
+    def _users_amiss(self, connection: Connection) -> Iterator[str]:
+        found = {row["name"]: (row["full_name"], row["role"], row["active"]) for row in _rows(connection, tables.users)}
+        for name in sorted({*found, *self.users}, key=repr):
+            if found.get(name) != self.users.get(name):
+                yield f"user {name}: the account is not what was entered"
+
+
+def _rows(connection: Connection, table: Any) -> Iterator[Any]:
+    return iter(connection.execute(select(table).execution_options(yield_per=_PIECE)).mappings())
