@@ -33,6 +33,9 @@ LOOKED_AT: dict[str, list[tuple[str, str | None]]] = {
     "/releases": [("/releases", "clinician"), ("/releases", "auditor")],
     "/releases/{name}": [("/releases/breast-fna", "clinician")],
     "/releases/{name}/report": [],  # a document of its own: test_the_report_...
+    "/users": [("/users", "admin")],
+    "/users/{name}": [("/users/second", "admin"), ("/users/service", "admin"), ("/users/admin", "admin")],
+    "/ledger": [("/ledger", "auditor"), ("/ledger?kind=identity-read", "auditor")],
     "/releases/{name}/new": [("/releases/breast-fna/new", "clinician")],
 }
 """Declared page → what to open of it, and who opens it."""

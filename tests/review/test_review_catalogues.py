@@ -17,6 +17,7 @@ from jinja2 import Environment, nodes
 
 import bedside
 from bedside import errors
+from bedside.review.terms import KINDS
 from bedside.review.words import CATALOGUES, LANGUAGES
 
 SOURCE = Path(bedside.__file__).parent
@@ -24,9 +25,10 @@ REVIEW = SOURCE / "review"
 TRANSLATED = [language for language in LANGUAGES if language != "en"]
 
 MET = {
-    "ledger": "accounts answers approvals passwords patients reviews sessions",
+    "ledger": "accounts answers approvals passwords patients reviews sessions staff",
     "serving": "access answers call",
     "sources": "patient units",
+    "review": "users",
 }
 """Modules whose errors a person on the pages can meet."""
 
@@ -189,3 +191,11 @@ def test_no_sentence_is_translated_that_the_sources_do_not_say(language: str) ->
     }
     ours = {"Not Found", "Method Not Allowed"}  # Starlette's
     assert sorted(set(_catalogue(language)["sentences"]) - said - ours) == []
+
+
+def test_every_kind_of_entry_is_told_to_auditors() -> None:
+    table = (SOURCE.parents[1] / "docs/reference/ledger.md").read_text().partition("## Kinds of entry")[2]
+    rows = [line.split("|")[1] for line in table.partition("\n#")[0].splitlines() if line.startswith("| `")]
+    documented = {kind for row in rows for kind in re.findall(r"`([a-z-]+)`", row)}
+    assert "identity-read" in documented
+    assert documented - set(KINDS) == set(), "name it in bedside.review.terms"

@@ -36,6 +36,9 @@ REQUESTS: dict[str, Asker] = {
     "POST /login": lambda _, __: {"data": {"name": "clinician", "password": house.PASSWORD}},
     "POST /password": lambda _, secret: {"data": {"old": secret, "new": NEW, "again": NEW}},
     "POST /logout": lambda _, __: {"data": {}},
+    "POST /users": lambda _, __: {"data": {"name": "new", "role": "scientist"}},
+    "POST /users/{name}": lambda _, __: {"data": {"act": "end-sessions"}},
+    "POST /ledger": lambda _, __: {"data": {"patient": "nobody"}},
     "POST /preferences": lambda _, __: {"data": {"language": "en"}},
     "POST /answers/{id}": lambda _, __: {"data": {"verdict": "agree", "seen": "preliminary"}},
     "POST /releases/{name}/new": lambda _, __: {"data": {name: str(value) for name, value in house.HIGH.items()}},
@@ -95,7 +98,8 @@ def _sent(hospital: Any, client: Any, secret: str, name: str, asker: str) -> tup
     options = REQUESTS[name](hospital, secret) if name in REQUESTS else {}
     if "data" in options and name not in FREE:
         options["data"]["csrf"] = client.headers.get("X-CSRF-Token", "")
-    url = path.replace("{id}", answer).replace("{name}", "breast-fna").replace("{version}", "1.0.0")
+    of = "second" if path.startswith("/users") else "breast-fna"
+    url = path.replace("{id}", answer).replace("{name}", of).replace("{version}", "1.0.0")
     reply = client.request(method, url, **options)
     if reply.status_code in {401, 403}:
         assert len(list(hospital.ledger.entries())) == before, "refused, and yet something was done"

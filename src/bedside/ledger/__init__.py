@@ -5,6 +5,7 @@ from bedside.ledger.answers import Review, StoredAnswer
 from bedside.ledger.checkpoints import Checkpoint, read_checkpoints
 from bedside.ledger.entry import Entry
 from bedside.ledger.erasing import Erasure
+from bedside.ledger.journal import Noted
 from bedside.ledger.ledger import Ledger
 from bedside.ledger.migration import Migrated, migrate
 from bedside.ledger.patients import Identity
@@ -27,6 +28,7 @@ __all__ = [
     "Identity",
     "Ledger",
     "Migrated",
+    "Noted",
     "Review",
     "Standings",
     "StoredAnswer",

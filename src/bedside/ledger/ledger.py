@@ -16,6 +16,7 @@ from bedside.ledger.clock import Clock, utc_now
 from bedside.ledger.entry import GENESIS
 from bedside.ledger.erasing import Erasing
 from bedside.ledger.erasure_list import ErasureList
+from bedside.ledger.journal import Journal
 from bedside.ledger.keys import Vault, key_path, master_key
 from bedside.ledger.reviews import Reviews
 from bedside.ledger.sessions import Sessions
@@ -25,11 +26,12 @@ from bedside.ledger.verification import Verifying
 _FINGERPRINT = select(tables.head.c.fingerprint)
 
 
-class Ledger(Erasing, Reviews, Approvals, Sessions, Staff, Checkpoints, Verifying):
+class Ledger(Erasing, Reviews, Approvals, Sessions, Staff, Checkpoints, Journal, Verifying):
     """Everything that happened, append-only and hash-chained; safe from several threads and processes at once.
 
     What it keeps is told by the classes that it is made of: ``Store`` (entries), ``Patients``, ``Erasing``,
-    ``Answers``, ``Reviews``, ``Approvals``, ``Accounts``, ``Sessions``, ``Staff``, ``Checkpoints`` and ``Verifying``.
+    ``Answers``, ``Reviews``, ``Approvals``, ``Accounts``, ``Sessions``, ``Staff``, ``Checkpoints``, ``Journal`` and
+    ``Verifying``.
     Open it with ``Ledger.open``.
     """
 

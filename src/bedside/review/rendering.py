@@ -35,8 +35,9 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    worded = (figures.percent, figures.share, terms.role, terms.verdict, terms.status, terms.outcome, terms.measure)
-    made.filters |= {function.__name__: _in_words(function) for function in worded}
+    figure: tuple[Callable[..., str], ...] = (figures.percent, figures.share)
+    term = (terms.role, terms.verdict, terms.status, terms.outcome, terms.measure, terms.entry, terms.fact)
+    made.filters |= {function.__name__: _in_words(function) for function in (*figure, *term)}
     made.filters |= {name: _for_reader(name) for name in ("when", "day", "told", "sentences")}
     made.filters["points"] = figures.points
     return made
@@ -94,8 +95,9 @@ def navigation(user: User | None, t: Translate) -> list[tuple[str, str]]:
     """Path and words of the pages that this user's role begins with."""
     if user is None:
         return []
-    first = [("/", t("Worklist"))] if user.role == "clinician" else []
-    return [*first, ("/releases", t("Releases"))]
+    before = {"clinician": [("/", t("Worklist"))]}
+    after = {"admin": [("/users", t("Users and keys"))], "auditor": [("/ledger", t("Ledger"))]}
+    return [*before.get(user.role, []), ("/releases", t("Releases")), *after.get(user.role, [])]
 
 
 def go(path: str) -> Response:

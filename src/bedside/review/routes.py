@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from bedside.review import accounts, answer_page, entry, preferences, releases, worklist
+from bedside.review import accounts, answer_page, entry, journal, preferences, releases, users, worklist
 from bedside.review.rendering import FOLDER, failure_page
 from bedside.serving import Pages
 from bedside.serving.access import Caller
@@ -16,6 +16,8 @@ from bedside.serving.route import PEOPLE, Role, Route
 from bedside.serving.service import Service
 
 CLINICIAN: frozenset[Role] = frozenset({"clinician"})
+ADMIN: frozenset[Role] = frozenset({"admin"})
+AUDITOR: frozenset[Role] = frozenset({"auditor"})
 CSS = "text/css; charset=utf-8"
 SCRIPT = "text/javascript; charset=utf-8"
 HTML = "text/html; charset=utf-8"
@@ -111,6 +113,43 @@ PAGES = Pages(
             entry.enter,
             form=("patient.id", "patient.name", "patient.birth_date", "csrf"),
             statuses=(404, 409, 503),
+        ),
+        _get("/users", ADMIN, "Users, services and the state of their accounts", users.listing),
+        Route(
+            "POST",
+            "/users",
+            ADMIN,
+            "Add a user; the reply shows the one-time password or the key, once",
+            users.add,
+            success=201,
+            statuses=(409,),
+            content_type=HTML,
+            page=True,
+            form=(*users.ADDED, "csrf"),
+        ),
+        _get("/users/{name}", ADMIN, "One user, and what can be done", users.show, statuses=(404,)),
+        _post(
+            "/users/{name}",
+            ADMIN,
+            "Renew, deactivate, activate, unlock, log out everywhere or change the role of a user",
+            users.change,
+            form=("act", "role", "csrf"),
+            statuses=(200, 404, 409),
+        ),
+        _get(
+            "/ledger",
+            AUDITOR,
+            "The entries of the ledger, newest first, without what was said of patients",
+            journal.journal,
+            query=journal.JournalFilter,
+        ),
+        _post(
+            "/ledger",
+            AUDITOR,
+            "From a patient's number to the entries about that patient",
+            journal.find_patient,
+            form=("patient", "csrf"),
+            statuses=(404,),
         ),
     ),
     failure=failure_page,

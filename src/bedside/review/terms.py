@@ -54,3 +54,64 @@ def measure(name: str, t: Translate) -> str:
         "ici": t("Integrated calibration index"),
         "net_benefit": t("Net benefit"),
     }.get(name, name)
+
+
+def _entries(t: Translate) -> dict[str, str]:
+    return {
+        "answer": t("answer given"),
+        "review": t("answer reviewed"),
+        "withdrawal": t("answer withdrawn"),
+        "superseded": t("answer superseded"),
+        "own-estimate": t("own estimate given"),
+        "patient": t("identity entered or corrected"),
+        "identity-read": t("identity read"),
+        "patient-erased": t("patient erased"),
+        "approval": t("release approved"),
+        "deployed": t("release deployed"),
+        "rolled-back": t("release rolled back"),
+        "taken-over": t("deployment taken over"),
+        "deployment-refused": t("deployment refused"),
+        "suspended": t("release suspended"),
+        "reinstatement": t("reinstatement"),
+        "silent-answer": t("silent answer"),
+        "outcome": t("outcome linked"),
+        "oip-use": t("inferences by a service"),
+        "user-added": t("user added"),
+        "user-activated": t("user activated"),
+        "user-deactivated": t("user deactivated"),
+        "role-changed": t("role changed"),
+        "secret-renewed": t("password or key renewed"),
+        "password-changed": t("password changed"),
+        "unlocked": t("account unlocked"),
+        "sessions-ended": t("logged out everywhere"),
+        "log-in": t("log-in"),
+        "log-in-failed": t("log-in failed"),
+        "locked-out": t("account locked"),
+        "checkpoint": t("checkpoint signed"),
+        "restored": t("ledger restored"),
+    }
+
+
+KINDS = tuple(_entries(lambda text: text))
+"""Kinds of the ledger's entries, in the order in which a list to choose from shows them."""
+
+
+def entry(name: str, t: Translate) -> str:
+    """A kind of entry."""
+    return _entries(t).get(name, name)
+
+
+def fact(name: str, t: Translate) -> str:
+    """What an entry's body calls a thing."""
+    return {
+        "name": t("name"),
+        "version": t("version"),
+        "mode": t("mode"),
+        "role": t("role"),
+        "before": t("before"),
+        "full_name": t("full name"),
+        "by_name": t("by"),
+        "reason": t("reason"),
+        "requests": t("requests"),
+        "rows": t("patients"),
+    }.get(name, name)
