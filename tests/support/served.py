@@ -32,15 +32,20 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, release: tuple[Path, Path], *options: str | Path, solo: bool = True) -> Iterator[Served]:
-    """``bedside serve`` with these options and the ledger ``ledger.db`` in ``folder``; SIGTERM ends it."""
+def serving(
+    folder: Path, release: tuple[Path, Path], *options: str | Path, solo: bool = True, within: tuple[str, ...] = ()
+) -> Iterator[Served]:
+    """``bedside serve`` with these options and the ledger ``ledger.db`` in ``folder``; SIGTERM ends it.
+
+    ``within``: words of a command that runs it.
+    """
     path, key = release
     words = ["serve", path, "--key", key, "--ledger", folder / "ledger.db", "--port", "0", *options]
     words += ["--solo"] if solo else []
     log = folder / "server.log"
     with log.open("w") as written:
         process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "bedside", *map(str, words)],
+            [*within, sys.executable, "-W", "error", "-m", "bedside", *map(str, words)],
             stdout=written,
             stderr=subprocess.STDOUT,
             text=True,

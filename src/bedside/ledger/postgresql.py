@@ -44,6 +44,7 @@ RIGHTS = {
     "answers": "SELECT, INSERT, UPDATE, DELETE",
     "users": "SELECT, INSERT, UPDATE",
     "sessions": "SELECT, INSERT, UPDATE, DELETE",
+    "probe": "SELECT, INSERT, UPDATE",
     "alembic_version": "SELECT",
 }
 """What a server needs on each table. Nothing lets it change an entry, make a table or switch a trigger off."""

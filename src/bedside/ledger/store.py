@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hmac
+import secrets
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,6 +28,17 @@ _ADD = insert(tables.entries)
 _MOVE_HEAD = update(tables.head).where(tables.head.c.id == 1)
 _WRAPPED = select(tables.patients.c.wrapped_key)
 _ENTRIES = select(tables.entries).order_by(tables.entries.c.seq)
+_PROBE_BYTES = 32 * 1024
+_PROBE_SECONDS = 1.0
+
+
+class _Probe:
+    """What the last attempt to write found, and until when that counts."""
+
+    def __init__(self) -> None:
+        self.turn = threading.Lock()
+        self.until = 0.0
+        self.found: LedgerError | None = None
 
 
 class Store:
@@ -41,6 +54,7 @@ class Store:
         self._engine = engine
         self._write_engine = engine.execution_options(**{WRITES: True})
         self._turn = threading.Lock()
+        self._probe = _Probe()
         self._vault = vault
         self._erasures = erasures
         self._clock = clock
@@ -93,6 +107,27 @@ class Store:
     def now(self) -> str:
         """The ledger's time as it stands in entries."""
         return stamp(self._clock())
+
+    def check_writable(self) -> None:
+        """Write about as much as an answer takes, at most once a second. Raises ``LedgerError`` where that fails."""
+        with self._probe.turn:
+            if time.monotonic() >= self._probe.until:
+                self._probe.found = self._probed()
+                self._probe.until = time.monotonic() + _PROBE_SECONDS
+            found = self._probe.found
+        if found is not None:
+            raise LedgerError(found.what, where=found.where, remedy=found.remedy)
+
+    def _probed(self) -> LedgerError | None:
+        try:
+            with self._writing() as connection:
+                # Random, as neither database writes what is already there, and PostgreSQL would compress the rest.
+                row = {"filler": secrets.token_bytes(_PROBE_BYTES)}
+                if not connection.execute(update(tables.probe), row).rowcount:
+                    connection.execute(insert(tables.probe), {"id": 1, **row})
+        except LedgerError as error:
+            return error
+        return None
 
     def close(self) -> None:
         """Give the database's file back."""

@@ -114,6 +114,14 @@ sessions = Table(
 )
 """Open sessions, by SHA-256 of their tokens."""
 
+probe = Table(
+    "probe",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("filler", LargeBinary, nullable=False),
+)
+"""One row, written anew to see whether anything can be written; it says nothing."""
+
 revisions = Table("alembic_version", MetaData(), Column("version_num", String(32), nullable=False))
 revisions.append_constraint(PrimaryKeyConstraint(revisions.c.version_num, name="alembic_version_pkc"))
 """One row: the revision of the tables. Alembic's own, so not among those that it compares."""

@@ -9,7 +9,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bedside.errors import BedsideError, ValueRefused
+from bedside.errors import BedsideError, LedgerError, ValueRefused
 from bedside.serving.logs import log
 from bedside.serving.oip.documents import InferenceFailure
 
@@ -68,6 +68,8 @@ def failure_of(error: BedsideError | HTTPException) -> tuple[int, Failure]:
 
 def told(error: Exception, route: str) -> tuple[int, Failure]:
     """The same for any error; one that nobody foresaw goes into the log, and its reference to the outside."""
+    if isinstance(error, LedgerError):
+        log("the ledger is in trouble", level=logging.ERROR, what=error.what, route=route)
     if isinstance(error, (BedsideError, HTTPException)):
         return failure_of(error)
     reference = secrets.token_hex(6)

@@ -19,8 +19,9 @@ def alive(service: Service, call: Call, caller: Caller | None) -> Response:  # n
 
 
 def ready(service: Service, call: Call, caller: Caller | None) -> Response:  # noqa: ARG001
-    """``GET /readyz``: 503 until the golden cases of every release were reproduced on this machine."""
+    """``GET /readyz``: 503 until the golden cases hold on this machine, and while the ledger cannot be written."""
     service.require_ready()
+    service.ledger.check_writable()
     return reply(Health(status="ok"))
 
 
@@ -36,7 +37,7 @@ OPERATORS = (
         "GET",
         "/readyz",
         None,
-        "Whether answers are given: 503 until the golden cases hold on this machine",
+        "Whether answers are given: 503 until the golden cases hold here, and while the ledger cannot be written",
         ready,
         response=Health,
         statuses=(503,),
