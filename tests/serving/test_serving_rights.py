@@ -33,6 +33,11 @@ Asker = Callable[[Any, str], dict[str, Any]]
 REQUESTS: dict[str, Asker] = {
     "POST /api/v1/releases/{name}/answers": lambda _, __: {"json": {"values": house.HIGH}},
     "POST /api/v1/answers/{id}/reviews": lambda _, __: {"json": {"verdict": "agree"}},
+    "POST /api/v1/releases/{name}/deployments": lambda hospital, _: {"json": {"place": _place(hospital)}},
+    "POST /api/v1/releases/{name}/rollback": lambda _, __: {"json": {}},
+    "POST /api/v1/releases/{name}/suspension": lambda _, __: {"json": {"reason": "false alarms"}},
+    "POST /api/v1/releases/{name}/reinstatement": lambda _, __: {"json": {"reason": "mended"}},
+    "POST /api/v1/releases/{name}/approvals": lambda _, __: {"json": {"reason": "read the report"}},
     "POST /login": lambda _, __: {"data": {"name": "clinician", "password": house.PASSWORD}},
     "POST /password": lambda _, secret: {"data": {"old": secret, "new": NEW, "again": NEW}},
     "POST /logout": lambda _, __: {"data": {}},
@@ -56,6 +61,12 @@ REQUESTS |= {
     f"POST /v2/models/{{name}}{version}/infer": lambda _, __: {"json": {"inputs": INPUTS}}
     for version in ("", "/versions/{version}")
 }
+
+
+def _place(hospital: Any) -> str:
+    return str(hospital.app.state.service.release("breast-fna").place)
+
+
 FREE = {"POST /login"}
 """Forms that carry no token, because there is no session yet."""
 

@@ -295,6 +295,7 @@ def open_hospital(
     clock = Clock()
     ledger = Ledger.open(folder / "ledger.db", clock=clock, hasher=CHEAP)
     opened = [_opened(*release) for release in releases]
+    options = {"key": releases[0][1], **options}
     app = create_app(opened, ledger, solo=solo, clock=clock, pages=pages, **options)
     app.state.service.check()
     return Hospital(app, ledger, clock, dict(secrets), dict(users))

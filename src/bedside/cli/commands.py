@@ -14,6 +14,15 @@ LEDGER = Argument(
 PUBLIC_KEY = Argument(
     "--key", "key", "public key (signing.pub); without it only the digests are checked", {"metavar": "PUBLIC"}
 )
+VERIFY_KEY = Argument("--key", "key", "public key (signing.pub)", {"required": True, "metavar": "PUBLIC"})
+USER = Argument("--user", "user", "in whose name; the password is asked for", {"required": True})
+WAIT = Argument(
+    "--wait",
+    "wait",
+    "seconds to wait for a running server's word (default: 10)",
+    {"type": float, "default": 10, "metavar": "SECONDS"},
+)
+STOPPED = Argument("RELEASE", "release", "folder or zip of a release, or the name it is served by, or NAME@VERSION")
 TARGET = Argument("--target", "target", "which target's file runs (default: server-cpu)", {"default": "server-cpu"})
 MAP = Argument("--map", "map", "TOML file that translates the other hospital's columns, units and codes")
 
@@ -103,7 +112,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         ("serve",), "cli.server", "serve", "serve signed releases: API, worklist and review pages",
         (
-            Argument("RELEASE", "releases", "folders or zips of releases", {"nargs": "+"}),
+            Argument("RELEASE", "releases", "folders or zips of releases, beside those that were deployed", {"nargs": "*"}),
             Argument("--key", "key", "public key (signing.pub)", {"required": True, "metavar": "PUBLIC"}),
             LEDGER,
             Argument("--host", "host", "address to listen on (default: 127.0.0.1)", {"default": "127.0.0.1"}),
@@ -119,14 +128,40 @@ COMMANDS: tuple[Command, ...] = (
         ),
     ),
     Command(
-        ("approve",), "cli.server", "approve", "approve a release for care; two people, one of them a clinician",
+        ("approve",), "cli.standing", "approve", "approve a release for care; two people, one of them a clinician",
+        (RELEASE, VERIFY_KEY, USER, Argument("--reason", "reason", "why, in a sentence", {"required": True}), LEDGER),
+    ),
+    Command(
+        ("deploy",), "cli.standing", "deploy", "put a release into service, without a dropped request where a server runs",
         (
             RELEASE,
-            Argument("--key", "key", "public key (signing.pub)", {"required": True, "metavar": "PUBLIC"}),
-            Argument("--user", "user", "who approves; the password is asked for", {"required": True}),
-            Argument("--reason", "reason", "why, in a sentence", {"required": True}),
+            VERIFY_KEY,
+            USER,
+            Argument("--silent", "silent", "let it answer beside the live one, shown to nobody who treats", {"action": "store_true"}),
+            Argument("--solo", "solo", "for servers in solo mode: without the two approvals", {"action": "store_true"}),
+            Argument("--reason", "reason", "why, in a sentence", {"default": ""}),
+            WAIT,
             LEDGER,
         ),
+    ),
+    Command(
+        ("rollback",), "cli.standing", "rollback", "go back to the version that was live before",
+        (
+            Argument("NAME", "name", "the release's name"),
+            USER,
+            Argument("--silent", "silent", "end the silent release of this name instead", {"action": "store_true"}),
+            Argument("--reason", "reason", "why, in a sentence", {"default": ""}),
+            WAIT,
+            LEDGER,
+        ),
+    ),
+    Command(
+        ("suspend",), "cli.standing", "suspend", "stop a release at once; any clinician may",
+        (STOPPED, PUBLIC_KEY, USER, Argument("--reason", "reason", "why, in a sentence", {"required": True}), LEDGER),
+    ),
+    Command(
+        ("reinstate",), "cli.standing", "reinstate", "let a suspended release answer again; two people, one of them a clinician",
+        (STOPPED, PUBLIC_KEY, USER, Argument("--reason", "reason", "why, in a sentence", {"required": True}), LEDGER),
     ),
     Command(
         ("user", "add"), "cli.server", "user_add", "add a user; prints a one-time password or an API key",

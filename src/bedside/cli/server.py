@@ -1,4 +1,4 @@
-"""The ward's side: ``serve``, ``approve``, ``user add`` and ``renew``."""
+"""The ward's side: ``serve``, ``user add`` and ``renew``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import msgspec
 from bedside.errors import AccessDenied
 
 if TYPE_CHECKING:
-    from bedside.ledger import Approval, Ledger, User
+    from bedside.ledger import Ledger, User
 
 DEFAULT_LEDGER = "bedside-ledger.db"
 
@@ -51,8 +51,9 @@ def serve(
     idle_minutes: int = 15,
     rate_limit: int = 10_000,
 ) -> None:
-    """Serve verified releases until the process is told to stop.
+    """Serve verified releases, and those that the ledger says are deployed, until the process is told to stop.
 
+    Which version of a name answers is the ledger's to say; where it says nothing, the highest one named here.
     Raises `SignatureInvalid` or `Refused` before anything is served where a release does not verify or its golden cases
     come out differently on this machine, and `UsageError` for options that do not fit.
     """
@@ -96,27 +97,6 @@ def proven(book: Ledger, user: str, password: str | None) -> User:
     if book.must_change(person):
         raise AccessDenied("the one-time password must be changed first", remedy="Log in to the pages once")
     return person
-
-
-def approve(
-    release: str | Path,
-    *,
-    key: str | Path,
-    user: str,
-    reason: str,
-    ledger: str | None = None,
-    password: str | None = None,
-) -> Approval:
-    """Approve a release for care in the name of `user`; the password is asked for, or read from standard input.
-
-    Care needs approvals of two people, one of them a clinician. Raises `AccessDenied` for a wrong password, and for a
-    one-time password that has not been changed yet.
-    """
-    from bedside.release import verify
-
-    verified = verify(Path(release), Path(key))
-    with open_ledger(ledger) as book:
-        return book.approve(verified.digest, verified.name, verified.version, proven(book, user, password), reason)
 
 
 def user_add(name: str, *, role: str, full_name: str | None = None, ledger: str | None = None) -> Added:

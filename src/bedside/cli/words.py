@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from bedside.cli.ledger import Checkpointed
     from bedside.cli.server import Added
     from bedside.cli.signing import Keys, Signed
+    from bedside.cli.standing import Deployed, Reinstated
     from bedside.cli.study import Drafted, Trained
     from bedside.cohort import DataCheck
-    from bedside.ledger import Approval, Erasure, Migrated, Verification
+    from bedside.ledger import Approval, Erasure, Migrated, Suspension, Verification
     from bedside.release import Verified
 
 
@@ -158,6 +159,33 @@ def serve(_result: None) -> str:
 def approve(result: Approval) -> str:
     """Whose approval was entered."""
     return f"Approved {result.name} {result.version} ({result.digest}) by {result.approver}"
+
+
+def deploy(result: Deployed) -> str:
+    """What was decided, and what a server made of it."""
+    what = {"live": "is to answer", "silent": "is to run silently", "withdrawn": "is out of service"}[result.mode]
+    lines = [f"Entered: {result.name} {result.version} {what} (entry {result.entry}, by {result.by})"]
+    if result.refused is not None:
+        lines.append(f"A server refused it, and what answered before goes on answering: {result.refused}")
+    elif result.taken_over_by is not None:
+        lines.append(f"Taken over by {result.taken_over_by}")
+    elif result.mode != "withdrawn":
+        lines.append("No running server has taken it over yet: it takes effect when a server on this ledger starts")
+    return "\n".join([*lines, f"Digest {result.digest}"])
+
+
+rollback = deploy
+
+
+def suspend(result: Suspension) -> str:
+    """Who stopped what."""
+    return f"Suspended {result.name} {result.version} ({result.digest}) by {result.by}: {result.reason}"
+
+
+def reinstate(result: Reinstated) -> str:
+    """Whether it may answer again."""
+    state = "It may answer again" if result.lifted else "One more person has to say so; one of the two is a clinician"
+    return f"{result.by} reinstates {result.name} {result.version} ({result.digest})\n{state}"
 
 
 def user_add(result: Added) -> str:

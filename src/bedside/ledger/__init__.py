@@ -12,7 +12,9 @@ from bedside.ledger.patients import Identity
 from bedside.ledger.projection import STATUSES, AnswerRow
 from bedside.ledger.reviews import VERDICTS
 from bedside.ledger.staff import Account
-from bedside.ledger.standing import Approval, Standings, Suspension
+from bedside.ledger.standing import Approval, Reinstatement, Standings, Suspension
+from bedside.ledger.succession import Deployment, Succession, successions
+from bedside.ledger.suspensions import refusal, suspended_words
 from bedside.ledger.verification import Verification
 
 __all__ = [
@@ -23,18 +25,24 @@ __all__ = [
     "AnswerRow",
     "Approval",
     "Checkpoint",
+    "Deployment",
     "Entry",
     "Erasure",
     "Identity",
     "Ledger",
     "Migrated",
     "Noted",
+    "Reinstatement",
     "Review",
     "Standings",
     "StoredAnswer",
+    "Succession",
     "Suspension",
     "User",
     "Verification",
     "migrate",
     "read_checkpoints",
+    "refusal",
+    "successions",
+    "suspended_words",
 ]

@@ -12,7 +12,7 @@ from bedside.errors import Conflict, NotFound, ValueRefused
 from bedside.ledger import tables
 from bedside.ledger.entry import Entry
 from bedside.ledger.projection import STATUSES, AnswerRow, after, row_of, status_at
-from bedside.ledger.store import Store
+from bedside.ledger.silent import Silent
 
 _ROW = tables.answers.c
 
@@ -59,28 +59,39 @@ class StoredAnswer(msgspec.Struct, frozen=True, kw_only=True):
     recorded: Entry
 
 
-class Answers(Store):
+class Answers(Silent):
     """Answers in the chain, and beside it their rows for the worklist, changed in the same transaction."""
 
     def record_answer(
-        self, answer: dict[str, Any], *, actor: str, patient: str | None, supersedes: str | None = None
+        self,
+        answer: dict[str, Any],
+        *,
+        actor: str,
+        patient: str | None,
+        supersedes: str | None = None,
+        silent: dict[str, Any] | None = None,
     ) -> Entry:
         """Enter a new answer; with a patient, all of it is encrypted under that patient's key.
 
-        ``supersedes`` names a preliminary answer about the same patient that this one replaces.
-        Raises ``Conflict`` where the id is taken, the answer is not preliminary or the other cannot be replaced;
-        ``NotFound`` for an unknown patient or answer; ``LedgerError`` where a key is missing.
+        ``supersedes`` names a preliminary answer about the same patient that this one replaces; ``silent`` is what a
+        silent release answered beside this one.
+        Raises ``Refused`` where the release is suspended, whoever did it; ``Conflict`` where the id is taken, the
+        answer is not preliminary or the other cannot be replaced; ``NotFound`` for an unknown patient or answer;
+        ``LedgerError`` where a key is missing.
         """
         row = row_of(answer, seq=0, patient=patient, asker=actor)
         if row.status != "preliminary":
             raise Conflict(f"a new answer is preliminary, not {row.status}", where=row.id)
         with self._writing() as connection:
+            self._refuse_suspended(connection, row.digest)
             if self._find(connection, row.id) is not None:
                 raise Conflict("there already is an answer with this id", where=row.id)
             if supersedes is not None:
                 self._supersede(connection, supersedes, by=row, actor=actor)
             entry = self._enter(connection, "answer", actor=actor, body=answer, subject=row.id, patient=patient)
             connection.execute(insert(tables.answers), msgspec.structs.asdict(replace(row, seq=entry.seq)))
+            if silent is not None and self._suspension(connection, silent["release"]["digest"]) is None:
+                self._enter_silent(connection, silent, beside=row.id, actor=actor, patient=patient)
             return entry
 
     def answer(self, answer_id: str) -> StoredAnswer:

@@ -40,4 +40,4 @@ class Approvals(Standing):
 
     def approved_for_care(self, digest: str) -> bool:
         """Whether two different people approved, at least one of them as a clinician."""
-        return enough(self.approvals(digest))
+        return enough((given.approver, given.role) for given in self.approvals(digest))

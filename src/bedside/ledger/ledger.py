@@ -13,6 +13,7 @@ from bedside.ledger import dialect, tables
 from bedside.ledger.approvals import Approvals
 from bedside.ledger.checkpoints import Checkpoints
 from bedside.ledger.clock import Clock, utc_now
+from bedside.ledger.deployments import Deployments
 from bedside.ledger.entry import GENESIS
 from bedside.ledger.erasing import Erasing
 from bedside.ledger.erasure_list import ErasureList
@@ -26,12 +27,12 @@ from bedside.ledger.verification import Verifying
 _FINGERPRINT = select(tables.head.c.fingerprint)
 
 
-class Ledger(Erasing, Reviews, Approvals, Sessions, Staff, Checkpoints, Journal, Verifying):
+class Ledger(Erasing, Reviews, Approvals, Deployments, Sessions, Staff, Checkpoints, Journal, Verifying):
     """Everything that happened, append-only and hash-chained; safe from several threads and processes at once.
 
     What it keeps is told by the classes that it is made of: ``Store`` (entries), ``Patients``, ``Erasing``,
-    ``Answers``, ``Reviews``, ``Approvals``, ``Accounts``, ``Sessions``, ``Staff``, ``Checkpoints``, ``Journal`` and
-    ``Verifying``.
+    ``Answers``, ``Reviews``, ``Approvals``, ``Suspensions`` and ``Deployments``, ``Accounts``, ``Sessions``, ``Staff``,
+    ``Checkpoints``, ``Journal`` and ``Verifying``.
     Open it with ``Ledger.open``.
     """
 

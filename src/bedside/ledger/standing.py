@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from msgspec.structs import replace
+from sqlalchemy import Connection, select
 
 from bedside.ledger import tables
 from bedside.ledger.entry import Entry
 from bedside.ledger.store import Store
+from bedside.ledger.succession import Deployment
 
 CARE_KINDS = ("approval", "suspended", "reinstatement")
+"""About one release, which its digest names."""
 SERVICE_KINDS = ("deployed", "rolled-back", "taken-over", "deployment-refused")
-STANDING_KINDS = (*CARE_KINDS, *SERVICE_KINDS)
+"""About which version answers under a name."""
 
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +39,24 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Reinstatement(msgspec.Struct, frozen=True, kw_only=True):
+    """One person's word that a suspended release may answer again.
+
+    Attributes
+    ----------
+    name, version, digest: the release. by, role: the user, and the role that the user had then.
+    at: when, UTC. reason: in the user's words.
+    """
+
+    name: str
+    version: str
+    digest: str
+    by: str
+    role: str
+    at: str
+    reason: str
+
+
 class Suspension(msgspec.Struct, frozen=True, kw_only=True):
     """A release that must not answer, by its digest.
 
@@ -42,7 +64,7 @@ class Suspension(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     name, version, digest: the release.
     by, by_name: the clinician, by user name and as a person. at: when, UTC. reason: in the clinician's words.
-    reinstating: who has said since that it may answer again; it takes two.
+    reinstating: who has said since that it may answer again; it takes two people, one of them a clinician.
     """
 
     name: str
@@ -52,7 +74,7 @@ class Suspension(msgspec.Struct, frozen=True, kw_only=True):
     by_name: str
     at: str
     reason: str
-    reinstating: tuple[str, ...] = ()
+    reinstating: tuple[Reinstatement, ...] = ()
 
 
 class Standings(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,23 +83,23 @@ class Standings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     seq: the last entry that was considered.
-    approvals: by digest, oldest first. suspensions: by digest, those that hold.
+    approvals: by digest, oldest first. suspensions: by digest, those that hold. acts: oldest first.
     """
 
-    seq: int
-    approvals: Mapping[str, tuple[Approval, ...]]
-    suspensions: Mapping[str, Suspension]
+    seq: int = 0
+    approvals: Mapping[str, tuple[Approval, ...]] = {}
+    suspensions: Mapping[str, Suspension] = {}
+    acts: tuple[Deployment, ...] = ()
 
     def approved(self, digest: str) -> bool:
         """Whether two different people approved, at least one of them as a clinician."""
-        return enough(self.approvals.get(digest, ()))
+        return enough([(given.approver, given.role) for given in self.approvals.get(digest, ())])
 
 
-def enough(given: tuple[Approval, ...] | list[Approval]) -> bool:
-    """Two different people, at least one of them as a clinician."""
-    return len({approval.approver for approval in given}) >= 2 and any(
-        approval.role == "clinician" for approval in given
-    )
+def enough(people: Iterable[tuple[str, str]]) -> bool:
+    """Whether these, each a name and a role, are two different people, at least one of them as a clinician."""
+    people = list(people)
+    return len({name for name, _ in people}) >= 2 and any(role == "clinician" for _, role in people)
 
 
 class Standing(Store):
@@ -88,19 +110,8 @@ class Standing(Store):
 
     def standings(self) -> Standings:
         """The picture as it is now."""
-        approvals: dict[str, tuple[Approval, ...]] = {}
-        suspensions: dict[str, Suspension] = {}
         with self._reading() as connection:
-            seq = int(connection.execute(select(tables.head.c.seq)).scalar_one())
-            kinds = tables.entries.c.kind.in_(STANDING_KINDS)
-            query = select(tables.entries).where(kinds).order_by(tables.entries.c.seq)
-            for row in connection.execute(query).mappings():
-                entry = Entry(**row)
-                digest = entry.subject or ""
-                said = {**self._decoded(connection, entry), "digest": digest, "at": entry.at}
-                if entry.kind == "approval":
-                    approvals[digest] = (*approvals.get(digest, ()), msgspec.convert(said, Approval))
-        return Standings(seq=seq, approvals=approvals, suspensions=suspensions)
+            return self._standings(connection)
 
     def standing_since(self, seq: int) -> tuple[bool, int]:
         """Whether an entry after number ``seq`` changes what stands, and the last entry's number.
@@ -108,8 +119,43 @@ class Standing(Store):
         Cheap enough to be asked several times a second, always with the number that it gave last.
         """
         entries = tables.entries.c
-        changing = select(entries.seq).where(entries.seq > seq, entries.kind.in_(STANDING_KINDS)).limit(1)
+        kinds = entries.kind.in_((*CARE_KINDS, *SERVICE_KINDS))
         with self._reading() as connection:
             last = int(connection.execute(select(tables.head.c.seq)).scalar_one())
+            changing = select(entries.seq).where(entries.seq > seq, kinds).limit(1)
             found = last > seq and connection.execute(changing).scalar_one_or_none() is not None
         return found, last
+
+    def _standings(self, connection: Connection) -> Standings:
+        seq = int(connection.execute(select(tables.head.c.seq)).scalar_one())
+        kinds = tables.entries.c.kind.in_((*CARE_KINDS, *SERVICE_KINDS))
+        rows = connection.execute(select(tables.entries).where(kinds).order_by(tables.entries.c.seq)).mappings()
+        approvals: dict[str, tuple[Approval, ...]] = {}
+        suspensions: dict[str, Suspension] = {}
+        acts: list[Deployment] = []
+        for entry in [Entry(**row) for row in rows]:
+            body = self._decoded(connection, entry)
+            digest = entry.subject or ""
+            if entry.kind == "approval":
+                approvals[digest] = (*approvals.get(digest, ()), _about(entry, body, Approval))
+            elif entry.kind in CARE_KINDS:
+                suspended(suspensions, entry, body)
+            else:
+                acts.append(msgspec.convert({**body, "seq": entry.seq, "at": entry.at, "kind": entry.kind}, Deployment))
+        return Standings(seq=seq, approvals=approvals, suspensions=suspensions, acts=tuple(acts))
+
+
+def suspended(standing: dict[str, Suspension], entry: Entry, body: dict[str, Any]) -> None:
+    """Take one entry of the kinds ``suspended`` and ``reinstatement`` into the suspensions that hold."""
+    digest = entry.subject or ""
+    if entry.kind == "suspended":
+        standing[digest] = _about(entry, body, Suspension)
+    elif digest in standing:
+        said = (*standing[digest].reinstating, _about(entry, body, Reinstatement))
+        standing[digest] = replace(standing[digest], reinstating=said)
+        if enough((one.by, one.role) for one in said):
+            del standing[digest]
+
+
+def _about(entry: Entry, body: dict[str, Any], kind: type[Any]) -> Any:
+    return msgspec.convert({**body, "digest": entry.subject, "at": entry.at}, kind)

@@ -8,10 +8,12 @@ import msgspec
 
 from bedside.answering import Answer, answer_patient
 from bedside.errors import NotFound
-from bedside.ledger import Identity, Review, StoredAnswer, User
+from bedside.ledger import Identity, Review, StoredAnswer, User, suspended_words
 from bedside.serving.documents import AnswerReply, AnswerRequest, PatientIdentity, ReviewRequest
+from bedside.serving.identities import patient_ref
 from bedside.serving.served import cleared
 from bedside.serving.service import Service
+from bedside.serving.silently import beside
 
 
 def ask(service: Service, user: User, name: str, request: AnswerRequest) -> AnswerReply:
@@ -21,33 +23,31 @@ def ask(service: Service, user: User, name: str, request: AnswerRequest) -> Answ
     value that cannot be used), and a 503 before the golden cases hold.
     """
     service.require_ready()
-    served = service.served
+    served, now = service.served, service.clock()
     loaded = served.find(name)
     answer = answer_patient(
         loaded.model,
         request.values,
-        now=service.clock(),
+        now=now,
         explain=request.explain,
         asked=user.role == "clinician" if request.asked is None else request.asked,
         warnings=cleared(served, loaded, solo=service.solo),
     )
-    answer = _stored(service, user, answer, request.patient)
+    answer = _stored(service, user, answer, request.patient, beside(service, served, name, request.values, now))
     service.metrics.answer(name, abstained=answer.abstained)
     # Whoever sent the identity knows it: sending it back to a clinician reads nothing out of the ledger.
     identity = request.patient if user.role == "clinician" else None
     return reply(msgspec.to_builtins(answer), identity)
 
 
-def _stored(service: Service, user: User, answer: Answer, patient: PatientIdentity | None) -> Answer:
-    ref = service.ledger.patient(_identity(patient), actor=user.name) if patient else None
+def _stored(
+    service: Service, user: User, answer: Answer, patient: PatientIdentity | None, silent: dict[str, Any] | None
+) -> Answer:
+    ref = patient_ref(service, user, patient)
     answer = msgspec.structs.replace(answer, patient=ref)
-    service.ledger.record_answer(msgspec.to_builtins(answer), actor=user.name, patient=ref)
+    silent = silent and {**silent, "patient": ref}
+    service.ledger.record_answer(msgspec.to_builtins(answer), actor=user.name, patient=ref, silent=silent)
     return answer
-
-
-def _identity(patient: PatientIdentity) -> Identity:
-    born = patient.birth_date.isoformat() if patient.birth_date else None
-    return Identity(id=patient.id.strip(), name=patient.name, birth_date=born)
 
 
 def find(service: Service, user: User, answer_id: str) -> StoredAnswer:
@@ -64,7 +64,16 @@ def read(service: Service, user: User, answer_id: str) -> AnswerReply:
     identity = None
     if user.role == "clinician" and stored.patient is not None:
         identity = _sent(service.ledger.identity(stored.patient, actor=user.name))
-    return reply(stored.answer, identity, stored.reviews)
+    return reply(_warned(service, stored.answer), identity, stored.reviews)
+
+
+def _warned(service: Service, answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer; where nobody has signed it and its release was suspended since, with a warning that says so."""
+    suspension = service.served.said.suspensions.get(answer["release"]["digest"])
+    if suspension is None or answer["status"] != "preliminary":
+        return answer
+    words = suspended_words(suspension)
+    return {**answer, "warnings": [*answer["warnings"], f"{words[0].upper()}{words[1:].rstrip('.')}."]}
 
 
 def _sent(identity: Identity) -> PatientIdentity:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from bedside.errors import PatientErased
 from bedside.ledger import Review
-from bedside.serving import answers
+from bedside.serving import answers, silently
 from bedside.serving.access import Caller
 from bedside.serving.call import Call
 from bedside.serving.documents import (
@@ -19,6 +19,7 @@ from bedside.serving.documents import (
     ReleaseSummary,
     Replay,
     ReviewRequest,
+    SilentReply,
 )
 from bedside.serving.replay import replay
 from bedside.serving.route import EVERYONE, Route
@@ -32,7 +33,11 @@ def reply(document: msgspec.Struct, status: int = 200) -> Response:
 
 def ask(service: Service, call: Call, caller: Caller) -> Response:
     """``POST /api/v1/releases/{name}/answers``."""
-    answer = answers.ask(service, caller.user, call.parameters["name"], call.json(AnswerRequest))
+    name, request = call.parameters["name"], call.json(AnswerRequest)
+    silent = silently.alone(service.served, name)
+    if silent is not None:
+        return reply(silently.store(service, caller.user, silent, request), 202)
+    answer = answers.ask(service, caller.user, name, request)
     response = reply(answer, 201)
     response.headers["Location"] = f"/api/v1/answers/{answer.id}"
     return response
@@ -101,6 +106,7 @@ API = (
         request=AnswerRequest,
         response=AnswerReply,
         success=201,
+        accepted=SilentReply,
         statuses=(404, 409, 503),
     ),
     Route(

@@ -25,6 +25,7 @@ from bedside.serving.access import admit
 from bedside.serving.admission import Admission
 from bedside.serving.api import API
 from bedside.serving.call import Call, read_call
+from bedside.serving.deployments import begin, open_service
 from bedside.serving.envelope import Envelope
 from bedside.serving.failures import Failure, failure_of, refusal, told
 from bedside.serving.following import following
@@ -36,6 +37,7 @@ from bedside.serving.openapi import describe
 from bedside.serving.operators import OPERATORS, describes
 from bedside.serving.route import Route
 from bedside.serving.service import Loaded, Service, load
+from bedside.serving.standing_api import STANDING
 
 THREADS = 8
 """Requests that are worked on at once; each may wait for the ledger's disk."""
@@ -74,13 +76,14 @@ def create_app(
     ``admission``: how people and programs get in. Raises ``UsageError`` without a release or with two of the same name
     and version.
     """
-    service = Service(ledger, solo, clock, key, admission or Admission())
-    service.hold([load(release) if isinstance(release, Release) else release for release in releases])
+    opened = [load(release) if isinstance(release, Release) else release for release in releases]
+    service = open_service(opened, Service(ledger, solo, clock, key, admission or Admission()))
     use = Use(ledger)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(service.check)
+        await anyio.to_thread.run_sync(begin, service)
         with following(service):
             async with use.entering() if oip else nullcontext():
                 yield
@@ -112,7 +115,7 @@ class Application(Starlette):
 
 def declared(pages: Pages | None = None, *, oip: bool = False) -> tuple[Route, ...]:
     """Every route there is, the description of them all included: the one table of routes and rights."""
-    described = (*API, *OPERATORS, describes(b""), *(OIP if oip else ()), *(pages.routes if pages else ()))
+    described = (*API, *STANDING, *OPERATORS, describes(b""), *(OIP if oip else ()), *(pages.routes if pages else ()))
     document = msgspec.json.encode(describe(described, version("bedside")))
     return tuple(describes(document) if route.path == "/openapi.json" else route for route in described)
 

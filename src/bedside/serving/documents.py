@@ -63,6 +63,13 @@ class AnswerReply(Answer, frozen=True, kw_only=True):
     reviews: tuple[Review, ...] = ()
 
 
+class SilentReply(msgspec.Struct, frozen=True, kw_only=True):
+    """A silent release has answered; nothing of the answer is told. ``id`` finds it when its outcome is known."""
+
+    id: str
+    silent: Literal[True] = True
+
+
 class AnswerFilter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which answers to list; the longest waiting come first."""
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from bedside.serving.deployments import take_over
 from bedside.serving.logs import log
 from bedside.serving.service import Service
 
@@ -29,10 +30,10 @@ def following(service: Service) -> Iterator[None]:
 
 def _follow(service: Service, ended: threading.Event) -> None:
     seen, failing = -1, False
-    while not ended.wait(INTERVAL):
+    while not ended.wait(INTERVAL * (4 if failing else 1)):
         try:
             changed, last = service.ledger.standing_since(seen) if seen >= 0 else (True, 0)
-            seen = service.follow() if changed else last
+            seen = take_over(service).said.seq if changed else last
         except Exception as error:  # whatever it is, the next look may go well, and this thread must live
             if not failing:
                 log("the ledger cannot be followed", level=logging.ERROR, error=error)

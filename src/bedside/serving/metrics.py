@@ -23,6 +23,8 @@ class Metrics:
     verdicts: Counter[str] = field(default_factory=Counter)
     blind: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    deployments: Counter[str] = field(default_factory=Counter)
+    silent_failures: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -45,6 +47,16 @@ class Metrics:
         with self.lock:
             self.verdicts[verdict] += 1
 
+    def deployment(self, outcome: str) -> None:
+        """A deployment was ``taken-over`` or ``refused`` by this server."""
+        with self.lock:
+            self.deployments[outcome] += 1
+
+    def silent_failure(self, release: str) -> None:
+        """A silent release failed to answer; the live answer was given all the same."""
+        with self.lock:
+            self.silent_failures[release] += 1
+
     def unfollowed(self) -> None:
         """The ledger could not be asked what other processes entered about the releases."""
         with self.lock:
@@ -63,6 +75,12 @@ class Metrics:
                 *_counter("bedside_answers_total", "Answers given.", "release", self.answers),
                 *_counter("bedside_abstentions_total", "Answers without an estimate.", "release", self.abstentions),
                 *_counter("bedside_verdicts_total", "Reviews signed.", "verdict", self.verdicts),
+                *_counter(
+                    "bedside_deployments_total", "Deployments that this server met.", "outcome", self.deployments
+                ),
+                *_counter(
+                    "bedside_silent_failures_total", "Silent answers that failed.", "release", self.silent_failures
+                ),
                 *_counter(
                     "bedside_unfollowed_total", "Looks for what others entered that failed.", "where", self.blind
                 ),

@@ -15,6 +15,7 @@ from bedside.serving.route import Route
 _STATUSES = {
     200: "Done",
     201: "Made",
+    202: "Stored; nothing of it is told",
     303: "Go on there",
     400: "The body cannot be read",
     401: "Nobody is logged in",
@@ -33,7 +34,12 @@ _STATUSES = {
 
 def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
     """The whole document; every route is in it, pages too."""
-    kinds = [kind for route in routes for kind in (route.query, route.request, route.response) if kind is not None]
+    kinds = [
+        kind
+        for route in routes
+        for kind in (route.query, route.request, route.response, route.accepted)
+        if kind is not None
+    ]
     _, components = msgspec.json.schema_components(
         [*dict.fromkeys(kinds), *dict.fromkeys(_failure(route) for route in routes)],
         ref_template="#/components/schemas/{name}",
@@ -68,6 +74,7 @@ def _operation(route: Route, components: dict[str, Any]) -> dict[str, Any]:
         "tags": [_tag(route)],
         "parameters": [*_in_path(route), *_in_query(route, components)],
         "responses": {str(route.success): _success(route)}
+        | _accepted(route)
         | {str(status): _refusal(route, status) for status in _errors(route)},
         "security": _security(route),
     }
@@ -135,6 +142,13 @@ _BINARY: dict[str, Any] = {
         }
     }
 }
+
+
+def _accepted(route: Route) -> dict[str, Any]:
+    if route.accepted is None:
+        return {}
+    content = {"application/json": {"schema": _ref(route.accepted)}}
+    return {"202": {"description": _STATUSES[202], "content": content}}
 
 
 def _errors(route: Route) -> list[int]:

@@ -25,6 +25,7 @@ class Route:
     endpoint: ``(service, call, caller) -> Response``; runs in a thread, so it may wait for the disk. ``caller`` is None
         only where ``roles`` is.
     query, request, response: structs of the query string, the JSON body and the JSON reply; None where there is none.
+    accepted: struct of a 202 reply, where what was asked may be stored without being told.
     success: status when all is well. statuses: the errors beside those that ``roles`` and ``request`` imply.
     content_type: of the reply.
     page: made for people: errors are pages too, and who is not logged in is sent to the log-in page.
@@ -42,6 +43,7 @@ class Route:
     query: type[Any] | None = None
     request: type[Any] | None = None
     response: type[Any] | None = None
+    accepted: type[Any] | None = None
     success: int = 200
     statuses: tuple[int, ...] = ()
     content_type: str = "application/json"

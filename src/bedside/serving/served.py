@@ -8,10 +8,12 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from bedside.errors import DataError, NotFound, Refused, UsageError
-from bedside.ledger import Standings, Suspension
+from bedside.ledger import Deployment, Standings, Succession, Suspension, refusal, successions
 from bedside.release import Model, Release
 
 NOT_FOR_CARE = "Not approved for care."
+SILENT = "this release runs silently: its answers are stored and shown to nobody who treats patients"
+_CURRENT = "Leave the version out: the one that answers now is found"
 Mode = Literal["live", "silent", "loaded", "withdrawn"]
 
 
@@ -53,7 +55,7 @@ class Standing:
     ----------
     approved: whether the approvals for care are in the ledger. suspended: by whom, when and why it must not answer.
     mode: ``live``: it answers; ``silent``: it answers beside the live one, and nobody who treats sees it; ``loaded``:
-        for replay and for who names its version; ``withdrawn``: rolled back, for replay only.
+        for replay and for whoever names its version; ``withdrawn``: rolled back, for replay only.
     """
 
     approved: bool
@@ -68,33 +70,49 @@ class Served:
     Attributes
     ----------
     versions: name → version → release, the highest version first.
-    live, silent: by name. standings: by digest, of what is loaded. suspensions: by digest, loaded or not.
+    live, silent: by name. standings: by digest, of what is loaded.
+    said: what the ledger says, of releases that are not loaded, too. decided: what follows from it, by name.
     """
 
     versions: Mapping[str, Mapping[str, Loaded]]
-    live: Mapping[str, Loaded]
+    live: Mapping[str, Loaded] = field(default_factory=dict)
     silent: Mapping[str, Loaded] = field(default_factory=dict)
     standings: Mapping[str, Standing] = field(default_factory=dict)
-    suspensions: Mapping[str, Suspension] = field(default_factory=dict)
+    said: Standings = field(default_factory=Standings)
+    decided: Mapping[str, Succession] = field(default_factory=dict)
+
+    @property
+    def all(self) -> tuple[Loaded, ...]:
+        """Every release that is loaded."""
+        return tuple(loaded for versions in self.versions.values() for loaded in versions.values())
 
     def find(self, name: str, version: str | None = None) -> Loaded:
-        """The live release of that name, or its version that is loaded, whatever it may do. Raises ``NotFound``.
+        """The release that answers under that name, or the version named. Raises ``NotFound``.
 
-        Raises ``Refused`` where the name has only a silent release and no version is named.
+        Raises ``Refused`` where the name has no live release but a silent one, and for a version that was rolled back.
         """
-        if version is None and name in self.live:
-            return self.live[name]
-        versions = self.versions.get(name, {})
-        if version is not None and version in versions:
-            return versions[version]
-        if version is None and name in self.silent:
-            raise Refused(
-                "this release runs silently: its answers are stored and shown to nobody who treats patients", where=name
+        if version is None:
+            if name in self.live:
+                return self.live[name]
+            if name in self.silent:
+                raise Refused(SILENT, where=name)
+        loaded = self.versions.get(name, {}).get(version or "")
+        if loaded is None:
+            raise NotFound(
+                "no release of this name is served here" if version is None else "this version is not loaded here",
+                where=(name if version is None else f"{name} {version}")[:100],
             )
-        raise NotFound(
-            "no release of this name is served here" if not versions else "this version is not loaded here",
-            where=(name if version is None else f"{name} {version}")[:100],
-        )
+        if self.standings[loaded.digest].mode == "withdrawn":
+            raise Refused("this version was rolled back or withdrawn", where=f"{name} {version}", remedy=_CURRENT)
+        return loaded
+
+    def decisions(self, name: str) -> tuple[Deployment, ...]:
+        """What people decided about a name, oldest first."""
+        return tuple(act for act in self.said.acts if act.name == name and act.kind in ("deployed", "rolled-back"))
+
+    def of_digest(self, digest: str) -> Loaded | None:
+        """The loaded release of these bytes."""
+        return next((loaded for loaded in self.all if loaded.digest == digest), None)
 
 
 def arranged(releases: Iterable[Loaded]) -> dict[str, dict[str, Loaded]]:
@@ -121,24 +139,63 @@ def precedence(version: str) -> tuple[Any, ...]:
     return numbers, (1, ()) if not before else (0, parts), version
 
 
-def settled(versions: Mapping[str, Mapping[str, Loaded]], before: Mapping[str, Loaded], said: Standings) -> Served:
-    """The picture from what is loaded and what the ledger says; ``before`` is what was live until now, by name."""
-    live = {name: before.get(name) or next(iter(loaded.values())) for name, loaded in versions.items()}
-    standings = {
-        loaded.digest: Standing(
-            approved=said.approved(loaded.digest),
-            suspended=said.suspensions.get(loaded.digest),
-            mode="live" if live[loaded.name] is loaded else "loaded",
-        )
-        for of_name in versions.values()
-        for loaded in of_name.values()
-    }
+def settled(
+    versions: Mapping[str, Mapping[str, Loaded]], before: Mapping[str, Loaded], said: Standings, *, solo: bool
+) -> Served:
+    """The picture from what is loaded and what the ledger says.
+
+    ``before`` is what was live until now, by name: it stays where what shall be live is not loaded (yet). Decisions for
+    ``solo`` servers do not count on others, unless the release was approved since.
+    """
+    decided = successions(said.acts, lambda act: solo or not act.solo or said.approved(act.digest))
+    live: dict[str, Loaded] = {}
+    silent: dict[str, Loaded] = {}
+    for name, of_name in versions.items():
+        by_digest = {loaded.digest: loaded for loaded in of_name.values()}
+        found = decided.get(name, Succession())
+        answers = _answers(found, before.get(name), by_digest)
+        if answers is not None:
+            live[name] = answers
+        if found.silent is not None and found.silent.digest in by_digest:
+            silent[name] = by_digest[found.silent.digest]
+    loaded_now = Served(versions).all
     return Served(
         versions=MappingProxyType({name: MappingProxyType(dict(of_name)) for name, of_name in versions.items()}),
         live=MappingProxyType(live),
-        standings=MappingProxyType(standings),
-        suspensions=MappingProxyType(dict(said.suspensions)),
+        silent=MappingProxyType(silent),
+        standings=MappingProxyType(
+            {
+                loaded.digest: Standing(
+                    approved=said.approved(loaded.digest),
+                    suspended=said.suspensions.get(loaded.digest),
+                    mode=_mode(loaded, live, silent, decided.get(loaded.name, Succession())),
+                )
+                for loaded in loaded_now
+            }
+        ),
+        said=said,
+        decided=MappingProxyType(decided),
     )
+
+
+def _answers(found: Succession, before: Loaded | None, by_digest: Mapping[str, Loaded]) -> Loaded | None:
+    """The live one of a name: as decided; else as before; else the highest version that may be live."""
+    if found.decided:
+        if found.present is None:
+            return None
+        return by_digest.get(found.present.digest, before)
+    quiet = found.withdrawn | ({found.silent.digest} if found.silent is not None else set())
+    if before is not None and before.digest in by_digest and before.digest not in quiet:
+        return before
+    return next((loaded for loaded in by_digest.values() if loaded.digest not in quiet), None)
+
+
+def _mode(loaded: Loaded, live: Mapping[str, Loaded], silent: Mapping[str, Loaded], found: Succession) -> Mode:
+    if live.get(loaded.name) is loaded:
+        return "live"
+    if silent.get(loaded.name) is loaded:
+        return "silent"
+    return "withdrawn" if loaded.digest in found.withdrawn else "loaded"
 
 
 def cleared(served: Served, loaded: Loaded, *, solo: bool) -> tuple[str, ...]:
@@ -146,11 +203,13 @@ def cleared(served: Served, loaded: Loaded, *, solo: bool) -> tuple[str, ...]:
 
     Raises ``Refused`` where it is suspended, silent, or not approved for care and the server is not ``solo``.
     """
-    standing = served.standings[loaded.digest]
+    standing = served.standings.get(loaded.digest)
+    if standing is None:  # let go since it was found
+        raise Refused("this version is not loaded here any more", where=f"{loaded.name} {loaded.version}")
     if standing.suspended is not None:
-        raise Refused(suspended_words(standing.suspended), where=loaded.name, remedy=_REINSTATE)
+        raise refusal(standing.suspended)
     if standing.mode == "silent":
-        raise Refused("this release runs silently: its answers are stored and shown to nobody", where=loaded.name)
+        raise Refused(SILENT, where=loaded.name)
     if solo:
         return (NOT_FOR_CARE,)
     if not standing.approved:
@@ -160,14 +219,6 @@ def cleared(served: Served, loaded: Loaded, *, solo: bool) -> tuple[str, ...]:
             remedy="Two people, one of them a clinician, approve it: bedside approve",
         )
     return ()
-
-
-def suspended_words(suspension: Suspension) -> str:
-    """Who suspended it, when and why, as a sentence."""
-    return f"this release was suspended by {suspension.by_name} on {suspension.at[:16]}Z: {suspension.reason}"
-
-
-_REINSTATE = "Two people, one of them a clinician, reinstate it: bedside reinstate"
 
 
 def load(release: Release, *, target: str = "server-cpu") -> Loaded:

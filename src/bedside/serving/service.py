@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
 
-from bedside.errors import UsageError
 from bedside.ledger import Ledger
 from bedside.ledger.clock import Clock
 from bedside.release import golden_check
@@ -22,6 +23,10 @@ from bedside.serving.served import NOT_FOR_CARE, Loaded, Served, Standing, arran
 __all__ = ["NOT_FOR_CARE", "Loaded", "Service", "Standing", "load"]
 
 
+RECENT = 4
+"""Decisions about a name whose releases stay loaded: for replay, and for going back at once."""
+
+
 @dataclass
 class Service:
     """The state behind all routes.
@@ -32,6 +37,9 @@ class Service:
     clock: now, with a time zone. key: public key that releases deployed later are verified with; None: none are taken.
     admission: how people and programs get in. limits: how often each has asked.
     checked: set once every golden case was reproduced on this machine.
+    given: digests of what the command line named: these stay loaded.
+    settled: numbers of the decisions that this server has served or refused.
+    loading: held while a release is opened and checked, so that two threads do not open the same one.
     """
 
     ledger: Ledger
@@ -42,9 +50,17 @@ class Service:
     limits: Limits = field(default_factory=Limits)
     metrics: Metrics = field(default_factory=Metrics)
     checked: threading.Event = field(default_factory=threading.Event)
-    _served: Served = field(default_factory=lambda: Served({}, {}))
+    given: frozenset[str] = frozenset()
+    settled: set[int] = field(default_factory=set)
+    loading: threading.Lock = field(default_factory=threading.Lock)
+    _served: Served = field(default_factory=lambda: Served({}))
     _seen: int = -1
     _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def id(self) -> str:
+        """What stands in the ledger for this process."""
+        return f"server {socket.gethostname()} ({os.getpid()})"
 
     @property
     def ready(self) -> bool:
@@ -56,13 +72,6 @@ class Service:
         if not self.ready:
             raise HTTPException(503, "the golden cases are still being run on this machine")
 
-    def hold(self, releases: Sequence[Loaded]) -> None:
-        """Take in releases; of each name the highest version is live. Raises ``UsageError`` without one."""
-        if not releases:
-            raise UsageError("there is no release to serve", remedy="Name at least one signed release")
-        self._served = Served(arranged(releases), {})
-        self.follow()
-
     @property
     def served(self) -> Served:
         """The picture of this moment; a request takes it once and keeps to it. Costs a comparison of two numbers."""
@@ -70,14 +79,34 @@ class Service:
             self.follow()
         return self._served
 
-    def follow(self) -> int:
-        """Take in what the ledger says now of the releases that are loaded; gives the last entry considered."""
+    def follow(self) -> Served:
+        """Take in what the ledger says now of the releases that are loaded; opens none, and takes a moment only."""
+        return self.take_in(())
+
+    def take_in(self, opened: Iterable[Loaded]) -> Served:
+        """The new picture, with releases that were opened and checked meanwhile; it takes the place of the old at once.
+
+        What nobody needs any more is let go: kept are the command line's releases, of each name the live, the silent
+        and what the last decisions were about, and ``opened``. Raises ``UsageError`` for two of one name and version.
+        """
+        opened = tuple(opened)
         with self._turn:
             seen = self.ledger.latest_standing  # before reading: what is entered meanwhile is read the next time
             said = self.ledger.standings()
-            self._served = settled(self._served.versions, self._served.live, said)
-            self._seen = seen
-            return said.seq
+            before = self._served
+            every = {loaded.digest: loaded for loaded in (*opened, *before.all)}
+            picture = settled(arranged(every.values()), before.live, said, solo=self.solo)
+            kept = self._kept(picture) | {loaded.digest for loaded in opened}
+            if any(loaded.digest not in kept for loaded in picture.all):
+                fewer = arranged(loaded for loaded in picture.all if loaded.digest in kept)
+                picture = settled(fewer, before.live, said, solo=self.solo)
+            self._served, self._seen = picture, seen
+            return picture
+
+    def _kept(self, picture: Served) -> frozenset[str]:
+        serving = {loaded.digest for by_name in (picture.live, picture.silent) for loaded in by_name.values()}
+        recent = (act.digest for name in picture.versions for act in picture.decisions(name)[-RECENT:])
+        return self.given | serving | set(recent)
 
     @property
     def releases(self) -> Mapping[str, Loaded]:
@@ -85,9 +114,9 @@ class Service:
         return self.served.live
 
     def release(self, name: str, version: str | None = None) -> Loaded:
-        """The live release of that name, or one of its versions that is loaded. Raises ``NotFound``.
+        """The release that answers under that name, or one of its versions that is loaded. Raises ``NotFound``.
 
-        Raises ``Refused`` where the name has only a silent release.
+        Raises ``Refused`` where the name has only a silent release, and for a version that was rolled back.
         """
         return self.served.find(name, version)
 
@@ -106,8 +135,7 @@ class Service:
         """Run every release's golden cases on this machine. Raises ``Refused`` for the first that does not hold."""
         if self.ready:
             return
-        for of_name in self._served.versions.values():
-            for loaded in of_name.values():
-                golden_check(loaded.model)
-                log("golden cases reproduced", release=loaded.name, version=loaded.version)
+        for loaded in self._served.all:
+            golden_check(loaded.model)
+            log("golden cases reproduced", release=loaded.name, version=loaded.version)
         self.checked.set()
