@@ -62,7 +62,7 @@ def test_the_answer_says_who_what_and_how_sure(hospital: Any) -> None:
 
 def test_the_contributions_shown_add_up_to_the_estimate(hospital: Any) -> None:
     answer = hospital.ask(values=house.PLAUSIBLE | {"mean_radius": 15.0})
-    shown = re.findall(r"<td class=\"number\">([+−]?\d+\.\d)</td></tr>", _page(hospital, answer).text)
+    shown = re.findall(r"<td class=\"number\">([+−]?\d+\.\d)</td>\s*</tr>", _page(hospital, answer).text)
     points = [float(text.replace("−", "-")) for text in shown]
     rows = contributions(msgspec.convert(answer, AnswerReply), house.SCHEMA, translator())
     assert points == pytest.approx([row.push * 100 for row in rows], abs=0.05 + 1e-9)
@@ -153,10 +153,10 @@ def test_the_worklist_shows_the_longest_waiting_first_and_filters(hospital: Any)
     client = hospital.client("clinician")
     page = client.get("/")
     assert page.text.index(first["id"]) < page.text.index(second["id"])
-    assert "2 waiting for review" in _text(page)
-    assert "2 h 0 min ▲ alert breast-fna 1.0.0" in _text(page)
-    assert "3 all" in _text(client.get("/?show=all&release=&says="))
-    abstained = client.get("/?says=abstained").text
+    assert "All waiting 2 ▲ alert 1 ∅ no estimate 1 Second reading 0 Mine 2" in _text(page)
+    assert "2 h 0 min ▲ alert anonymous breast-fna 1.0.0 preliminary" in _text(page)
+    assert "All of these 3" in _text(client.get("/?show=all&release=&only="))
+    abstained = client.get("/?only=abstained").text
     assert (first["id"] in abstained, second["id"] in abstained) == (False, True)
     assert "Nothing here." in client.get("/?show=final").text
     assert client.get("/?show=nearly").status_code == 422
@@ -168,9 +168,14 @@ def test_a_long_worklist_is_paged(hospital: Any) -> None:
         hospital.ledger.record_answer(answer | {"id": f"{answer['id']}-{number}"}, actor="clinician", patient=None)
     client = hospital.client("clinician")
     page = client.get("/")
-    assert "1 to 50 of 61" in _text(page)
-    (onward,) = [attributes["href"] for tag, attributes in _tags(page) if "page=2" in (attributes.get("href") or "")]
-    assert "51 to 61 of 61" in _text(client.get(onward))
+    assert "All waiting 61" in _text(page)
+    (onward,) = [attributes["href"] for tag, attributes in _tags(page) if "after=" in (attributes.get("href") or "")]
+    rest = client.get(onward)
+    shown = [re.findall(r'href="/answers/([^"]+)"', one.text) for one in (page, rest)]
+    assert [len(one) for one in shown] == [50, 11]
+    assert sorted([*shown[0], *shown[1]]) == sorted([answer["id"], *(f"{answer['id']}-{n}" for n in range(60))])
+    assert ("Next →" in rest.text, "To the beginning" in rest.text) == (False, True)
+    assert client.get("/?after=yesterday").status_code == 422
 
 
 def test_people_who_treat_nobody_see_releases_not_patients(hospital: Any) -> None:

@@ -38,6 +38,9 @@ REQUESTS: dict[str, Asker] = {
     "POST /api/v1/releases/{name}/suspension": lambda _, __: {"json": {"reason": "false alarms"}},
     "POST /api/v1/releases/{name}/reinstatement": lambda _, __: {"json": {"reason": "mended"}},
     "POST /api/v1/releases/{name}/approvals": lambda _, __: {"json": {"reason": "read the report"}},
+    "POST /api/v1/answers/{id}/withdrawal": lambda _, __: {"json": {"reason_codes": ["wrong-patient"]}},
+    "POST /api/v1/answers/{id}/own-estimate": lambda _, __: {"json": {"estimate": None}},
+    "POST /api/v1/answers/search": lambda _, __: {"json": {"id": "nobody's"}},
     "POST /login": lambda _, __: {"data": {"name": "clinician", "password": house.PASSWORD}},
     "POST /password": lambda _, secret: {"data": {"old": secret, "new": NEW, "again": NEW}},
     "POST /logout": lambda _, __: {"data": {}},
@@ -46,6 +49,9 @@ REQUESTS: dict[str, Asker] = {
     "POST /ledger": lambda _, __: {"data": {"patient": "nobody"}},
     "POST /preferences": lambda _, __: {"data": {"language": "en"}},
     "POST /answers/{id}": lambda _, __: {"data": {"verdict": "agree", "seen": "preliminary"}},
+    "POST /answers/{id}/withdrawal": lambda _, __: {"data": {"because.duplicate": "yes"}},
+    "POST /answers/{id}/own-estimate": lambda _, __: {"data": {"unable": "yes"}},
+    "POST /patients": lambda _, __: {"data": {"id": "nobody's"}},
     "POST /releases/{name}/new": lambda _, __: {"data": {name: str(value) for name, value in house.HIGH.items()}},
 }
 INPUTS = [

@@ -3,24 +3,30 @@
 from bedside.answering.answer import Answer, Reason, ReleaseReference, Status, ValueGiven
 from bedside.answering.bedside_answer import answer_patient, answer_row, explain_row, explained_class
 from bedside.answering.judgement import ABSTAINING, Cause, Judgement, judge
+from bedside.answering.observed import Observed, observed
 from bedside.answering.reasons import reason_codes, reason_texts
 from bedside.answering.table import predictions
+from bedside.answering.unusual import Unusual, unusual
 
 __all__ = [
     "ABSTAINING",
     "Answer",
     "Cause",
     "Judgement",
+    "Observed",
     "Reason",
     "ReleaseReference",
     "Status",
+    "Unusual",
     "ValueGiven",
     "answer_patient",
     "answer_row",
     "explain_row",
     "explained_class",
     "judge",
+    "observed",
     "predictions",
     "reason_codes",
     "reason_texts",
+    "unusual",
 ]

@@ -1,7 +1,7 @@
 """What happened, kept append-only and hash-chained: answers, reviews, approvals, log-ins, readings of identities."""
 
 from bedside.ledger.accounts import ROLES, User
-from bedside.ledger.answers import Review, StoredAnswer
+from bedside.ledger.answers import OwnEstimate, Review, StoredAnswer
 from bedside.ledger.checkpoints import Checkpoint, read_checkpoints
 from bedside.ledger.entry import Entry
 from bedside.ledger.erasing import Erasure
@@ -10,14 +10,16 @@ from bedside.ledger.ledger import Ledger
 from bedside.ledger.migration import Migrated, migrate
 from bedside.ledger.patients import Identity
 from bedside.ledger.projection import STATUSES, AnswerRow
-from bedside.ledger.reviews import VERDICTS
+from bedside.ledger.reviews import REASONS, VERDICTS
 from bedside.ledger.staff import Account
 from bedside.ledger.standing import Approval, Reinstatement, Standings, Suspension
 from bedside.ledger.succession import Deployment, Succession, successions
 from bedside.ledger.suspensions import refusal, suspended_words
 from bedside.ledger.verification import Verification
+from bedside.ledger.worklist import Place, Tally, Wanted
 
 __all__ = [
+    "REASONS",
     "ROLES",
     "STATUSES",
     "VERDICTS",
@@ -32,14 +34,18 @@ __all__ = [
     "Ledger",
     "Migrated",
     "Noted",
+    "OwnEstimate",
+    "Place",
     "Reinstatement",
     "Review",
     "Standings",
     "StoredAnswer",
     "Succession",
     "Suspension",
+    "Tally",
     "User",
     "Verification",
+    "Wanted",
     "migrate",
     "read_checkpoints",
     "refusal",

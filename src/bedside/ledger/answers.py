@@ -6,13 +6,14 @@ from typing import Any
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, not_, select, update
+from sqlalchemy import Connection, insert, select, update
 
-from bedside.errors import Conflict, NotFound, ValueRefused
+from bedside.errors import Conflict, NotFound
 from bedside.ledger import tables
 from bedside.ledger.entry import Entry
-from bedside.ledger.projection import STATUSES, AnswerRow, after, row_of, status_at
+from bedside.ledger.projection import AnswerRow, after, row_of, status_at
 from bedside.ledger.silent import Silent
+from bedside.ledger.tables import OWN_ESTIMATE
 
 _ROW = tables.answers.c
 
@@ -25,7 +26,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     answer: the answer's id.
     verdict: ``agree``, ``disagree`` or ``unsure``; ``entered-in-error`` for a withdrawal.
     conclusion: the clinician's own words; where empty and agreed, the estimate's words stand.
-    action: what is done about it. reason: why.
+    action: what is done about it. reason: why, in words; reason_codes: why, as constants of ``REASONS``.
     reviewer, reviewer_name: the user's name, and the person's name as it is signed.
     at: when, UTC.
     status: the answer's status from then on.
@@ -40,6 +41,23 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     reviewer_name: str
     at: str
     status: str
+    reason_codes: tuple[str, ...] = ()
+
+
+class OwnEstimate(msgspec.Struct, frozen=True, kw_only=True):
+    """What a clinician expected before seeing the model's estimate.
+
+    Attributes
+    ----------
+    answer: the answer's id. estimate: probability by class; None: the clinician could not say.
+    clinician, clinician_name: the user's name, and the person's. at: when, UTC.
+    """
+
+    answer: str
+    estimate: dict[str, float] | None
+    clinician: str
+    clinician_name: str
+    at: str
 
 
 class StoredAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,13 +67,14 @@ class StoredAnswer(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     answer: the answer as recorded, with the status that it has now.
     patient: reference of the patient, or None.
-    reviews: oldest first.
+    reviews, own_estimates: oldest first.
     recorded: the entry that holds the answer.
     """
 
     answer: dict[str, Any]
     patient: str | None
     reviews: tuple[Review, ...]
+    own_estimates: tuple[OwnEstimate, ...]
     recorded: Entry
 
 
@@ -100,69 +119,19 @@ class Answers(Silent):
             row = self._row(connection, answer_id)
             entries = self._entries(connection, subject=answer_id)
             recorded = next(entry for entry in entries if entry.kind == "answer")
-            reviews = [
-                msgspec.convert({**self._decoded(connection, entry), "answer": answer_id, "at": entry.at}, Review)
+            said = [
+                (entry.kind, {**self._decoded(connection, entry), "answer": answer_id, "at": entry.at})
                 for entry in entries
-                if entry.kind in ("review", "withdrawal")
+                if entry.kind in ("review", "withdrawal", OWN_ESTIMATE)
             ]
             answer = {**self._decoded(connection, recorded), "status": status_at(row, self.now())}
-            return StoredAnswer(answer=answer, patient=row.patient, reviews=tuple(reviews), recorded=recorded)
-
-    def worklist(
-        self,
-        *,
-        status: str | None = None,
-        release: str | None = None,
-        queued: bool | None = None,
-        alert: bool | None = None,
-        abstained: bool | None = None,
-        patient: str | None = None,
-        limit: int = 50,
-        offset: int = 0,
-    ) -> list[AnswerRow]:
-        """Rows that fit every filter given, waiting longest first. Raises ``ValueRefused`` for an unknown status."""
-        now = self.now()
-        fits = self._filters(now, status, release, queued, alert, abstained, patient)
-        query: Select[Any] = select(tables.answers).where(*fits).order_by(_ROW.created, _ROW.seq)
-        with self._reading() as connection:
-            found = connection.execute(query.limit(limit).offset(offset)).mappings().all()
-        rows = (AnswerRow(**row) for row in found)
-        return [replace(row, status=status_at(row, now)) for row in rows]
-
-    def count(
-        self,
-        *,
-        status: str | None = None,
-        release: str | None = None,
-        queued: bool | None = None,
-        alert: bool | None = None,
-        abstained: bool | None = None,
-        patient: str | None = None,
-    ) -> int:
-        """How many rows ``worklist`` has for the same filters."""
-        fits = self._filters(self.now(), status, release, queued, alert, abstained, patient)
-        with self._reading() as connection:
-            return int(connection.execute(select(func.count()).select_from(tables.answers).where(*fits)).scalar_one())
-
-    def _filters(
-        self,
-        now: str,
-        status: str | None,
-        release: str | None,
-        queued: bool | None,
-        alert: bool | None,
-        abstained: bool | None,
-        patient: str | None,
-    ) -> list[ColumnElement[bool]]:
-        equal = (
-            (_ROW.release, release),
-            (_ROW.queued, queued),
-            (_ROW.alert, alert),
-            (_ROW.abstained, abstained),
-            (_ROW.patient, patient),
-        )
-        fits: list[ColumnElement[bool]] = [column == value for column, value in equal if value is not None]
-        return fits if status is None else [*fits, _has_status(status, now)]
+            return StoredAnswer(
+                answer=answer,
+                patient=row.patient,
+                reviews=tuple(msgspec.convert(body, Review) for kind, body in said if kind != OWN_ESTIMATE),
+                own_estimates=tuple(msgspec.convert(body, OwnEstimate) for kind, body in said if kind == OWN_ESTIMATE),
+                recorded=recorded,
+            )
 
     def _find(self, connection: Connection, answer_id: str) -> AnswerRow | None:
         row = connection.execute(select(tables.answers).where(_ROW.id == answer_id)).mappings().one_or_none()
@@ -176,6 +145,13 @@ class Answers(Silent):
                 self._decoded(connection, entry)
             raise NotFound("there is no such answer", where=answer_id)
         return row
+
+    def _has_own(self, connection: Connection, answer_id: str, clinician: str) -> bool:
+        entry = tables.entries.c
+        query = select(entry.seq).where(
+            entry.kind == OWN_ESTIMATE, entry.subject == answer_id, entry.actor == clinician
+        )
+        return connection.execute(query.limit(1)).one_or_none() is not None
 
     def _moved(self, connection: Connection, row: AnswerRow, kind: str, *, actor: str, body: dict[str, Any]) -> Entry:
         """Enter what happened to an answer, and change its row to what the entry implies."""
@@ -194,14 +170,3 @@ class Answers(Silent):
                 where=answer_id,
             )
         self._moved(connection, row, "superseded", actor=actor, body={"by": by.id})
-
-
-def _has_status(status: str, now: str) -> ColumnElement[bool]:
-    if status not in STATUSES:
-        raise ValueRefused({"status": f"{status!r} is none of {', '.join(STATUSES)}"})
-    lapsed = and_(_ROW.expires.is_not(None), _ROW.expires <= now)
-    if status == "expired":
-        return and_(_ROW.status == "preliminary", lapsed)
-    if status == "preliminary":
-        return and_(_ROW.status == "preliminary", not_(lapsed))
-    return _ROW.status == status

@@ -19,19 +19,24 @@ from bedside.ledger.erasing import Erasing
 from bedside.ledger.erasure_list import ErasureList
 from bedside.ledger.journal import Journal
 from bedside.ledger.keys import Vault, key_path, master_key
+from bedside.ledger.own_estimates import OwnEstimates
 from bedside.ledger.reviews import Reviews
 from bedside.ledger.sessions import Sessions
 from bedside.ledger.staff import Staff
 from bedside.ledger.verification import Verifying
+from bedside.ledger.worklist import Worklists
 
 _FINGERPRINT = select(tables.head.c.fingerprint)
 
 
-class Ledger(Erasing, Reviews, Approvals, Deployments, Sessions, Staff, Checkpoints, Journal, Verifying):
+class Ledger(
+    Erasing, Reviews, OwnEstimates, Worklists, Approvals, Deployments, Sessions, Staff, Checkpoints, Journal, Verifying
+):
     """Everything that happened, append-only and hash-chained; safe from several threads and processes at once.
 
     What it keeps is told by the classes that it is made of: ``Store`` (entries), ``Patients``, ``Erasing``,
-    ``Answers``, ``Reviews``, ``Approvals``, ``Suspensions`` and ``Deployments``, ``Accounts``, ``Sessions``, ``Staff``,
+    ``Answers``, ``Reviews``, ``OwnEstimates`` and ``Worklists``, ``Approvals``, ``Suspensions`` and ``Deployments``,
+    ``Accounts``, ``Sessions``, ``Staff``,
     ``Checkpoints``, ``Journal`` and ``Verifying``.
     Open it with ``Ledger.open``.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from bedside.errors import LedgerError
 from bedside.ledger.clock import stamp
 from bedside.ledger.entry import Entry
+from bedside.ledger.tables import NEVER
 
 STATUSES = ("preliminary", "final", "amended", "superseded", "expired", "entered-in-error")
 KINDS = ("answer", "review", "withdrawal", "superseded")
@@ -32,6 +33,8 @@ class AnswerRow(msgspec.Struct, frozen=True, kw_only=True):
     abstained, queued: whether the model abstains, and whether the release's rule asks for a review.
     status: one of ``STATUSES``. asker: who asked.
     reviewer: who reviewed last; on a preliminary answer, who asked for a second reading.
+    own_first: a clinician gives an own estimate before seeing the model's.
+    waits: microseconds from ``created`` to ``expires``; ``NEVER`` where it never expires.
     """
 
     id: str
@@ -48,6 +51,8 @@ class AnswerRow(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     reviewer: str | None
     asker: str | None
+    own_first: bool
+    waits: int
 
 
 class _Release(msgspec.Struct):
@@ -66,6 +71,7 @@ class _Facts(msgspec.Struct):
     queued: bool
     alert: bool | None = None
     expires: _Moment | None = None
+    own_estimate_first: bool = False
     status: str = "preliminary"
 
 
@@ -90,6 +96,8 @@ def row_of(answer: dict[str, Any], *, seq: int, patient: str | None, asker: str)
         status=facts.status,
         reviewer=None,
         asker=asker,
+        own_first=facts.own_estimate_first,
+        waits=NEVER if facts.expires is None else (facts.expires - facts.created) // timedelta(microseconds=1),
     )
 
 

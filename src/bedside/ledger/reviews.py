@@ -15,10 +15,13 @@ any but entered-in-error   (withdraw)  reason                 entered-in-error
 
 Whatever is not in the table is a ``Conflict``: an expired, superseded or withdrawn answer cannot be reviewed, and a
 final one cannot become unsure. Only clinicians review and withdraw. ``unsure`` asks for a second reading by somebody
-else: until another clinician has spoken, the one who asked cannot close the answer.
+else: until another clinician has spoken, the one who asked cannot close the answer. Where a release asks for the
+clinician's own estimate first, a review without one is a ``Conflict`` too; a withdrawal needs none.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import msgspec
 
@@ -28,6 +31,17 @@ from bedside.ledger.answers import Answers, Review
 from bedside.ledger.projection import AnswerRow, status_at
 
 VERDICTS = ("agree", "disagree", "unsure")
+REASONS = (
+    "fits-the-patient",
+    "other-findings",
+    "history-unknown-to-model",
+    "values-wrong",
+    "not-this-population",
+    "too-uncertain",
+    "wrong-patient",
+    "duplicate",
+)
+"""Quick reasons: each is enough where a reason is needed, alone or beside words."""
 
 TRANSITIONS: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
     ("preliminary", "agree"): ((), "final"),
@@ -56,6 +70,7 @@ class Reviews(Answers):
         conclusion: str = "",
         action: str = "",
         reason: str = "",
+        reason_codes: Sequence[str] = (),
         reviewer: User,
         expected: str | None = None,
     ) -> Review:
@@ -67,28 +82,50 @@ class Reviews(Answers):
         if verdict not in VERDICTS:
             raise ValueRefused({"verdict": f"{verdict!r} is none of {', '.join(VERDICTS)}"})
         texts = {"conclusion": conclusion.strip(), "action": action.strip(), "reason": reason.strip()}
-        return self._decide(answer_id, verdict, texts, reviewer, expected)
+        return self._decide(answer_id, verdict, texts, reason_codes, reviewer, expected)
 
-    def withdraw(self, answer_id: str, reason: str, reviewer: User) -> Review:
+    def withdraw(
+        self,
+        answer_id: str,
+        reason: str,
+        reviewer: User,
+        *,
+        reason_codes: Sequence[str] = (),
+        expected: str | None = None,
+    ) -> Review:
         """Mark an answer as entered in error, such as one about the wrong patient. Raises as ``review`` does."""
         texts = {"conclusion": "", "action": "", "reason": reason.strip()}
-        return self._decide(answer_id, "entered-in-error", texts, reviewer, None)
+        return self._decide(answer_id, "entered-in-error", texts, reason_codes, reviewer, expected)
 
     def _decide(
-        self, answer_id: str, verdict: str, texts: dict[str, str], reviewer: User, expected: str | None
+        self,
+        answer_id: str,
+        verdict: str,
+        texts: dict[str, str],
+        codes: Sequence[str],
+        reviewer: User,
+        expected: str | None,
     ) -> Review:
         _only_clinicians(reviewer)
+        _only_known(codes)
         with self._writing() as connection:
             row = self._row(connection, answer_id)
             status = status_at(row, self.now())
             if expected not in (None, status):
                 raise Conflict(f"the answer has become {status} meanwhile", where=answer_id, remedy="Read it again")
+            if verdict in VERDICTS and row.own_first and not self._has_own(connection, answer_id, reviewer.name):
+                raise Conflict(
+                    "your own estimate comes first", where=answer_id, remedy="Give it, then read the model's"
+                )
             body = {
                 **texts,
                 "verdict": verdict,
                 "reviewer": reviewer.name,
                 "reviewer_name": reviewer.full_name or reviewer.name,
-                "status": _next(row, status, verdict, texts, reviewer),
+                "status": _next(
+                    row, status, verdict, texts | {"reason": texts["reason"] or ", ".join(codes)}, reviewer
+                ),
+                "reason_codes": list(codes),
             }
             kind = "withdrawal" if verdict == "entered-in-error" else "review"
             entry = self._moved(connection, row, kind, actor=reviewer.name, body=body)
@@ -98,6 +135,12 @@ class Reviews(Answers):
 def _only_clinicians(reviewer: User) -> None:
     if reviewer.role != "clinician" or not reviewer.active:
         raise AccessDenied("only a clinician can review an answer")
+
+
+def _only_known(codes: Sequence[str]) -> None:
+    for code in codes:
+        if code not in REASONS:
+            raise ValueRefused({"reason_codes": f"{code!r} is none of {', '.join(REASONS)}"})
 
 
 def _next(row: AnswerRow, status: str, verdict: str, texts: dict[str, str], reviewer: User) -> str:

@@ -13,15 +13,25 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    false,
+    text,
 )
 
 metadata = MetaData()
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest file in ``migrations/versions``: what this bedside reads and writes."""
 
 Text = String().with_variant(String(collation="C"), "postgresql")
 """Text that sorts and compares by its bytes, whatever language the database was made for: as moments need."""
+
+NEVER = 2**62
+"""``waits`` of an answer that never expires."""
+
+OWN_ESTIMATE = "own-estimate"
+"""Kind of the entry that a clinician's own estimate is."""
+
+_OWN = text(f"kind = '{OWN_ESTIMATE}'")
 
 entries = Table(
     "entries",
@@ -38,6 +48,7 @@ entries = Table(
     Index("entries_subject", "subject"),
     Index("entries_patient", "patient", "kind"),
     Index("entries_kind", "kind", "seq"),
+    Index("entries_own_estimates", "subject", "actor", sqlite_where=_OWN, postgresql_where=_OWN),
 )
 """The chain itself: rows are added and never change (triggers see to it)."""
 
@@ -78,12 +89,17 @@ answers = Table(
     Column("status", Text, nullable=False),
     Column("reviewer", Text),
     Column("asker", Text),
-    Index("answers_waiting", "status", "queued", "created", "seq"),
-    Index("answers_lapsing", "status", "queued", "expires"),
-    Index("answers_release", "release", "status", "created"),
-    Index("answers_patient", "patient", "created"),
-    Index("answers_asker", "asker", "created"),
-    Index("answers_reviewer", "reviewer", "created"),
+    Column("own_first", Boolean, nullable=False, server_default=false()),
+    Column("waits", BigInteger, nullable=False, server_default=str(NEVER)),
+    # What the worklist filters by stands in its index too, so that no row is fetched for nothing.
+    Index(
+        "answers_line",
+        *("queued", "status", "waits", "created", "seq"),
+        *("release", "alert", "abstained", "own_first", "asker", "reviewer", "id"),
+    ),
+    Index("answers_asker", "asker", "created", "seq"),
+    Index("answers_reviewer", "reviewer", "created", "seq"),
+    Index("answers_patient", "patient", "created", "seq"),
 )
 """What the worklist needs, derived from the entries and rebuilt from them at will."""
 

@@ -1,58 +1,118 @@
-"""The answer's page, and the review signed on it."""
+"""The answer's page, and what a clinician does there: an own estimate, a review, a withdrawal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from starlette.responses import Response
 
 from bedside.errors import BedsideError
+from bedside.ledger import REASONS, suspended_words
 from bedside.review import answer_view as view
+from bedside.review import history, patient_view, site_words, terms
 from bedside.review.accounts import refused
+from bedside.review.figures import share
 from bedside.review.reader import Reader, reader_of
 from bedside.review.rendering import go, render
 from bedside.serving import answers
 from bedside.serving.access import Caller
 from bedside.serving.call import Call
-from bedside.serving.documents import AnswerReply, ReviewRequest
+from bedside.serving.documents import AnswerReply, OwnEstimateRequest, ReviewRequest, WithdrawalRequest
+from bedside.serving.finding import earlier
+from bedside.serving.served import NOT_FOR_CARE, Loaded
 from bedside.serving.service import Service
-from bedside.sources import Schema
 
-FIELDS = ("verdict", "conclusion", "action", "reason")
+FIELDS = ("verdict", "conclusion", "action", "reason", *(f"because.{code}" for code in REASONS))
+WITHDRAWAL = ("reason", "because.wrong-patient", "because.duplicate", "because.values-wrong")
+OWN = ("unable", "own")
+FOR_REVIEW = REASONS[:6]
+FOR_WITHDRAWAL = ("wrong-patient", "duplicate", "values-wrong")
 
 
 def answer(service: Service, call: Call, caller: Caller) -> Response:
     """``GET /answers/{id}``."""
-    return _page(service, call, caller, 200, "", {})
+    return _page(service, call, caller, 200, {}, {})
 
 
 def review(service: Service, call: Call, caller: Caller) -> Response:
     """``POST /answers/{id}``: sign; what is refused is said on the same page, with the words typed so far."""
     form = call.form()
-    typed = {name: form.get(name, "") for name in FIELDS}
+    texts = {name: form.get(name, "") for name in ("verdict", "conclusion", "action", "reason")}
+    sent = texts | {"reason_codes": _codes(form), "expected": form.get("seen") or None}
     try:
-        request = msgspec.convert({**typed, "expected": form.get("seen") or None}, ReviewRequest)
+        request = msgspec.convert(sent, ReviewRequest)
     except msgspec.ValidationError:
         problem = reader_of(call).t("Choose a verdict; a text may have 4000 characters.")
-        return _page(service, call, caller, 422, problem, typed)
+        return _page(service, call, caller, 422, {"review": problem}, form)
     try:
         answers.review(service, caller.user, call.parameters["id"], request)
     except BedsideError as error:
-        if error.status not in {400, 409, 422}:
-            raise
-        return _page(service, call, caller, *refused(error, reader_of(call)), typed)
+        return _again(service, call, caller, error, "review", form)
     return go(f"/answers/{call.parameters['id']}")
 
 
-def _page(
-    service: Service, call: Call, caller: Caller, status: int, problem: str, typed: Mapping[str, str]
+def withdraw(service: Service, call: Call, caller: Caller) -> Response:
+    """``POST /answers/{id}/withdrawal``: entered in error."""
+    form = call.form()
+    sent = {"reason": form.get("reason", ""), "reason_codes": _codes(form), "expected": form.get("seen") or None}
+    try:
+        answers.withdraw(service, caller.user, call.parameters["id"], msgspec.convert(sent, WithdrawalRequest))
+    except msgspec.ValidationError:
+        problem = reader_of(call).t("A text may have 4000 characters.")
+        return _page(service, call, caller, 422, {"withdrawal": problem}, {})
+    except BedsideError as error:
+        return _again(service, call, caller, error, "withdrawal", {})
+    return go(f"/answers/{call.parameters['id']}")
+
+
+def own_estimate(service: Service, call: Call, caller: Caller) -> Response:
+    """``POST /answers/{id}/own-estimate``: percentages by class, or that one cannot say; then the model's is shown."""
+    form, t = call.form(), reader_of(call).t
+    given = {name.removeprefix("own."): text.strip() for name, text in form.items() if name.startswith("own.")}
+    typed = {name: text for name, text in given.items() if text}
+    if not typed and not form.get("unable"):
+        problem = t("Give your estimate in percent, or say that you cannot.")
+        return _page(service, call, caller, 422, {"own": problem}, form)
+    try:
+        shares = {name: float(text.replace(",", ".").rstrip(" %")) / 100 for name, text in typed.items()}
+        request = msgspec.convert({"estimate": None if form.get("unable") else shares}, OwnEstimateRequest)
+    except (ValueError, msgspec.ValidationError):
+        problem = t("An estimate is a number from 0 to 100.")
+        return _page(service, call, caller, 422, {"own": problem}, form)
+    try:
+        answers.own_estimate(service, caller.user, call.parameters["id"], request)
+    except BedsideError as error:
+        return _again(service, call, caller, error, "own", form)
+    return go(f"/answers/{call.parameters['id']}")
+
+
+def _codes(form: Mapping[str, str]) -> list[str]:
+    return [code for code in REASONS if form.get(f"because.{code}")]
+
+
+def _again(
+    service: Service, call: Call, caller: Caller, error: BedsideError, place: str, form: Mapping[str, str]
 ) -> Response:
+    if error.status not in {400, 409, 422}:
+        raise error
+    status, problem = refused(error, reader_of(call))
+    return _page(service, call, caller, status, {place: problem}, form)
+
+
+def _page(
+    service: Service,
+    call: Call,
+    caller: Caller,
+    status: int,
+    problems: Mapping[str, str],
+    form: Mapping[str, str],
+) -> Response:
+    """``problems``: what was refused, by the form that it was refused in; ``form``: what was typed there."""
     reader = reader_of(call)
-    t = reader.t
     shown = answers.read(service, caller.user, call.parameters["id"])
-    schema = _schema(service, shown)
-    risks = view.risks(shown)
+    loaded = _loaded(service, shown)
     return render(
         service,
         "answer.html",
@@ -62,24 +122,66 @@ def _page(
         answer=shown,
         banner=view.banner(shown, reader),
         identifiers=_identifiers(shown, reader),
-        risks=risks,
-        estimate=view.estimate_words(risks[0], t) if risks else "",
-        alert=view.alert_words(shown, t),
-        possible=view.set_words(shown, t),
-        contributions=view.contributions(shown, schema, t),
-        values=view.used_values(shown, schema, reader),
-        others=[warning for warning in shown.warnings if warning not in _ribbon(service)],
+        suspended=_suspended(service, shown),
+        others=[warning for warning in shown.warnings if not (service.solo and warning == NOT_FOR_CARE)],
+        steps=history.steps(shown, reader),
+        earlier=history.earlier_rows(earlier(service, caller.user, shown), reader.t),
+        own=[(own.clinician_name, history.own_words(own, shown, reader.t)) for own in shown.own_estimates],
         open=shown.status in {"preliminary", "final", "amended"},
-        problem=problem,
-        typed={name: typed.get(name, "") for name in FIELDS},
+        reasons=[(code, terms.reason(code, reader.t)) for code in FOR_REVIEW],
+        grounds=[(code, terms.reason(code, reader.t)) for code in FOR_WITHDRAWAL],
+        problems={"review": "", "withdrawal": "", "own": ""} | dict(problems),
+        typed=dict.fromkeys(FIELDS, "") | dict(form),
+        **_model_says(shown, loaded, reader),
+        **_patient(shown, loaded, reader),
     )
 
 
-def _ribbon(service: Service) -> set[str]:
-    """What the top of every page says already."""
-    from bedside.serving.service import NOT_FOR_CARE
+def _model_says(shown: AnswerReply, loaded: Loaded | None, reader: Reader) -> dict[str, Any]:
+    """What the page says of the estimate; empty while it is withheld or where the model abstains."""
+    t = reader.t
+    evidence = loaded.evidence if loaded is not None else {}
+    schema = loaded.model.manifest.schema if loaded is not None else None
+    risks = view.risks(shown)
+    return {
+        "risks": [(risk, site_words.frequency(evidence, risk, t) if loaded else None) for risk in risks],
+        "alert": "" if shown.withheld else view.alert_words(shown, t),
+        "possible": view.set_words(shown, t) if risks else "",
+        "contributions": view.contributions(shown, schema, t),
+        "thresholds": site_words.at_threshold(evidence, t),
+        "classes": _classes(shown, loaded),
+    }
 
-    return {NOT_FOR_CARE} if service.solo else set()
+
+def _classes(shown: AnswerReply, loaded: Loaded | None) -> tuple[str, ...]:
+    """The classes that an own estimate is asked for."""
+    if shown.positive is not None:
+        return (shown.positive,)
+    return loaded.model.manifest.outputs.classes if loaded is not None else ()
+
+
+def _patient(shown: AnswerReply, loaded: Loaded | None, reader: Reader) -> dict[str, Any]:
+    manifest = loaded.model.manifest if loaded is not None else None
+    values = patient_view.used_values(shown, manifest.schema if manifest else None, reader)
+    return {
+        "values": values,
+        "value_of": {value.name: value for value in values},
+        "strange": patient_view.strangeness(
+            shown,
+            loaded.evidence if loaded is not None else {},
+            manifest.schema if manifest else None,
+            manifest.distance_limit if manifest else None,
+            reader.t,
+        ),
+        "manifest": manifest,
+        "missing_limit": share(manifest.missing_limit, reader.t) if manifest else "",
+    }
+
+
+def _suspended(service: Service, shown: AnswerReply) -> str:
+    """Who suspended the release that answered, and why; empty where nobody did, or a warning of the answer says so."""
+    suspension = service.served.said.suspensions.get(shown.release.digest)
+    return "" if suspension is None or shown.status == "preliminary" else suspended_words(suspension)
 
 
 def _identifiers(shown: AnswerReply, reader: Reader) -> list[tuple[str, str]]:
@@ -91,9 +193,7 @@ def _identifiers(shown: AnswerReply, reader: Reader) -> list[tuple[str, str]]:
     return [(name, value) for name, value in pairs if value]
 
 
-def _schema(service: Service, shown: AnswerReply) -> Schema | None:
-    """The declarations of the very release that answered; another version may declare other units."""
+def _loaded(service: Service, shown: AnswerReply) -> Loaded | None:
+    """The very release that answered; another version may declare other units, and has other evidence."""
     loaded = service.served.versions.get(shown.release.name, {}).get(shown.release.version)
-    if loaded is None or loaded.digest != shown.release.digest:
-        return None
-    return loaded.model.manifest.schema
+    return loaded if loaded is not None and loaded.digest == shown.release.digest else None

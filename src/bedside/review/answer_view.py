@@ -45,24 +45,17 @@ class ClassRisk:
 
 @dataclass(frozen=True)
 class Contribution:
-    """One variable's push on the estimate; ``start`` and ``width`` place its bar on a scale of 200, 0 in the middle."""
+    """One variable's push on the estimate; ``start`` and ``width`` place its bar on a scale of 200, 0 in the middle.
 
+    ``name`` is the variable's, empty for the sum of the others.
+    """
+
+    name: str
     label: str
     value: str
     push: float
     start: float
     width: float
-
-
-@dataclass(frozen=True)
-class UsedValue:
-    """One predictor as it was used."""
-
-    label: str
-    value: str
-    given: str
-    plausible: str
-    time: str
 
 
 def banner(answer: AnswerReply, reader: Reader) -> Banner:
@@ -71,6 +64,8 @@ def banner(answer: AnswerReply, reader: Reader) -> Banner:
     last = answer.reviews[-1] if answer.reviews else None
     if answer.status == "preliminary":
         until = t("Nobody has signed it. It is void from {moment}.", moment=when(answer.expires))
+        if answer.withheld:
+            return Banner("open", t("Preliminary: not reviewed by a physician"), until)
         if last is not None and last.verdict == "unsure":
             text = t("{name} was unsure on {moment}.", name=last.reviewer_name, moment=when(last.at))
             return Banner("open", t("Preliminary: a second reading is needed, by another clinician"), text)
@@ -82,6 +77,8 @@ def banner(answer: AnswerReply, reader: Reader) -> Banner:
         )
         text = t("{name} {said} on {moment}.", name=last.reviewer_name, said=said, moment=when(last.at))
         stands = last.conclusion or t("The estimate stands as it is.")
+        if answer.withheld and not last.conclusion:
+            stands = t("A physician has signed it. What the model says is shown after your own estimate.")
         return Banner("closed", title, text, stands)
     titles = {
         "expired": t("Expired: void, because nobody signed it in time"),
@@ -148,33 +145,17 @@ def contributions(answer: AnswerReply, schema: Schema | None, t: Translate) -> l
     if answer.explanation is None:
         return []
     ordered = sorted(answer.explanation.values.items(), key=lambda item: -abs(item[1]))
-    rows = [(label(schema, name), shown_value(answer, schema, name, t), push) for name, push in ordered[:TOP]]
+    rows = [(name, label(schema, name), shown_value(answer, schema, name, t), push) for name, push in ordered[:TOP]]
     if ordered[TOP:]:
         rest = sum(push for _, push in ordered[TOP:])
-        rows.append((t("{count} others together", count=len(ordered) - TOP), "", rest))
-    longest = max((abs(push) for _, _, push in rows), default=0.0) or 1.0
-    return [Contribution(name, value, push, *_bar(push / longest)) for name, value, push in rows]
+        rows.append(("", t("{count} others together", count=len(ordered) - TOP), "", rest))
+    longest = max((abs(push) for *_, push in rows), default=0.0) or 1.0
+    return [Contribution(*row, *_bar(row[-1] / longest)) for row in rows]
 
 
 def _bar(length: float) -> tuple[float, float]:
     width = round(abs(length) * 100, 2)
     return (100.0 if length >= 0 else round(100.0 - width, 2)), width
-
-
-def used_values(answer: AnswerReply, schema: Schema | None, reader: Reader) -> list[UsedValue]:
-    """All values, in the schema's order, with what they were before conversion and what is plausible."""
-    t = reader.t
-    order = {name: position for position, name in enumerate(schema.names)} if schema is not None else {}
-    return [
-        UsedValue(
-            label(schema, name),
-            shown_value(answer, schema, name, t),
-            value.given or "",
-            plausible(variable(schema, name), t),
-            reader.when(value.time) if value.time else "",
-        )
-        for name, value in sorted(answer.values.items(), key=lambda item: order.get(item[0], len(order)))
-    ]
 
 
 def variable(schema: Schema | None, name: str) -> Variable | None:

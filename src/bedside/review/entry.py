@@ -13,7 +13,7 @@ from bedside.errors import BedsideError, ValueRefused
 from bedside.review.accounts import refused
 from bedside.review.answer_view import plausible
 from bedside.review.figures import unit_text
-from bedside.review.reader import reader_of
+from bedside.review.reader import Reader, reader_of
 from bedside.review.rendering import go, render
 from bedside.review.words import Translate
 from bedside.serving import answers
@@ -49,7 +49,8 @@ def enter(service: Service, call: Call, caller: Caller) -> Response:
     typed, reader = call.form(), reader_of(call)
     loaded = service.release(call.parameters["name"])
     patient, problems = _patient(typed, reader.t)
-    values = _values(loaded, typed)
+    values, unread = _values(loaded, typed, reader)
+    problems |= unread
     try:
         if problems:
             raise ValueRefused(problems | _refused_values(service, loaded, values))
@@ -81,14 +82,21 @@ def _patient(typed: Mapping[str, str], t: Translate) -> tuple[PatientIdentity | 
         return None, {f"patient.{wrong}": t("This cannot be read; a date is written 1950-12-31.")}
 
 
-def _values(loaded: Loaded, typed: Mapping[str, str]) -> dict[str, Any]:
+def _values(loaded: Loaded, typed: Mapping[str, str], reader: Reader) -> tuple[dict[str, Any], dict[str, str]]:
+    """Values as the API takes them, times in the reader's zone; and problems with times that cannot be read."""
     values: dict[str, Any] = {}
+    problems: dict[str, str] = {}
     for variable in loaded.model.manifest.schema.variables:
         text = typed.get(f"value.{variable.name}", "").strip()
         time = typed.get(f"time.{variable.name}", "").strip()
         if text:
-            values[variable.name] = {"value": text, "time": f"{time}Z"} if time else text
-    return values
+            values[variable.name] = text
+        if text and time:
+            try:
+                values[variable.name] = {"value": text, "time": reader.typed(time).isoformat()}
+            except ValueError:
+                problems[variable.name] = reader.t("The time cannot be read; it is written 2026-03-01T08:15.")
+    return values, problems
 
 
 def _refused_values(service: Service, loaded: Loaded, values: Mapping[str, Any]) -> dict[str, str]:

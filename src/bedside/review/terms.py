@@ -38,6 +38,20 @@ def status(name: str, t: Translate) -> str:
     }.get(name, name)
 
 
+def reason(code: str, t: Translate) -> str:
+    """A quick reason of a review."""
+    return {
+        "fits-the-patient": t("It fits the patient as I see them"),
+        "other-findings": t("Other findings weigh more (imaging, histology, course)"),
+        "history-unknown-to-model": t("History or treatment that the model does not know"),
+        "values-wrong": t("Values are wrong or out of date"),
+        "not-this-population": t("The patient is not of the population it was made for"),
+        "too-uncertain": t("Too uncertain to act on"),
+        "wrong-patient": t("Wrong patient"),
+        "duplicate": t("Entered twice"),
+    }.get(code, code)
+
+
 def outcome(name: str, t: Translate) -> str:
     """The verdict of a validation."""
     return {"accepted": t("accepted"), "refused": t("refused")}.get(name, name)
@@ -65,6 +79,7 @@ def _entries(t: Translate) -> dict[str, str]:
         "own-estimate": t("own estimate given"),
         "patient": t("identity entered or corrected"),
         "identity-read": t("identity read"),
+        "patient-search": t("patient searched for, not found"),
         "patient-erased": t("patient erased"),
         "approval": t("release approved"),
         "deployed": t("release deployed"),

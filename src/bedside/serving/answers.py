@@ -7,13 +7,21 @@ from typing import Any
 import msgspec
 
 from bedside.answering import Answer, answer_patient
-from bedside.errors import NotFound
-from bedside.ledger import Identity, Review, StoredAnswer, User, suspended_words
-from bedside.serving.documents import AnswerReply, AnswerRequest, PatientIdentity, ReviewRequest
+from bedside.errors import NotFound, ValueRefused
+from bedside.ledger import Identity, OwnEstimate, Review, StoredAnswer, User, suspended_words
+from bedside.serving.documents import (
+    AnswerReply,
+    AnswerRequest,
+    OwnEstimateRequest,
+    PatientIdentity,
+    ReviewRequest,
+    WithdrawalRequest,
+)
 from bedside.serving.identities import patient_ref
 from bedside.serving.served import cleared
 from bedside.serving.service import Service
 from bedside.serving.silently import beside
+from bedside.serving.withholding import seen_by
 
 
 def ask(service: Service, user: User, name: str, request: AnswerRequest) -> AnswerReply:
@@ -37,7 +45,8 @@ def ask(service: Service, user: User, name: str, request: AnswerRequest) -> Answ
     service.metrics.answer(name, abstained=answer.abstained)
     # Whoever sent the identity knows it: sending it back to a clinician reads nothing out of the ledger.
     identity = request.patient if user.role == "clinician" else None
-    return reply(msgspec.to_builtins(answer), identity)
+    made = msgspec.structs.replace(reply(msgspec.to_builtins(answer), identity), asker=user.name)
+    return seen_by(user, made)
 
 
 def _stored(
@@ -64,7 +73,8 @@ def read(service: Service, user: User, answer_id: str) -> AnswerReply:
     identity = None
     if user.role == "clinician" and stored.patient is not None:
         identity = _sent(service.ledger.identity(stored.patient, actor=user.name))
-    return reply(_warned(service, stored.answer), identity, stored.reviews)
+    warned = msgspec.structs.replace(stored, answer=_warned(service, stored.answer))
+    return seen_by(user, replied(warned, identity))
 
 
 def _warned(service: Service, answer: dict[str, Any]) -> dict[str, Any]:
@@ -82,9 +92,19 @@ def _sent(identity: Identity) -> PatientIdentity:
     )
 
 
-def reply(answer: dict[str, Any], identity: PatientIdentity | None, reviews: tuple[Review, ...] = ()) -> AnswerReply:
+def reply(answer: dict[str, Any], identity: PatientIdentity | None) -> AnswerReply:
     """The stored form of an answer as a reply."""
-    return msgspec.structs.replace(msgspec.convert(answer, AnswerReply), identity=identity, reviews=reviews)
+    return msgspec.structs.replace(msgspec.convert(answer, AnswerReply), identity=identity)
+
+
+def replied(stored: StoredAnswer, identity: PatientIdentity | None = None) -> AnswerReply:
+    """A stored answer as a reply, with all that became of it; whoever passes it on says who sees it."""
+    return msgspec.structs.replace(
+        reply(stored.answer, identity),
+        reviews=stored.reviews,
+        own_estimates=stored.own_estimates,
+        asker=stored.recorded.actor,
+    )
 
 
 def review(service: Service, user: User, answer_id: str, request: ReviewRequest) -> Review:
@@ -95,8 +115,28 @@ def review(service: Service, user: User, answer_id: str, request: ReviewRequest)
         conclusion=request.conclusion.strip(),
         action=request.action.strip(),
         reason=request.reason.strip(),
+        reason_codes=request.reason_codes,
         reviewer=user,
         expected=request.expected,
     )
     service.metrics.verdict(request.verdict)
     return signed
+
+
+def withdraw(service: Service, user: User, answer_id: str, request: WithdrawalRequest) -> Review:
+    """Mark an answer as entered in error."""
+    withdrawn = service.ledger.withdraw(
+        answer_id, request.reason, user, reason_codes=request.reason_codes, expected=request.expected
+    )
+    service.metrics.verdict("entered-in-error")
+    return withdrawn
+
+
+def own_estimate(service: Service, user: User, answer_id: str, request: OwnEstimateRequest) -> OwnEstimate:
+    """Enter what the clinician expects. Raises ``ValueRefused`` for a class that the answer has not."""
+    if request.estimate is not None:
+        classes = find(service, user, answer_id).answer["estimate"] or {}
+        strange = [name for name in request.estimate if name not in classes]
+        if strange:
+            raise ValueRefused({"estimate": f"{strange[0]!r} is none of {', '.join(classes)}"})
+    return service.ledger.own_estimate(answer_id, estimate=request.estimate, clinician=user)

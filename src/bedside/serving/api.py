@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 from starlette.responses import Response
 
-from bedside.errors import PatientErased
-from bedside.ledger import Review
+from bedside.errors import NotFound, PatientErased
+from bedside.ledger import OwnEstimate, Review
 from bedside.serving import answers, silently
 from bedside.serving.access import Caller
 from bedside.serving.call import Call
@@ -15,15 +15,21 @@ from bedside.serving.documents import (
     AnswerList,
     AnswerReply,
     AnswerRequest,
+    OwnEstimateRequest,
+    PatientAnswers,
+    PatientSearch,
     ReleaseList,
     ReleaseSummary,
     Replay,
     ReviewRequest,
     SilentReply,
+    WithdrawalRequest,
 )
+from bedside.serving.finding import by_number
 from bedside.serving.replay import replay
 from bedside.serving.route import EVERYONE, Route
 from bedside.serving.service import Loaded, Service
+from bedside.serving.withholding import lines
 
 
 def reply(document: msgspec.Struct, status: int = 200) -> Response:
@@ -48,18 +54,38 @@ def show(service: Service, call: Call, caller: Caller) -> Response:
     return reply(answers.read(service, caller.user, call.parameters["id"]))
 
 
-def listing(service: Service, call: Call, caller: Caller) -> Response:  # noqa: ARG001  # every endpoint is called alike
+def listing(service: Service, call: Call, caller: Caller) -> Response:
     """``GET /api/v1/answers``: longest waiting first, without identities."""
     wanted = call.filters(AnswerFilter)
-    chosen = msgspec.structs.asdict(wanted)
+    chosen = msgspec.structs.asdict(wanted) | {"reader": caller.user.name}
     limit, offset = chosen.pop("limit"), chosen.pop("offset")
-    rows = service.ledger.worklist(**chosen, limit=limit, offset=offset)
-    return reply(AnswerList(answers=tuple(rows), total=service.ledger.count(**chosen), limit=limit, offset=offset))
+    chosen["mine"] = caller.user.name if chosen["mine"] else None
+    chosen["second"] = chosen.pop("second_reading")
+    rows = lines(service, caller.user, service.ledger.worklist(**chosen, limit=limit, offset=offset))
+    return reply(AnswerList(answers=rows, total=service.ledger.count(**chosen), limit=limit, offset=offset))
+
+
+def search(service: Service, call: Call, caller: Caller) -> Response:
+    """``POST /api/v1/answers/search``."""
+    found = by_number(service, caller.user, call.json(PatientSearch).id)
+    if found is None:
+        raise NotFound("no patient has this number")
+    return reply(found)
 
 
 def review(service: Service, call: Call, caller: Caller) -> Response:
     """``POST /api/v1/answers/{id}/reviews``."""
     return reply(answers.review(service, caller.user, call.parameters["id"], call.json(ReviewRequest)), 201)
+
+
+def withdraw(service: Service, call: Call, caller: Caller) -> Response:
+    """``POST /api/v1/answers/{id}/withdrawal``."""
+    return reply(answers.withdraw(service, caller.user, call.parameters["id"], call.json(WithdrawalRequest)), 201)
+
+
+def own_estimate(service: Service, call: Call, caller: Caller) -> Response:
+    """``POST /api/v1/answers/{id}/own-estimate``."""
+    return reply(answers.own_estimate(service, caller.user, call.parameters["id"], call.json(OwnEstimateRequest)), 201)
 
 
 def replayed(service: Service, call: Call, caller: Caller) -> Response:
@@ -146,6 +172,38 @@ API = (
         response=Review,
         success=201,
         statuses=(404, 409, 410),
+    ),
+    Route(
+        "POST",
+        "/api/v1/answers/{id}/withdrawal",
+        frozenset({"clinician"}),
+        "Mark an answer as entered in error",
+        withdraw,
+        request=WithdrawalRequest,
+        response=Review,
+        success=201,
+        statuses=(404, 409),
+    ),
+    Route(
+        "POST",
+        "/api/v1/answers/{id}/own-estimate",
+        frozenset({"clinician"}),
+        "Say what one expects, where the release asks for it before it shows its estimate",
+        own_estimate,
+        request=OwnEstimateRequest,
+        response=OwnEstimate,
+        success=201,
+        statuses=(404, 409),
+    ),
+    Route(
+        "POST",
+        "/api/v1/answers/search",
+        frozenset({"clinician"}),
+        "The answers about the patient with this number",
+        search,
+        request=PatientSearch,
+        response=PatientAnswers,
+        statuses=(404,),
     ),
     Route(
         "GET",

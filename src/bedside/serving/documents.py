@@ -9,11 +9,22 @@ import msgspec
 from msgspec import Meta
 
 from bedside.answering import Answer, Status
-from bedside.ledger import AnswerRow, Review
+from bedside.ledger import OwnEstimate, Review
 from bedside.sources import Variable
 
 Verdict = Literal["agree", "disagree", "unsure"]
 Words = Annotated[str, Meta(max_length=4000)]
+ReasonCode = Literal[
+    "fits-the-patient",
+    "other-findings",
+    "history-unknown-to-model",
+    "values-wrong",
+    "not-this-population",
+    "too-uncertain",
+    "wrong-patient",
+    "duplicate",
+]
+"""Quick reasons, the same as ``bedside.ledger.REASONS``."""
 
 _VALUE = {
     "anyOf": [
@@ -57,10 +68,20 @@ class AnswerRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class AnswerReply(Answer, frozen=True, kw_only=True):
-    """An answer, its reviews, and the patient's identity where the caller treats patients."""
+    """An answer, its reviews, and the patient's identity where the caller treats patients.
+
+    Attributes
+    ----------
+    withheld: the clinician's own estimate is due: what the model says is left out until then.
+    own_estimates: what clinicians expected before they saw it.
+    asker: user who asked.
+    """
 
     identity: PatientIdentity | None = None
     reviews: tuple[Review, ...] = ()
+    own_estimates: tuple[OwnEstimate, ...] = ()
+    withheld: bool = False
+    asker: str | None = None
 
 
 class SilentReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,14 +99,43 @@ class AnswerFilter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     alert: bool | None = None
     abstained: bool | None = None
     queued: bool | None = None
+    mine: bool | None = None
+    second_reading: bool | None = None
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
-    offset: Annotated[int, Meta(ge=0)] = 0
+    offset: Annotated[int, Meta(ge=0, le=10_000)] = 0
+
+
+class AnswerLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer in a list.
+
+    Attributes
+    ----------
+    patient: the ledger's reference. expires: None where it never does. status: as of now.
+    alert: None where there is no threshold, the model abstains, or it is ``withheld`` until the clinician who lists
+        has given an own estimate.
+    asker: user who asked. reviewer: who reviewed last; on a preliminary answer, who asked for a second reading.
+    """
+
+    id: str
+    release: str
+    version: str
+    digest: str
+    patient: str | None
+    created: str
+    expires: str | None
+    alert: bool | None
+    abstained: bool
+    queued: bool
+    status: str
+    reviewer: str | None
+    asker: str | None
+    withheld: bool
 
 
 class AnswerList(msgspec.Struct, frozen=True, kw_only=True):
     """One page of answers; ``total`` counts all that match."""
 
-    answers: tuple[AnswerRow, ...]
+    answers: tuple[AnswerLine, ...]
     total: int
     limit: int
     offset: int
@@ -96,7 +146,8 @@ class ReviewRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     Attributes
     ----------
-    conclusion: needed to disagree, and where the model abstained. reason: needed to disagree, and to amend.
+    conclusion: needed to disagree, and where the model abstained.
+    reason, reason_codes: in words or as quick reasons; one of both is needed to disagree, and to amend.
     expected: the status that the clinician saw; where it has changed since, the review is refused (409).
     """
 
@@ -104,7 +155,36 @@ class ReviewRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     conclusion: Words = ""
     action: Words = ""
     reason: Words = ""
+    reason_codes: Annotated[tuple[ReasonCode, ...], Meta(max_length=8)] = ()
     expected: Status | None = None
+
+
+class WithdrawalRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A clinician's word that an answer was entered in error, such as for the wrong patient; a reason is needed."""
+
+    reason: Words = ""
+    reason_codes: Annotated[tuple[ReasonCode, ...], Meta(max_length=8)] = ()
+    expected: Status | None = None
+
+
+class OwnEstimateRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the clinician expects before seeing the model's estimate: class → probability; null: cannot say."""
+
+    estimate: dict[str, Annotated[float, Meta(ge=0, le=1)]] | None
+
+
+class PatientSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The patient's number, whole; it stands in the body, so that no log of paths holds it."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\S")]
+
+
+class PatientAnswers(msgspec.Struct, frozen=True, kw_only=True):
+    """The patient with this number, and what was asked about them, the newest first; at most 200 answers."""
+
+    identity: PatientIdentity
+    patient: str
+    answers: tuple[AnswerLine, ...]
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
