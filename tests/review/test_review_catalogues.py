@@ -25,7 +25,7 @@ REVIEW = SOURCE / "review"
 TRANSLATED = [language for language in LANGUAGES if language != "en"]
 
 MET = {
-    "ledger": "accounts answers approvals own_estimates passwords patients reviews sessions staff",
+    "ledger": "accounts answers approvals own_estimates passwords patients reviews sessions staff vouched",
     "serving": "access answers call",
     "sources": "patient units",
     "review": "users",

@@ -16,6 +16,7 @@ from bedside.ledger.standing import Approval, Reinstatement, Standings, Suspensi
 from bedside.ledger.succession import Deployment, Succession, successions
 from bedside.ledger.suspensions import refusal, suspended_words
 from bedside.ledger.verification import Verification
+from bedside.ledger.vouched import Voucher
 from bedside.ledger.worklist import Place, Tally, Wanted
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Tally",
     "User",
     "Verification",
+    "Voucher",
     "Wanted",
     "migrate",
     "read_checkpoints",

@@ -23,7 +23,8 @@ LOCKED_FOR = timedelta(minutes=15)
 FAILURES_ALLOWED = 5
 
 _USER = tables.users.c
-_NAME = re.compile(r"\w[\w.@-]{0,63}")
+NAME = re.compile(r"\w[\w.@-]{0,63}")
+"""What a user may be called."""
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +57,7 @@ class Accounts(Store):
         Raises ``ValueRefused`` for a name or role that cannot be, ``Conflict`` where the name is taken.
         """
         name = normal_name(name)
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             raise ValueRefused({"name": "letters, digits and . _ - @, at most 64, beginning with a letter or digit"})
         if role not in ROLES:
             raise ValueRefused({"role": f"{role!r} is none of {', '.join(ROLES)}"})

@@ -16,8 +16,10 @@ from bedside.ledger.keys import Vault
 from bedside.ledger.patients import normal_id
 from bedside.ledger.projection import AnswerRow
 from bedside.ledger.scratch import Shelf
+from bedside.ledger.vouched import link_of
 
-_USER_KINDS = ("user-added", "user-activated", "user-deactivated", "role-changed")
+_USER_KINDS = ("user-added", "user-activated", "user-deactivated", "role-changed", "name-changed", "user-linked")
+_OF_USER = ("full_name", "role", "active", "linked")
 _PIECE = 500
 
 
@@ -34,7 +36,7 @@ class Implied:
     def __init__(self, scratch: sqlite3.Connection, vault: Vault) -> None:
         self.answers: Shelf[AnswerRow] = Shelf(scratch, "answers", AnswerRow)
         self.patients: Shelf[_Known] = Shelf(scratch, "patients", _Known)
-        self.users: dict[str, tuple[str | None, str, bool]] = {}
+        self.users: dict[str, dict[str, Any]] = {}
         self.erased: dict[str, int] = {}
         self._vault = vault
 
@@ -55,13 +57,16 @@ class Implied:
 
     def _take_user(self, entry: Entry, subject: str, body: dict[str, Any]) -> None:
         if entry.kind == "user-added":
-            self.users[subject] = (body["full_name"], body["role"], True)
-            return
-        full_name, role, active = self.users[subject]
-        if entry.kind == "role-changed":
-            self.users[subject] = (full_name, body["role"], active)
+            added = {"full_name": body["full_name"], "role": body["role"], "active": True, "linked": None}
+            self.users[subject] = added
+        elif entry.kind == "role-changed":
+            self.users[subject]["role"] = body["role"]
+        elif entry.kind == "name-changed":
+            self.users[subject]["full_name"] = body["full_name"]
+        elif entry.kind == "user-linked":
+            self.users[subject]["linked"] = link_of(body["issuer"], body["subject"])
         else:
-            self.users[subject] = (full_name, role, entry.kind == "user-activated")
+            self.users[subject]["active"] = entry.kind == "user-activated"
 
     def amiss(self, connection: Connection) -> Iterator[str]:
         """Every row that is not as implied, and every one that is missing."""
@@ -100,7 +105,8 @@ class Implied:
             yield f"entry {known.seq}: the row of its patient is missing"
 
     def _users_amiss(self, connection: Connection) -> Iterator[str]:
-        found = {row["name"]: (row["full_name"], row["role"], row["active"]) for row in _rows(connection, tables.users)}
+        rows = _rows(connection, tables.users)
+        found = {row["name"]: {column: row[column] for column in _OF_USER} for row in rows}
         for name in sorted({*found, *self.users}, key=repr):
             if found.get(name) != self.users.get(name):
                 yield f"user {name}: the account is not what was entered"

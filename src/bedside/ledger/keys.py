@@ -63,6 +63,18 @@ class Vault:
         """The token that a form of this session must carry."""
         return self._mac("csrf", token.encode())
 
+    def shut(self, plain: bytes) -> str:
+        """A short-lived secret as text that only this ledger's servers can open: for a cookie."""
+        return base64.urlsafe_b64encode(encrypt(self._derived("cookie"), plain, b"")).decode()
+
+    def opened(self, shut: str) -> bytes:
+        """Undoes ``shut``. Raises ``LedgerError`` for anything that it did not give."""
+        try:
+            stored = base64.urlsafe_b64decode(shut)
+        except ValueError as error:
+            raise LedgerError("this is no text of ours") from error
+        return decrypt(self._derived("cookie"), stored, b"")
+
     def wrap(self, key: bytes, ref: str) -> bytes:
         """A patient's key, encrypted; it opens for the same ``ref`` only."""
         return encrypt(self._derived("wrap"), key, ref.encode())

@@ -24,21 +24,32 @@ from bedside.ledger.reviews import Reviews
 from bedside.ledger.sessions import Sessions
 from bedside.ledger.staff import Staff
 from bedside.ledger.verification import Verifying
+from bedside.ledger.vouched import Vouched
 from bedside.ledger.worklist import Worklists
 
 _FINGERPRINT = select(tables.head.c.fingerprint)
 
 
 class Ledger(
-    Erasing, Reviews, OwnEstimates, Worklists, Approvals, Deployments, Sessions, Staff, Checkpoints, Journal, Verifying
+    Erasing,
+    Reviews,
+    OwnEstimates,
+    Worklists,
+    Approvals,
+    Deployments,
+    Sessions,
+    Staff,
+    Vouched,
+    Checkpoints,
+    Journal,
+    Verifying,
 ):
     """Everything that happened, append-only and hash-chained; safe from several threads and processes at once.
 
     What it keeps is told by the classes that it is made of: ``Store`` (entries), ``Patients``, ``Erasing``,
     ``Answers``, ``Reviews``, ``OwnEstimates`` and ``Worklists``, ``Approvals``, ``Suspensions`` and ``Deployments``,
-    ``Accounts``, ``Sessions``, ``Staff``,
-    ``Checkpoints``, ``Journal`` and ``Verifying``.
-    Open it with ``Ledger.open``.
+    ``Accounts``, ``Sessions``, ``Staff``, ``Vouched``, ``Checkpoints``, ``Journal`` and ``Verifying``. Open it with
+    ``Ledger.open``.
     """
 
     @classmethod

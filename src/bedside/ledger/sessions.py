@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import delete, insert, select, update
 
-from bedside.errors import AccessDenied
+from bedside.errors import AccessDenied, LedgerError
 from bedside.ledger import tables
 from bedside.ledger.accounts import Accounts, User
 from bedside.ledger.clock import stamp
@@ -65,6 +65,17 @@ class Sessions(Accounts):
         """Log out. A token that is no session's is no error."""
         with self._writing() as connection:
             connection.execute(delete(tables.sessions).where(_SESSION.token_hash == token_hash(token)))
+
+    def shut(self, plain: bytes) -> str:
+        """A secret for the time of a log-in, as a cookie's text that only servers of this ledger can open."""
+        return self._vault.shut(plain)
+
+    def opened(self, shut: str) -> bytes:
+        """What was ``shut``. Raises ``AccessDenied`` (401) for anything else."""
+        try:
+            return self._vault.opened(shut)
+        except LedgerError as error:
+            raise AccessDenied("this log-in was not begun here", logged_in=False, remedy="Begin again") from error
 
     def csrf_token(self, token: str) -> str:
         """What a form in this session must send back; compare with ``hmac.compare_digest``."""

@@ -25,6 +25,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     last_log_in: of a person; None for a service (a key comes with each request, and is not entered) and where never.
     locked_until: set while too many wrong passwords keep the user out.
     one_time_until: set until the one-time password is changed: after this moment it no longer works.
+    linked: whether the log-in provider vouches for them.
     secret_since: since when the password, the one-time password or a service's key is what it is.
     """
 
@@ -33,6 +34,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     last_log_in: str | None
     locked_until: str | None
     one_time_until: str | None
+    linked: bool
     secret_since: str | None
 
 
@@ -101,5 +103,6 @@ class Staff(Accounts):
             last_log_in=latest.get((name, _LOG_IN)),
             locked_until=locked if locked is not None and locked > self.now() else None,
             one_time_until=row["one_time_until"],
+            linked=row["linked"] is not None,
             secret_since=max(since, default=None),
         )

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest file in ``migrations/versions``: what this bedside reads and writes."""
 
 Text = String().with_variant(String(collation="C"), "postgresql")
@@ -116,8 +116,10 @@ users = Table(
     Column("one_time_until", Text),
     Column("failures", Integer, nullable=False),
     Column("locked_until", Text),
+    Column("linked", Text),
+    Index("users_linked", "linked", unique=True),
 )
-"""Who may log in: Argon2id of the password, or SHA-256 of a service's key."""
+"""Who may log in: Argon2id of the password, SHA-256 of a service's key, or of who it is at the log-in provider."""
 
 sessions = Table(
     "sessions",

@@ -95,6 +95,8 @@ def _entries(t: Translate) -> dict[str, str]:
         "user-activated": t("user activated"),
         "user-deactivated": t("user deactivated"),
         "role-changed": t("role changed"),
+        "name-changed": t("name changed"),
+        "user-linked": t("linked to the log-in provider"),
         "secret-renewed": t("password or key renewed"),
         "password-changed": t("password changed"),
         "unlocked": t("account unlocked"),
