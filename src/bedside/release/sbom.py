@@ -11,22 +11,28 @@ from bedside.release.folder import sha256
 from bedside.release.json_document import document_bytes
 
 SERVING = (
+    "alembic",
     "argon2-cffi",
     "cryptography",
     "duckdb",
+    "httptools",
     "jaxtyping",
     "Jinja2",
+    "joserfc",
     "model-signing",
     "msgspec",
     "numpy",
     "onnxruntime",
+    "pg8000",
     "Pint",
     "pyOpenSSL",
     "SQLAlchemy",
     "starlette",
     "tqdm",
+    "tzdata",
     "ucumvert",
     "uvicorn",
+    "uvloop",
 )
 """Distributions that serving a release needs: bedside's own dependencies."""
 
