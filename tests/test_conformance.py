@@ -13,7 +13,7 @@ import pytest
 from bedside.cohort import task
 from bedside.explanation import explainer, shap
 from bedside.release import target
-from bedside.sources import sources, write_table
+from bedside.sources import parts, sources
 from bedside.testing import THREE_PATIENTS, check_explainer, check_source, check_target, check_task
 
 
@@ -39,7 +39,9 @@ def test_targets(name: str, demonstrated: Path) -> None:
 def three_patients(path: Path) -> Path:
     numbers = np.array([np.nan if age is None else age for age in THREE_PATIENTS["age"]], dtype=float)
     texts = {name: np.array(THREE_PATIENTS[name], dtype=object) for name in ("patient", "sex")}
-    write_table(path, [{"patient": texts["patient"], "age": numbers, "sex": texts["sex"]}])
+    with parts(path, {}) as written:
+        written.append({"patient": texts["patient"], "age": numbers, "sex": texts["sex"]})
+        written.finish()
     return path
 
 

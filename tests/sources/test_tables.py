@@ -15,12 +15,10 @@ from bedside.sources import (
     Schema,
     Variable,
     columns,
-    count_rows,
     place,
     read_table,
     stream_table,
     tally,
-    write_table,
 )
 
 
@@ -255,35 +253,12 @@ def test_recoding(tmp_path: Path) -> None:
     assert reading.problems[2, 1] == Problem.UNKNOWN_CATEGORY  # translated by the list alone
 
 
-def test_tally_and_counting(tmp_path: Path) -> None:
+def test_tally(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", "a,b\n1,x\n1.0,\n2,x\n")
     assert tally(path) == {"a": {"1": 2, "2": 1}, "b": {"x": 2, "": 1}}
-    assert count_rows(path) == 3
     wide = write(
         tmp_path / "w.csv", "".join(f"c{i}," for i in range(600)) + "a\n" + "1.0,," * 300 + "x\n" + "1,," * 300 + "\n"
     )
     assert tally(wide)["c0"] == {"1": 2}
     assert tally(wide)["c1"] == {"": 2}
     assert tally(wide)["a"] == {"": 1, "x": 1}
-
-
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
-def test_written_tables_read_back(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / f"out.{kind}"
-    piece = {
-        "id": np.array(["a", "b, c"], dtype=object),
-        "p": np.array([0.25, np.nan]),
-        "sure": np.array([True, False]),
-        "n": np.array([1, 2]),
-    }
-    assert write_table(path, [piece, piece]) == 4
-    schema = Schema(variables=(number("p"), category("sure", "false", "true"), number("n")))
-    reading = read_table(path, schema, extra=("id",))
-    np.testing.assert_array_equal(reading.values, [[0.25, 1, 1], [np.nan, 0, 2]] * 2)
-    assert reading.extra["id"].tolist() == ["a", "b, c"] * 2
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_writing_where_there_is_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot be written"):
-        write_table(tmp_path / "none" / "out.csv", [])

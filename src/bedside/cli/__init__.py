@@ -30,8 +30,8 @@ def run(argv: list[str]) -> int:
     except BedsideError as error:
         sys.stderr.write(f"bedside: {error}\n")
         return error.exit_status
-    except KeyboardInterrupt:
-        sys.stderr.write("\nbedside: stopped; nothing half-written was left\n")
+    except KeyboardInterrupt as stop:
+        sys.stderr.write(f"\nbedside: stopped; {str(stop) or 'nothing half-written was left'}\n")
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

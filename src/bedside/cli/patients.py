@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +25,17 @@ Columns = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Predicted:
-    """Predictions for a table: `pieces` are still to be computed where nothing was written to a file."""
+    """Predictions for a table: `pieces` are still to be computed where nothing was written to a file.
+
+    `after` is the row after which a run went on that was stopped before; `anew` why it began from the first row though
+    an earlier run had left something.
+    """
 
     out: str | None
     rows: int | None
     pieces: Iterator[Columns]
+    after: int = 0
+    anew: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,16 +66,13 @@ def predict(
     """Answers for a table of any size, in bounded memory.
 
     Columns: the patient's, then ``probability`` (or one per class), ``abstained`` and ``reasons``. A row that cannot be
-    answered gets its reason in a column; nothing stops.
+    answered gets its reason in a column; nothing stops. With `out`, what is done is kept in ``OUT.part`` until the
+    table is whole; a run that was killed goes on there when it is started again.
     """
-    from bedside.sources import write_table
-
     model = open_model(release, key=key, target=target)
     schema, recode = _translated(model.manifest.schema, map)
-    pieces = _predictions(model, Path(table), schema, recode, progress)
-    if out is None:
-        return Predicted(None, None, pieces)
-    return Predicted(str(out), write_table(Path(out), pieces), iter(()))
+    asked = _Asked(model, Path(table), schema, recode, dt.datetime.now(dt.UTC).date(), progress or _silent)
+    return Predicted(None, None, asked.pieces()) if out is None else asked.write(Path(out))
 
 
 def _translated(schema: Schema, path: str | Path | None) -> tuple[Schema, Any]:
@@ -77,21 +81,69 @@ def _translated(schema: Schema, path: str | Path | None) -> tuple[Schema, Any]:
     return apply_map(schema, read_map(Path(path))) if path else (schema, None)
 
 
-def _predictions(
-    model: Model, table: Path, schema: Schema, recode: Any, progress: Progress | None
-) -> Iterator[Columns]:
-    from bedside.answering import predictions
-    from bedside.sources import columns, count_rows, stream_table
+def _silent(what: str, done: int, total: int) -> None:
+    """The progress of work that nobody watches."""
 
-    patient = schema.patient if schema.patient in columns(table) else None
-    total, done = count_rows(table) if progress else 0, 0
-    for reading in stream_table(table, schema, extra=(patient,) if patient else (), recode=recode):
-        found = predictions(model, reading, today=dt.datetime.now(dt.UTC).date())
-        name = patient or "row"
-        yield {name: reading.extra[patient] if patient else reading.rows} | found
-        done += len(reading)
-        if progress:
-            progress("Predicting", done, total)
+
+@dataclass(frozen=True)
+class _Asked:
+    """A table and the model that is asked about it, as of one day."""
+
+    model: Model
+    table: Path
+    schema: Schema
+    recode: Any
+    today: dt.date
+    progress: Progress
+
+    def pieces(self, after: int = 0, what: str = "Predicting", spill: Path | None = None) -> Iterator[Columns]:
+        """The predictions behind a row, in pieces."""
+        from bedside.answering import predictions
+        from bedside.sources import columns, open_stream
+
+        patient = self.schema.patient if self.schema.patient in columns(self.table) else None
+        extra = (patient,) if patient else ()
+        with open_stream(self.table, self.schema, extra=extra, recode=self.recode, spill=spill) as stream:
+            self.progress(what, after, stream.total)
+            for reading in stream.pieces(after=after):
+                found = predictions(self.model, reading, today=self.today)
+                yield {patient or "row": reading.extra[patient] if patient else reading.rows} | found
+                self.progress(what, after := after + len(reading), stream.total)
+
+    def write(self, out: Path) -> Predicted:
+        """All predictions in a file, from where an earlier run was stopped."""
+        from bedside.sources import parts
+
+        with parts(out, self.run()) as written:
+            after, what = written.done, "Predicting"
+            if after:
+                what = f"Predicting, going on after row {after}"
+            elif written.anew:
+                what = f"Predicting from the first row again: {written.anew}"
+            try:
+                for piece in self.pieces(after, what, written.spill):
+                    written.append(piece)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt(f"{written.done} rows are kept; the same command goes on there") from None
+            return Predicted(str(out), written.finish(), iter(()), after, written.anew)
+
+    def run(self) -> dict[str, str]:
+        """All that decides what stands in the predictions."""
+        from importlib.metadata import version
+
+        from bedside.sources import fingerprint
+
+        until, model = self.model.manifest.valid_until, self.model
+        read = hashlib.sha256(msgspec.json.encode((self.schema, self.recode), order="sorted")).hexdigest()
+        return {
+            "the table": fingerprint(self.table),
+            "the release": model.digest,
+            "the target": model.target,
+            "the map": read,
+            "the release's validity": "expired" if until is not None and self.today > until else "valid",
+            "the processor": model.processor,
+            "bedside": version("bedside"),
+        }
 
 
 def explain(
@@ -137,18 +189,18 @@ def _from_json(model: Model, path: Path, method: str) -> Iterator[dict[str, Any]
 
 def _from_table(model: Model, path: Path, method: str, progress: Progress | None) -> Iterator[dict[str, Any]]:
     from bedside.answering import judge
-    from bedside.sources import columns, count_rows, stream_table
+    from bedside.sources import columns, open_stream
 
     schema = model.manifest.schema
     patient = schema.patient if schema.patient in columns(path) else None
-    total = count_rows(path)
-    for reading in stream_table(path, schema, extra=(patient,) if patient else ()):
-        judged = judge(model, reading, today=dt.datetime.now(dt.UTC).date())
-        for row in range(len(reading)):
-            identifier = reading.extra[patient][row] if patient else str(reading.rows[row])
-            yield _case(model, reading, judged, row, identifier, method)
-            if progress:
-                progress("Explaining", int(reading.rows[row]), total)
+    with open_stream(path, schema, extra=(patient,) if patient else ()) as stream:
+        for reading in stream.pieces():
+            judged = judge(model, reading, today=dt.datetime.now(dt.UTC).date())
+            for row in range(len(reading)):
+                identifier = reading.extra[patient][row] if patient else str(reading.rows[row])
+                yield _case(model, reading, judged, row, identifier, method)
+                if progress:
+                    progress("Explaining", int(reading.rows[row]), stream.total)
 
 
 def _case(

@@ -39,7 +39,8 @@ def document(result: Any) -> Any:
     """What ``--json`` prints for a result."""
     if isinstance(result, Predicted):
         rows = [dict(zip(piece, row, strict=True)) for piece in result.pieces for row in _rows(piece)]
-        return {"out": result.out, "rows": result.rows} if result.out else {"predictions": rows}
+        written = {"out": result.out, "rows": result.rows, "after": result.after, "anew": result.anew}
+        return written if result.out else {"predictions": rows}
     if isinstance(result, Explained):
         return {"explanations": list(result.cases)}
     if hasattr(result, "evidence"):
@@ -137,7 +138,9 @@ def verify(result: Verified) -> str:
 def predict(result: Predicted) -> str:
     """The table itself on standard output, or where it went."""
     if result.out:
-        return f"Wrote {result.rows} rows to {result.out}"
+        return f"Wrote {result.rows} rows to {result.out}" + (
+            f" (from row {result.after + 1} on)" if result.after else ""
+        )
     from bedside.sources import write_csv
 
     write_csv(sys.stdout, result.pieces)

@@ -1,31 +1,35 @@
 """How a patient is read, and the declared cleaning: the same at training and at the bedside."""
 
 from bedside.sources.cleaning import Recode
+from bedside.sources.fingerprint import fingerprint
 from bedside.sources.matrix import Matrix, Precision, matrix_of, read_matrix
-from bedside.sources.opening import Source, columns, count_rows, open_table, place, sources
+from bedside.sources.opening import Source, columns, open_table, place, sources
+from bedside.sources.parts import Parts, parts
 from bedside.sources.patient import read_patient
 from bedside.sources.reading import Problem, Reading
 from bedside.sources.schema import Kind, Schema, Variable
 from bedside.sources.table import Table, nearest
 from bedside.sources.table_map import MAP_KEYS, OutcomeMap, TableMap, apply_map, read_map
-from bedside.sources.tables import read_table, stream_table
+from bedside.sources.tables import Stream, open_stream, read_table, stream_table
 from bedside.sources.tally import tally
 from bedside.sources.text import as_text, number_in, trimmed
 from bedside.sources.units import check_unit, convert, factor_and_offset
 from bedside.sources.wording import format_value
-from bedside.sources.writing import write_csv, write_table
+from bedside.sources.writing import write_csv
 
 __all__ = [
     "MAP_KEYS",
     "Kind",
     "Matrix",
     "OutcomeMap",
+    "Parts",
     "Precision",
     "Problem",
     "Reading",
     "Recode",
     "Schema",
     "Source",
+    "Stream",
     "Table",
     "TableMap",
     "Variable",
@@ -34,13 +38,15 @@ __all__ = [
     "check_unit",
     "columns",
     "convert",
-    "count_rows",
     "factor_and_offset",
+    "fingerprint",
     "format_value",
     "matrix_of",
     "nearest",
     "number_in",
+    "open_stream",
     "open_table",
+    "parts",
     "place",
     "read_map",
     "read_matrix",
@@ -51,5 +57,4 @@ __all__ = [
     "tally",
     "trimmed",
     "write_csv",
-    "write_table",
 ]

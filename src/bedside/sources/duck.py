@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -16,11 +17,14 @@ def quoted(text: str) -> str:
 
 
 @contextmanager
-def connection(megabytes: int = 2000) -> Iterator[Any]:
-    """An in-memory DuckDB that spills into a folder of its own, fetches nothing, and knows our rules for texts."""
+def connection(megabytes: int = 2000, spill: Path | None = None) -> Iterator[Any]:
+    """An in-memory DuckDB that fetches nothing and knows our rules for texts.
+
+    What outgrows its memory goes into a folder of its own, in `spill` where that is given.
+    """
     import duckdb
 
-    with TemporaryDirectory(prefix="bedside-") as folder:
+    with TemporaryDirectory(prefix="bedside-", dir=spill) as folder:
         duck = duckdb.connect(
             config={
                 "autoinstall_known_extensions": False,
@@ -36,6 +40,17 @@ def connection(megabytes: int = 2000) -> Iterator[Any]:
             yield duck
         finally:
             duck.close()
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C during a query is a ``RuntimeError`` of DuckDB; here it is the ``KeyboardInterrupt`` that it was."""
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from error
+        raise
 
 
 # The rules of `bedside.sources.text`, for DuckDB.

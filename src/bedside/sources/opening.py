@@ -9,9 +9,8 @@ from typing import Protocol, runtime_checkable
 
 from bedside.errors import DataError
 from bedside.sources.csv_file import CsvFile
-from bedside.sources.duck import connection
 from bedside.sources.parquet_file import ParquetFile
-from bedside.sources.table import Table, translated
+from bedside.sources.table import Table
 
 GROUP = "bedside.sources"
 CSV, PARQUET = CsvFile(), ParquetFile()
@@ -93,15 +92,3 @@ def columns(path: Path | str) -> tuple[str, ...]:
 def place(path: Path | str, row: int) -> str:
     """``row 17 (line 18)`` for messages; the line where the file is a CSV file."""
     return open_table(path).place(row)
-
-
-def count_rows(path: Path | str) -> int:
-    """How many rows of data a table has.
-
-    Raises
-    ------
-    DataError: as `open_table`, or a line has another number of fields than the header.
-    """
-    table = open_table(path)
-    with connection() as duck, translated(table):
-        return int(duck.execute(f"SELECT count(*) FROM {table.relation()}").fetchone()[0])  # noqa: S608

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bedside.errors import DataError
-from bedside.sources.duck import quoted
+from bedside.sources.duck import interruptible, quoted
+
+_ROW = "file_row_number"  # what DuckDB calls the place of a Parquet file's row
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,7 @@ class Table:
 
     def relation(self) -> str:
         """The FROM clause; columns are called ``c0``, ``c1`` ... in the file's order."""
-        # DuckDB takes a path as a pattern; a bracket makes each special letter stand for itself.
-        pattern = re.sub(r"[\[*?]", lambda found: f"[{found[0]}]", str(self.path.resolve()))
+        pattern = self._pattern()
         if self.kind == "parquet":
             renamed = ", ".join(f"c{position}" for position in range(len(self.columns)))
             return f"read_parquet({quoted(pattern)}) AS source({renamed})"
@@ -50,6 +51,17 @@ class Table:
             f"read_csv({quoted(pattern)}, auto_detect = false, header = true, delim = {quoted(self.delimiter)}, "
             f"quote = '\"', escape = '\"', compression = '{packing}', columns = {{{declared}}})"
         )
+
+    @property
+    def addressable(self) -> bool:
+        """Whether any row can be read without those before it."""
+        return self.kind == "parquet" and _ROW not in (column.lower() for column in self.columns)
+
+    def rows(self, start: int, stop: int) -> str:
+        """The FROM clause for the rows from `start` to before `stop`, counted from 0, of an addressable table."""
+        names = ", ".join(f"c{position}" for position in range(len(self.columns)))
+        source = f"read_parquet({quoted(self._pattern())}, {_ROW} = true) AS source({names}, place)"
+        return f"(SELECT {names} FROM {source} WHERE place >= {start} AND place < {stop})"  # noqa: S608
 
     def position(self, column: str) -> int:
         """Which column has this name.
@@ -61,6 +73,10 @@ class Table:
         if column in self.columns:
             return self.columns.index(column)
         raise DataError(f"there is no column '{column}'", where=str(self.path), remedy=nearest(column, self.columns))
+
+    def _pattern(self) -> str:
+        """The path as DuckDB takes it: as a pattern, in which a bracket makes each special letter stand for itself."""
+        return re.sub(r"[\[*?]", lambda found: f"[{found[0]}]", str(self.path.resolve()))
 
     def place(self, row: int) -> str:
         """``row 17 (line 18)``; the line is found by reading the file again, so for messages only."""
@@ -104,7 +120,8 @@ def translated(table: Table) -> Iterator[None]:
     import duckdb
 
     try:
-        yield
+        with interruptible():
+            yield
     except duckdb.Error as error:
         raise _translation(table, str(error)) from error
 
