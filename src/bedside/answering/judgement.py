@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from enum import IntFlag
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt16
 
 from bedside.measures import conformal_sets
-from bedside.release import Manifest, Model
+from bedside.release import Conformal, Manifest, Model
 from bedside.sources import Problem, Reading, Schema
 
 
@@ -28,6 +29,8 @@ class Cause(IntFlag):
 
 ABSTAINING = Cause.IMPLAUSIBLE - 1
 """The bits of `Judgement.reasons` that withhold the estimate."""
+
+_EXPIRED, _SENTINEL = np.uint16(Cause.EXPIRED), int(Problem.SENTINEL)
 
 
 @dataclass(frozen=True)
@@ -80,32 +83,43 @@ def judge(model: Model, reading: Reading, *, today: dt.date) -> Judgement:
         probability=probability,
         distance=predicted.distance.astype(np.float64),
         spread=None if spread is None else spread.astype(np.float64),
-        sets=conformal_sets(probability, np.array(model.manifest.conformal.quantiles)),
+        sets=conformal_sets(probability, _quantiles(model.manifest.conformal)),
         reasons=reasons,
         abstained=(reasons & ABSTAINING) != 0,
         alert=_alert(model.manifest, probability),
     )
 
 
+@lru_cache(maxsize=64)
+def _quantiles(conformal: Conformal) -> Float[np.ndarray, " class"]:
+    return np.array(conformal.quantiles)
+
+
+# A request for one patient spends its time in calls of numpy, not in arithmetic: `count_nonzero` costs a sixth of
+# `any`, and what usually does not hold is asked for the whole table before it is asked for each row.
 def _reasons(
     manifest: Manifest, reading: Reading, distance: Float[np.ndarray, " patient"], today: dt.date
 ) -> UInt16[np.ndarray, " patient"]:
     expired = manifest.valid_until is not None and today > manifest.valid_until
-    reasons = np.full(len(reading), Cause.EXPIRED if expired else 0, dtype=np.uint16)
-    _mark(reasons, Cause.TOO_MUCH_MISSING, np.asarray(unknown(reading).sum(axis=1) > most_unknown(manifest)))
-    # Asked this way round, a distance that is nan counts as too large.
-    _mark(reasons, Cause.UNLIKE_TRAINING, np.asarray(~(distance <= manifest.distance_limit)))
+    reasons = np.zeros(len(reading), dtype=np.uint16)
+    if expired:
+        reasons |= _EXPIRED
+    missing = unknown(reading)
+    if np.count_nonzero(missing) > most_unknown(manifest):
+        _mark(reasons, Cause.TOO_MUCH_MISSING, np.asarray(missing.sum(axis=1) > most_unknown(manifest)))
+    near = np.asarray(distance <= manifest.distance_limit)
+    if np.count_nonzero(near) < len(near):  # a distance that is nan counts as too large
+        _mark(reasons, Cause.UNLIKE_TRAINING, ~near)
     if reading.ages_days is not None:
         _mark(reasons, Cause.STALE_VALUE, np.asarray(stale(reading, manifest.schema).any(axis=1)))
-    if reading.problems.max(initial=0) > Problem.SENTINEL:
+    if np.count_nonzero(reading.problems > _SENTINEL):
         for problem in (Problem.NOT_A_NUMBER, Problem.UNKNOWN_CATEGORY, Problem.IMPLAUSIBLE):
             _mark(reasons, Cause[problem.name], (reading.problems == problem).any(axis=1))
     return reasons
 
 
 def _mark(reasons: UInt16[np.ndarray, " patient"], cause: Cause, holds: Bool[np.ndarray, " patient"]) -> None:
-    if holds.any():  # for one patient usually nothing holds, and that should cost little
-        reasons[holds] |= np.uint16(cause)
+    reasons[holds] |= np.uint16(cause)
 
 
 def unknown(reading: Reading) -> Bool[np.ndarray, "patient variable"]:

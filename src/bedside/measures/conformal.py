@@ -65,7 +65,7 @@ def conformal_sets(
         raise DataError(f"limits of shape {quantiles.shape} for probabilities of shape {P.shape}", where="quantiles")
     scores = 1.0 - P
     sets = np.asarray(scores <= quantiles)
-    sets[~sets.any(axis=1)] = True
+    sets[~np.logical_or.reduce(sets, axis=1)] = True
     return sets
 
 

@@ -43,9 +43,9 @@ def checked_probabilities(p: Float[np.ndarray, "*any"], name: str = "p") -> Floa
     DataError: an entry is nan or outside [0, 1]; the message names its row, counted from 0.
     """
     p = np.asarray(p, dtype=np.float64)
-    wrong = ~((p >= 0.0) & (p <= 1.0))
-    if wrong.any():
-        place = np.argwhere(wrong)[0]
+    right = (p >= 0.0) & (p <= 1.0)
+    if np.count_nonzero(right) < p.size:
+        place = np.argwhere(~right)[0]
         raise DataError(
             f"{p[tuple(place)]} is not a probability between 0 and 1",
             where=f"{name}, row {place[0]}",

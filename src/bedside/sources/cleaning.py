@@ -78,15 +78,17 @@ def clean(
         problems[raw == codes] = _SENTINEL
     for codes in limits.markers:
         problems[raw == codes] = _MISSING
-    if not np.isfinite(raw).all():
+    if np.count_nonzero(np.isfinite(raw)) < raw.size:
         problems[raw == SENTINEL] = _SENTINEL
         problems[np.isnan(raw)] = _MISSING
         problems = np.where(raw == NOT_UNDERSTOOD, limits.not_understood, problems)
     with np.errstate(over="ignore", invalid="ignore"):
         values = raw * limits.factor + limits.offset
         outside = (values < limits.low) | (values > limits.high)
-    problems[outside & (problems == 0)] = _IMPLAUSIBLE
-    values[problems != 0] = np.nan
+    if np.count_nonzero(outside):
+        problems[outside & (problems == 0)] = _IMPLAUSIBLE
+    if np.count_nonzero(problems):
+        values[problems != 0] = np.nan
     return values, problems
 
 

@@ -100,7 +100,7 @@ def read_matrix(matrix: Matrix) -> Reading:
     """
     limits = _limits(matrix.schema, tuple(matrix.precision))
     cleaned, problems = clean(matrix.raw, limits)
-    if problems.max(initial=0) >= _REFUSABLE:
+    if np.count_nonzero(problems >= _REFUSABLE):
         raise ValueRefused(_refusals(matrix, problems))
     return Reading(rows=np.arange(1, len(cleaned) + 1, dtype=np.int64), values=cleaned, problems=problems)
 

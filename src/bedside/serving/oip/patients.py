@@ -23,7 +23,7 @@ def patients(schema: Schema, tensors: Sequence[tuple[InputTensor, Elements]]) ->
         raise bad("there is no input")
     first, elements = tensors[0]
     width = len(schema.variables)
-    if len(tensors) == 1 and first.name == VALUES and (VALUES not in schema.names or first.shape[1:] == (width,)):
+    if len(tensors) == 1 and first.name == VALUES and (first.shape[1:] == (width,) or VALUES not in schema.names):
         return _together(schema, first, elements)
     return _one_by_one(schema, tensors)
 

@@ -97,6 +97,8 @@ def _flat(data: msgspec.Raw, decoder: msgspec.json.Decoder[list[Any]], shape: Se
 
 def _array(tensor: InputTensor, listed: list[Any]) -> np.ndarray:
     kind = NUMPY[tensor.datatype]
+    if tensor.datatype == "FP64":
+        return np.array(listed, dtype=kind)
     try:
         with np.errstate(over="raise"):
             return np.array(listed, dtype=np.float64).astype(kind) if kind.kind == "f" else np.array(listed, dtype=kind)
