@@ -26,7 +26,7 @@ from bedside.serving.admission import Admission
 from bedside.serving.api import API
 from bedside.serving.call import Call, read_call
 from bedside.serving.deployments import begin, open_service
-from bedside.serving.envelope import Envelope
+from bedside.serving.envelope import Counting, Envelope
 from bedside.serving.failures import Failure, failure_of, refusal, told
 from bedside.serving.following import following
 from bedside.serving.oip.entrance import PATH, Inference
@@ -35,6 +35,7 @@ from bedside.serving.oip.routes import INFER, OIP
 from bedside.serving.oip.use import Use
 from bedside.serving.openapi import describe
 from bedside.serving.operators import OPERATORS, describes
+from bedside.serving.request_log import RequestLog
 from bedside.serving.route import Route
 from bedside.serving.service import Loaded, Service, load
 from bedside.serving.standing_api import STANDING
@@ -78,13 +79,13 @@ def create_app(
     """
     opened = [load(release) if isinstance(release, Release) else release for release in releases]
     service = open_service(opened, Service(ledger, solo, clock, key, admission or Admission()))
-    use = Use(ledger)
+    use, count = Use(ledger), Counting(service.metrics, RequestLog())
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(service.check)
         await anyio.to_thread.run_sync(begin, service)
-        with following(service):
+        with following(service), count.log.gathering():
             async with use.entering() if oip else nullcontext():
                 yield
 
@@ -93,10 +94,10 @@ def create_app(
         lifespan=lifespan,
         exception_handlers={HTTPException: _unrouted(pages, oip=oip)},
     )
-    app.inference = Inference(service, use, Keys(ledger)) if oip else None
+    app.inference = Inference(service, use, Keys(ledger), count) if oip else None
     app.router.redirect_slashes = False
     app.state.service = service
-    app.add_middleware(Envelope, metrics=service.metrics)
+    app.add_middleware(Envelope, count=count)
     return app
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bedside.serving.logs import log
 from bedside.serving.metrics import Metrics
+from bedside.serving.request_log import RequestLog
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
@@ -32,9 +33,9 @@ OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
 class Envelope:
     """Around every request: security headers, one line in the log, one count."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, count: Counting) -> None:
         self.app = app
-        self.metrics = metrics
+        self.count = count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the start and end of the application."""
@@ -57,11 +58,18 @@ class Envelope:
             await self.app(scope, receive, sending)
         finally:
             route = scope.get("bedside.route", "unmatched")
-            count(self.metrics, scope["method"], route, status, time.perf_counter() - started)
+            self.count(scope["method"], route, status, time.perf_counter() - started)
 
 
-def count(metrics: Metrics, method: str, route: str, status: int, seconds: float) -> None:
-    """One request was served. The path as asked may hold an identifier; ``route`` is the declared one."""
-    method = method if method in {"GET", "HEAD", "POST"} else "other"  # a made-up one may hold an identifier, too
-    metrics.request(method, route, status, seconds)
-    log("request", method=method, route=route, status=status, ms=round(seconds * 1000, 2))
+@dataclass(frozen=True)
+class Counting:
+    """Each request is counted and stands in the log."""
+
+    metrics: Metrics
+    log: RequestLog
+
+    def __call__(self, method: str, route: str, status: int, seconds: float) -> None:
+        """One request was served. The path as asked may hold an identifier; ``route`` is the declared one."""
+        method = method if method in {"GET", "HEAD", "POST"} else "other"  # a made-up one may hold an identifier, too
+        self.metrics.request(method, route, status, seconds)
+        self.log.add(method, route, status, seconds)

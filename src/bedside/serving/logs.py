@@ -19,6 +19,8 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, without its end."""
+        if hasattr(record, "written"):
+            return str(record.written)
         line: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -40,6 +42,13 @@ def frames(trace: TracebackType | None) -> list[str]:
 def log(event: str, *, level: int = logging.INFO, error: BaseException | None = None, **facts: object) -> None:
     """Write one line; ``facts`` are constants of the program, counts and durations only."""
     LOGGER.log(level, event, extra={"facts": facts}, exc_info=error)
+
+
+def write(level: int, lines: str) -> None:
+    """Write lines that are JSON already."""
+    record = LOGGER.makeRecord(LOGGER.name, level, "", 0, "", (), None, extra={"written": lines})
+    if LOGGER.isEnabledFor(level):
+        LOGGER.handle(record)
 
 
 @contextmanager

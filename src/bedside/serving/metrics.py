@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -16,7 +18,7 @@ class Metrics:
     """What has been counted since this process started; safe from several threads."""
 
     requests: Counter[tuple[str, str, int]] = field(default_factory=Counter)
-    buckets: Counter[tuple[str, float]] = field(default_factory=Counter)
+    buckets: Counter[tuple[str, int]] = field(default_factory=Counter)
     seconds: Counter[str] = field(default_factory=Counter)
     answers: Counter[str] = field(default_factory=Counter)
     abstentions: Counter[str] = field(default_factory=Counter)
@@ -32,9 +34,7 @@ class Metrics:
         with self.lock:
             self.requests[method, route, status] += 1
             self.seconds[route] += seconds  # type: ignore[assignment]  # a Counter sums any number
-            for bound in BUCKETS:
-                if seconds <= bound:
-                    self.buckets[route, bound] += 1
+            self.buckets[route, bisect_left(BUCKETS, seconds)] += 1
 
     def answer(self, release: str, *, abstained: bool) -> None:
         """One answer was given."""
@@ -111,9 +111,10 @@ def _requests(metrics: Metrics) -> list[str]:
     lines += _head("bedside_request_seconds", "histogram", "Time from the request to the end of its reply.")
     for route, total in sorted(totals.items()):
         label = f'route="{_escaped(route)}"'
+        within = accumulate(metrics.buckets[route, position] for position in range(len(BUCKETS)))
         lines += [
-            f'bedside_request_seconds_bucket{{{label},le="{bound}"}} {metrics.buckets[route, bound]}'
-            for bound in BUCKETS
+            f'bedside_request_seconds_bucket{{{label},le="{bound}"}} {count}'
+            for bound, count in zip(BUCKETS, within, strict=True)
         ]
         lines.append(f'bedside_request_seconds_bucket{{{label},le="+Inf"}} {total}')
         lines.append(f"bedside_request_seconds_sum{{{label}}} {metrics.seconds[route]:.6f}")

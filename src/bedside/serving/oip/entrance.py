@@ -18,7 +18,7 @@ from bedside.errors import AccessDenied
 from bedside.ledger import User
 from bedside.serving.access import admit, count_known, count_stranger
 from bedside.serving.call import call_of
-from bedside.serving.envelope import HEADERS, OVER_TLS, count
+from bedside.serving.envelope import HEADERS, OVER_TLS, Counting
 from bedside.serving.failures import Failure, refusal, told
 from bedside.serving.oip import body as bodies
 from bedside.serving.oip.infer import Inferred, infer
@@ -58,6 +58,7 @@ class Inference:
     service: Service
     use: Use
     keys: Keys
+    count: Counting
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, name: str, version: str | None) -> None:
@@ -73,7 +74,7 @@ class Inference:
             await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
         finally:
             path = _route(version).path
-            count(self.service.metrics, scope["method"], path, status, time.perf_counter() - started)
+            self.count(scope["method"], path, status, time.perf_counter() - started)
 
     async def _reply(self, scope: Scope, receive: Receive, name: str, version: str | None) -> _Reply:
         route = _route(version)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
+import numpy as np
 
 from bedside.answering import judge
 from bedside.release import Model
@@ -54,7 +55,7 @@ def infer(model: Model, body: bytes, header_length: int | None, *, today: dt.dat
     given = [(tensor, elements(tensor, own)) for tensor, own in _with_bytes(request.inputs, binary)]
     judged = judge(model, read_matrix(patients(model.manifest.schema, given)), today=today)
     outputs, packed = tensors(judged, wanted)
-    abstained = int(judged.abstained.sum())
+    abstained = int(np.count_nonzero(judged.abstained))
     reply = InferenceReply(
         model_name=model.manifest.name,
         model_version=model.manifest.version,

@@ -27,8 +27,12 @@ class Output:
     shown: Callable[[Judgement], list[Any]]
 
 
+def _silent(judged: Judgement) -> bool:
+    return bool(np.count_nonzero(judged.abstained))
+
+
 def _probability(judged: Judgement) -> np.ndarray:
-    return np.where(judged.abstained[:, None], np.nan, judged.probability)
+    return np.where(judged.abstained[:, None], np.nan, judged.probability) if _silent(judged) else judged.probability
 
 
 def _reasons(judged: Judgement) -> list[str]:
@@ -37,16 +41,18 @@ def _reasons(judged: Judgement) -> list[str]:
 
 def _alert(judged: Judgement) -> np.ndarray:
     assert judged.alert is not None
-    return np.asarray(judged.alert & ~judged.abstained)
+    return np.asarray(judged.alert & ~judged.abstained) if _silent(judged) else judged.alert
 
 
 def _alert_shown(judged: Judgement) -> list[Any]:
+    if not _silent(judged):
+        return _alert(judged).tolist()
     pairs = zip(_alert(judged).tolist(), judged.abstained.tolist(), strict=True)
     return [None if silent else alert for alert, silent in pairs]
 
 
 def _sets(judged: Judgement) -> np.ndarray:
-    return np.asarray(judged.sets & ~judged.abstained[:, None])
+    return np.asarray(judged.sets & ~judged.abstained[:, None]) if _silent(judged) else judged.sets
 
 
 OUTPUTS: dict[str, Output] = {

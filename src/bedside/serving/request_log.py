@@ -1,0 +1,77 @@
+"""A line of the log for each request, written together with others: alone it would cost as much as an inference."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import msgspec
+
+from bedside.serving.logs import LOGGER, write
+
+WITHIN_SECONDS = 0.2
+AT_ONCE = 64
+
+
+class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One request; ``route`` is the declared path, ``ms`` from its head to the end of its reply."""
+
+    at: str
+    level: str = "info"
+    logger: str = LOGGER.name
+    event: str = "request"
+    method: str
+    route: str
+    status: int
+    ms: float
+
+
+Request = tuple[float, str, str, int, float]
+"""Moment, method, route, status, seconds."""
+
+
+@dataclass
+class RequestLog:
+    """Requests that are not in the log yet.
+
+    They are written when there are many, or a fifth of a second after the first; while no loop runs, at once.
+    """
+
+    waiting: list[Request] = field(default_factory=list)
+    loop: asyncio.AbstractEventLoop | None = None
+
+    def add(self, method: str, route: str, status: int, seconds: float) -> None:
+        """One request was served. Called by the thread that runs the loop."""
+        self.waiting.append((time.time(), method, route, status, seconds))
+        if self.loop is None or len(self.waiting) >= AT_ONCE:
+            self.write()
+        elif len(self.waiting) == 1:
+            self.loop.call_later(WITHIN_SECONDS, self.write)
+
+    def write(self) -> None:
+        """Write what waits."""
+        written, self.waiting = self.waiting, []
+        if written:
+            write(logging.INFO, "\n".join(map(_line, written)))
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Meanwhile lines may wait for others; must be entered in the running loop."""
+        self.loop = asyncio.get_running_loop()
+        try:
+            yield
+        finally:
+            self.loop = None
+            self.write()
+
+
+def _line(request: Request) -> str:
+    moment, method, route, status, seconds = request
+    at = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+    line = RequestLine(at=at, method=method, route=route, status=status, ms=round(seconds * 1000, 2))
+    return msgspec.json.encode(line).decode()
