@@ -5,13 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from enum import IntFlag
-from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt16
 
 from bedside.measures import conformal_sets
-from bedside.release import Conformal, Manifest, Model
+from bedside.release import Manifest, Model
 from bedside.sources import Problem, Reading, Schema
 
 
@@ -83,16 +82,11 @@ def judge(model: Model, reading: Reading, *, today: dt.date) -> Judgement:
         probability=probability,
         distance=predicted.distance.astype(np.float64),
         spread=None if spread is None else spread.astype(np.float64),
-        sets=conformal_sets(probability, _quantiles(model.manifest.conformal)),
+        sets=conformal_sets(probability, model.manifest.conformal.quantiles),
         reasons=reasons,
         abstained=(reasons & ABSTAINING) != 0,
         alert=_alert(model.manifest, probability),
     )
-
-
-@lru_cache(maxsize=64)
-def _quantiles(conformal: Conformal) -> Float[np.ndarray, " class"]:
-    return np.array(conformal.quantiles)
 
 
 # A request for one patient spends its time in calls of numpy, not in arithmetic: `count_nonzero` costs a sixth of
@@ -112,7 +106,7 @@ def _reasons(
         _mark(reasons, Cause.UNLIKE_TRAINING, ~near)
     if reading.ages_days is not None:
         _mark(reasons, Cause.STALE_VALUE, np.asarray(stale(reading, manifest.schema).any(axis=1)))
-    if np.count_nonzero(reading.problems > _SENTINEL):
+    if np.count_nonzero(reading.problems) and np.count_nonzero(reading.problems > _SENTINEL):
         for problem in (Problem.NOT_A_NUMBER, Problem.UNKNOWN_CATEGORY, Problem.IMPLAUSIBLE):
             _mark(reasons, Cause[problem.name], (reading.problems == problem).any(axis=1))
     return reasons

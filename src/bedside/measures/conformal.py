@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -49,7 +50,7 @@ def conformal_quantiles(
 
 
 def conformal_sets(
-    P: Float[np.ndarray, "patient class"], quantiles: Float[np.ndarray, "class"]
+    P: Float[np.ndarray, "patient class"], quantiles: Float[np.ndarray, "class"] | tuple[float, ...]
 ) -> Bool[np.ndarray, "patient class"]:
     """Which classes are in each patient's set: those with 1 - P at or below the limit of `conformal_quantiles`.
 
@@ -60,13 +61,21 @@ def conformal_sets(
     ------
     DataError: a probability or limit is nan or outside [0, 1], or there is not one limit per class.
     """
-    P, quantiles = checked_probabilities(P, "P"), checked_probabilities(quantiles, "quantiles")
-    if P.ndim != 2 or quantiles.shape != P.shape[1:]:
-        raise DataError(f"limits of shape {quantiles.shape} for probabilities of shape {P.shape}", where="quantiles")
+    P = checked_probabilities(P, "P")
+    limits = _limits(quantiles) if isinstance(quantiles, tuple) else checked_probabilities(quantiles, "quantiles")
+    if P.ndim != 2 or limits.shape != P.shape[1:]:
+        raise DataError(f"limits of shape {limits.shape} for probabilities of shape {P.shape}", where="quantiles")
     scores = 1.0 - P
-    sets = np.asarray(scores <= quantiles)
-    sets[~np.logical_or.reduce(sets, axis=1)] = True
+    sets = np.asarray(scores <= limits)
+    if len(sets) != 1 or not np.count_nonzero(sets):  # one patient, and at least one class: nothing to add
+        sets[~sets.any(axis=1)] = True
     return sets
+
+
+@lru_cache(maxsize=64)
+def _limits(quantiles: tuple[float, ...]) -> Float[np.ndarray, "class"]:
+    """Those of a release are checked once, not for each patient."""
+    return checked_probabilities(np.array(quantiles, dtype=np.float64), "quantiles")
 
 
 def _covered(y: Int[np.ndarray, "patient"], sets: Bool[np.ndarray, "patient class"]) -> Bool[np.ndarray, "patient"]:

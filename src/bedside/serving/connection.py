@@ -33,7 +33,7 @@ class Connection(HttpToolsProtocol):
     _due: asyncio.TimerHandle | None = None
     _head = 0
     _received = 0
-    _begun = _headed = False
+    _begun = _headed = _arriving = _long = False
 
     def connection_made(self, transport: Any) -> None:
         """A client is there; now it should say something."""
@@ -48,35 +48,31 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Some bytes; the parser keeps a header to itself until its end, so what has no end is counted here."""
         self._received += len(data)
+        self._long = self._received > HEAD_LIMIT
         super().data_received(data)
         if self._received > (REQUEST_LIMIT if self._headed else HEAD_LIMIT):
             self._refuse(431, _TOO_LONG)
+        elif self._arriving and self._due is None:
+            self._await_all()
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
         self._head = self._received = 0
-        self._begun, self._headed = True, False
-        if self._due is None:
-            self._await_all()
-
-    def on_url(self, url: bytes) -> None:
-        """A piece of the path."""
-        self._count(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header, whole."""
-        self._count(len(name) + len(value) + 4)
-        super().on_header(name, value)
+        self._begun, self._headed, self._arriving = True, False, True
 
     def on_headers_complete(self) -> None:
         """The head is there; the body may follow."""
+        if self._long:  # otherwise all that has arrived is shorter than the head may be
+            self._head = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if self._head > HEAD_LIMIT:
+                raise HeadTooLongError
         self._headed = True
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The last byte of a request."""
+        self._arriving = False
         self._all_arrived()
         super().on_message_complete()
 
@@ -86,11 +82,6 @@ class Connection(HttpToolsProtocol):
             self._refuse(431, _TOO_LONG)
         else:
             self._refuse(400, "this is not an HTTP request")
-
-    def _count(self, size: int) -> None:
-        self._head += size
-        if self._head > HEAD_LIMIT:
-            raise HeadTooLongError
 
     def _await_all(self) -> None:
         self._due = self.loop.call_later(REQUEST_SECONDS, self._too_slow)

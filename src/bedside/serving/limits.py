@@ -8,14 +8,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from starlette.exceptions import HTTPException
 
 _MOST = 20_000  # callers that are remembered; the one longest silent is forgotten first, with a full bucket
 
 
-@dataclass(frozen=True)
-class Rate:
+class Rate(NamedTuple):
     """``burst`` requests at once, then ``per_second``."""
 
     per_second: int

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -72,6 +73,12 @@ class RequestLog:
 
 def _line(request: Request) -> str:
     moment, method, route, status, seconds = request
-    at = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+    second, fraction = divmod(moment, 1)
+    at = f"{_second(int(second))}.{int(fraction * 1000):03d}+00:00"
     line = RequestLine(at=at, method=method, route=route, status=status, ms=round(seconds * 1000, 2))
     return msgspec.json.encode(line).decode()
+
+
+@lru_cache(maxsize=4)
+def _second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")

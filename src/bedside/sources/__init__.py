@@ -2,7 +2,7 @@
 
 from bedside.sources.cleaning import Recode
 from bedside.sources.fingerprint import fingerprint
-from bedside.sources.matrix import Matrix, Precision, matrix_of, read_matrix
+from bedside.sources.matrix import Matrix, Precision, matrix_of, read_matrix, read_numbers
 from bedside.sources.opening import Source, columns, open_table, place, sources
 from bedside.sources.parts import Parts, parts
 from bedside.sources.patient import read_patient
@@ -50,6 +50,7 @@ __all__ = [
     "place",
     "read_map",
     "read_matrix",
+    "read_numbers",
     "read_patient",
     "read_table",
     "sources",

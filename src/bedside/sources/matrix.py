@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from operator import le
 from typing import Literal
 
 import numpy as np
@@ -23,6 +24,8 @@ Precision = Literal["float64", "float32", "float16"]
 _REFUSABLE = int(Problem.NOT_A_NUMBER)
 _ROWS_NAMED = 3
 _INFINITE = np.inf
+_FIRST_ROW = np.ones(1, np.int64)
+_FIRST_ROW.flags.writeable = False
 
 
 @dataclass
@@ -59,6 +62,45 @@ class Matrix:
         for row, text in enumerate(texts):
             self.raw[row, position] = cell_number(text, rule)
             self.texts[row, position] = text
+
+
+def read_numbers(schema: Schema, values: Float[np.ndarray, "patient variable"], precision: Precision) -> Reading:
+    """What `read_matrix` gives for `matrix_of` these values. Raises ``ValueRefused`` as it does."""
+    if len(values) == 1 and _usual(values[0].tolist(), _bounds(schema, precision)):
+        return Reading(rows=_FIRST_ROW, values=values, problems=np.zeros(values.shape, np.uint8))
+    return read_matrix(matrix_of(schema, values, precision))
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """Between what each value lies that the kernel leaves as it is, and which are positions of categories."""
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    positions: tuple[int, ...]
+
+
+def _usual(values: list[float], bounds: _Bounds | None) -> bool:
+    """Whether the kernel would leave all values as they are: one patient's thirty comparisons cost less than its."""
+    return (
+        bounds is not None
+        and all(map(le, bounds.low, values))
+        and all(map(le, values, bounds.high))
+        and all(values[at].is_integer() for at in bounds.positions)
+    )
+
+
+@lru_cache(maxsize=64)
+def _bounds(schema: Schema, precision: Precision) -> _Bounds | None:
+    """None where a marker or a sentinel code lies within its variable's range."""
+    limits = _limits(schema, (precision,) * len(schema.variables))
+    low, high = limits.low.copy(), limits.high.copy()
+    for position, count in _categories(schema):
+        low[position], high[position] = 0, count - 1
+    codes = np.concatenate([limits.markers, limits.sentinels])
+    if ((codes >= low) & (codes <= high)).any():
+        return None
+    return _Bounds(tuple(low.tolist()), tuple(high.tolist()), tuple(position for position, _ in _categories(schema)))
 
 
 def matrix_of(schema: Schema, values: Float[np.ndarray, "patient variable"], precision: Precision) -> Matrix:

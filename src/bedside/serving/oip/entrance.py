@@ -90,7 +90,11 @@ class Inference:
 
     async def _inferred(self, scope: Scope, receive: Receive, name: str, version: str | None) -> Inferred:
         headers = dict(scope["headers"])
-        user = await self._user(scope, headers, version)
+        key = _key(headers)
+        user = None if key is None else self.keys.known(key)
+        if user is None:
+            user = await self._proven(scope, key, version)
+        count_known(self.service, user)
         bodies.check_headers(headers)
         self.service.require_ready()
         served = self.service.served
@@ -105,21 +109,11 @@ class Inference:
             lambda: self._judged(loaded, user, bodies.unpacked(body, packing), length, warnings), limiter=self.threads
         )
 
-    async def _user(self, scope: Scope, headers: Mapping[bytes, bytes], version: str | None) -> User:
-        scheme, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        if scheme.lower() == "bearer":
-            user = await self._service(scope, key.strip())
-            count_known(self.service, user)
-            return user
-        route = _route(version)
-        caller = await anyio.to_thread.run_sync(admit, self.service, call_of(Request(scope), b""), route)
-        assert caller is not None
-        return caller.user
-
-    async def _service(self, scope: Scope, key: str) -> User:
-        known = self.keys.known(key)
-        if known is not None:
-            return known
+    async def _proven(self, scope: Scope, key: str | None, version: str | None) -> User:
+        """Who asks, where it is not known from a moment ago. Raises ``AccessDenied`` and ``TooMany``."""
+        if key is None:  # another way to prove it is none: no session may infer, and this says so in the usual words
+            await anyio.to_thread.run_sync(admit, self.service, call_of(Request(scope), b""), _route(version))
+            raise AccessDenied("only services infer", remedy="Send Authorization: Bearer and the key of a service")
         try:
             return await anyio.to_thread.run_sync(self.keys.prove, key)
         except AccessDenied:
@@ -133,6 +127,11 @@ class Inference:
         inferred = infer(loaded.model, body, header_length, today=today, warnings=warnings)
         self.use.note(loaded.model, user, inferred.rows, inferred.abstained)
         return inferred
+
+
+def _key(headers: Mapping[bytes, bytes]) -> str | None:
+    scheme, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else None
 
 
 def _success(inferred: Inferred) -> _Reply:

@@ -21,7 +21,7 @@ from bedside.serving.oip.documents import (
 from bedside.serving.oip.outputs import outputs_of, tensors
 from bedside.serving.oip.patients import patients
 from bedside.serving.oip.tensors import bad, elements
-from bedside.sources import nearest, read_matrix
+from bedside.sources import nearest
 
 _REQUEST = msgspec.json.Decoder(InferenceRequest)
 _REPLY = msgspec.json.Encoder()
@@ -53,7 +53,7 @@ def infer(model: Model, body: bytes, header_length: int | None, *, today: dt.dat
     request, binary = _split(body, header_length)
     wanted = _wanted(request, outputs_of(model.manifest))
     given = [(tensor, elements(tensor, own)) for tensor, own in _with_bytes(request.inputs, binary)]
-    judged = judge(model, read_matrix(patients(model.manifest.schema, given)), today=today)
+    judged = judge(model, patients(model.manifest.schema, given), today=today)
     outputs, packed = tensors(judged, wanted)
     abstained = int(np.count_nonzero(judged.abstained))
     reply = InferenceReply(

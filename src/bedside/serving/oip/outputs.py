@@ -18,56 +18,71 @@ from bedside.serving.oip.tensors import packed
 class Output:
     """One output: its datatype, whether it has a column per class, and how a judgement gives it.
 
-    ``values`` is for binary data; ``shown`` gives the elements for JSON, None where there is none.
+    ``values`` is for binary data; ``shown`` gives the elements for JSON, None where there is none. Both are told
+    whether any row abstains: usually none does, and then nothing has to be hidden.
     """
 
     datatype: Datatype
     per_class: bool
-    values: Callable[[Judgement], Any]
-    shown: Callable[[Judgement], list[Any]]
+    values: Callable[[Judgement, bool], Any]
+    shown: Callable[[Judgement, bool], list[Any]]
 
 
-def _silent(judged: Judgement) -> bool:
-    return bool(np.count_nonzero(judged.abstained))
+def _probability(judged: Judgement, silent: bool) -> np.ndarray:
+    return np.where(judged.abstained[:, None], np.nan, judged.probability) if silent else judged.probability
 
 
-def _probability(judged: Judgement) -> np.ndarray:
-    return np.where(judged.abstained[:, None], np.nan, judged.probability) if _silent(judged) else judged.probability
+def _probability_shown(judged: Judgement, silent: bool) -> list[Any]:
+    # nan becomes null: msgspec writes it so.
+    return _probability(judged, silent).ravel().tolist()
 
 
-def _reasons(judged: Judgement) -> list[str]:
+def _abstained(judged: Judgement, _silent: bool) -> np.ndarray:
+    return judged.abstained
+
+
+def _abstained_shown(judged: Judgement, _silent: bool) -> list[Any]:
+    return list(judged.abstained.tolist())
+
+
+def _reasons(judged: Judgement, _silent: bool) -> list[str]:
     return [";".join(reason_codes(bits)) if bits else "" for bits in judged.reasons.tolist()]
 
 
-def _alert(judged: Judgement) -> np.ndarray:
+def _alert(judged: Judgement, silent: bool) -> np.ndarray:
     assert judged.alert is not None
-    return np.asarray(judged.alert & ~judged.abstained) if _silent(judged) else judged.alert
+    return np.asarray(judged.alert & ~judged.abstained) if silent else judged.alert
 
 
-def _alert_shown(judged: Judgement) -> list[Any]:
-    if not _silent(judged):
-        return _alert(judged).tolist()
-    pairs = zip(_alert(judged).tolist(), judged.abstained.tolist(), strict=True)
-    return [None if silent else alert for alert, silent in pairs]
+def _alert_shown(judged: Judgement, silent: bool) -> list[Any]:
+    alerts: list[Any] = _alert(judged, silent).tolist()
+    if not silent:
+        return alerts
+    return [None if withheld else alert for alert, withheld in zip(alerts, judged.abstained.tolist(), strict=True)]
 
 
-def _sets(judged: Judgement) -> np.ndarray:
-    return np.asarray(judged.sets & ~judged.abstained[:, None]) if _silent(judged) else judged.sets
+def _sets(judged: Judgement, silent: bool) -> np.ndarray:
+    return np.asarray(judged.sets & ~judged.abstained[:, None]) if silent else judged.sets
+
+
+def _sets_shown(judged: Judgement, silent: bool) -> list[Any]:
+    return _sets(judged, silent).ravel().tolist()
 
 
 OUTPUTS: dict[str, Output] = {
-    # In JSON nan becomes null, as msgspec writes it.
-    "probability": Output("FP64", True, _probability, lambda judged: _probability(judged).ravel().tolist()),
-    "abstained": Output("BOOL", False, lambda judged: judged.abstained, lambda judged: judged.abstained.tolist()),
+    "probability": Output("FP64", True, _probability, _probability_shown),
+    "abstained": Output("BOOL", False, _abstained, _abstained_shown),
     "reasons": Output("BYTES", False, _reasons, _reasons),
     "alert": Output("BOOL", False, _alert, _alert_shown),
-    "prediction_set": Output("BOOL", True, _sets, lambda judged: _sets(judged).ravel().tolist()),
+    "prediction_set": Output("BOOL", True, _sets, _sets_shown),
 }
+_ALL = tuple(OUTPUTS)
+_WITHOUT_ALERT = tuple(name for name in OUTPUTS if name != "alert")
 
 
 def outputs_of(manifest: Manifest) -> tuple[str, ...]:
     """Names of the outputs that this release gives: an alert only where it declares a threshold."""
-    return tuple(name for name in OUTPUTS if name != "alert" or manifest.threshold is not None)
+    return _WITHOUT_ALERT if manifest.threshold is None else _ALL
 
 
 def declared_outputs(manifest: Manifest) -> tuple[TensorMetadata, ...]:
@@ -86,14 +101,17 @@ def declared_outputs(manifest: Manifest) -> tuple[TensorMetadata, ...]:
 def tensors(judged: Judgement, wanted: Sequence[tuple[str, bool]]) -> tuple[tuple[OutputTensor, ...], bytes]:
     """The outputs wanted, each as (name, whether binary), and the bytes of the binary ones in the same order."""
     made, binary = [], []
+    silent = bool(np.count_nonzero(judged.abstained))
     for name, as_binary in wanted:
         output = OUTPUTS[name]
         shape = judged.probability.shape if output.per_class else judged.probability.shape[:1]
         if as_binary:
-            content = packed(output.values(judged), output.datatype)
+            content = packed(output.values(judged, silent), output.datatype)
             size = BinarySize(binary_data_size=len(content))
             made.append(OutputTensor(name=name, datatype=output.datatype, shape=shape, parameters=size))
             binary.append(content)
         else:
-            made.append(OutputTensor(name=name, datatype=output.datatype, shape=shape, data=output.shown(judged)))
+            made.append(
+                OutputTensor(name=name, datatype=output.datatype, shape=shape, data=output.shown(judged, silent))
+            )
     return tuple(made), b"".join(binary)

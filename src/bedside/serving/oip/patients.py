@@ -9,7 +9,7 @@ import numpy as np
 
 from bedside.serving.oip.documents import Datatype, InputTensor
 from bedside.serving.oip.tensors import Elements, bad
-from bedside.sources import Matrix, Precision, Schema, Variable, matrix_of, nearest
+from bedside.sources import Matrix, Precision, Reading, Schema, Variable, nearest, read_matrix, read_numbers
 
 VALUES = "values"
 """The one tensor that holds every variable."""
@@ -17,18 +17,22 @@ VALUES = "values"
 _PRECISION: dict[Datatype, Precision] = {"FP16": "float16", "FP32": "float32"}
 
 
-def patients(schema: Schema, tensors: Sequence[tuple[InputTensor, Elements]]) -> Matrix:
-    """The patients of a request. Raises ``HTTPException`` 400 where the tensors are not those of the schema."""
+def patients(schema: Schema, tensors: Sequence[tuple[InputTensor, Elements]]) -> Reading:
+    """The patients of a request, read as declared.
+
+    Raises ``HTTPException`` 400 where the tensors are not those of the schema, and ``ValueRefused`` for a value that
+    cannot be used.
+    """
     if not tensors:
         raise bad("there is no input")
     first, elements = tensors[0]
     width = len(schema.variables)
     if len(tensors) == 1 and first.name == VALUES and (first.shape[1:] == (width,) or VALUES not in schema.names):
         return _together(schema, first, elements)
-    return _one_by_one(schema, tensors)
+    return read_matrix(_one_by_one(schema, tensors))
 
 
-def _together(schema: Schema, tensor: InputTensor, elements: Elements) -> Matrix:
+def _together(schema: Schema, tensor: InputTensor, elements: Elements) -> Reading:
     width = len(schema.variables)
     if len(tensor.shape) != 2 or tensor.shape[1] != width:
         raise bad(f"input '{VALUES}' has shape {list(tensor.shape)}; [n, {width}] is expected, one column a variable")
@@ -37,7 +41,7 @@ def _together(schema: Schema, tensor: InputTensor, elements: Elements) -> Matrix
     if not len(elements):
         raise bad("there is no row")
     values = elements.astype(np.float64).reshape(tensor.shape)
-    return matrix_of(schema, values, _PRECISION.get(tensor.datatype, "float64"))
+    return read_numbers(schema, values, _PRECISION.get(tensor.datatype, "float64"))
 
 
 def _one_by_one(schema: Schema, tensors: Sequence[tuple[InputTensor, Elements]]) -> Matrix:
