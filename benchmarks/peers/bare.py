@@ -20,6 +20,8 @@ session = ort.InferenceSession(GRAPH, options, providers=["CPUExecutionProvider"
 
 
 class Asked(msgspec.Struct):
+    """What is sent."""
+
     values: list[list[float]]
 
 
