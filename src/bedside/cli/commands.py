@@ -198,6 +198,19 @@ COMMANDS: tuple[Command, ...] = (
         ),
     ),
     Command(
+        ("ledger", "backup"), "cli.ledger", "ledger_backup", "write the whole ledger to one file while the server goes on",
+        (Argument("--out", "out", "a new file", {"required": True, "metavar": "FILE"}), LEDGER),
+        progress=True,
+    ),
+    Command(
+        ("ledger", "restore"), "cli.ledger", "ledger_restore", "make the ledger of a backup in an empty place, checked first",
+        (
+            Argument("FILE", "backup", "the backup"),
+            Argument("--ledger", "ledger", "URL or path of the new ledger; master key and list of the erased lie there already", {"required": True, "metavar": "URL"}),
+        ),
+        progress=True,
+    ),
+    Command(
         ("ledger", "erase"), "cli.ledger", "ledger_erase", "erase a patient by law; nothing about the patient can be read again",
         (
             Argument("PATIENT_ID", "patient", "the patient's id in the hospital"),

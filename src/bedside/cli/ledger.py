@@ -1,4 +1,4 @@
-"""Keeping the ledger: ``ledger migrate``, ``verify``, ``checkpoint`` and ``erase``."""
+"""Keeping the ledger: ``ledger migrate``, ``verify``, ``checkpoint``, ``backup``, ``restore`` and ``erase``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bedside.cli.server import DEFAULT_LEDGER, proven
 from bedside.errors import UsageError
 
 if TYPE_CHECKING:
-    from bedside.ledger import Erasure, Ledger, Migrated, Verification
+    from bedside.ledger import BackedUp, Erasure, Ledger, Migrated, Restored, Verification
 
 
 class Checkpointed(msgspec.Struct, frozen=True):
@@ -78,6 +78,25 @@ def ledger_checkpoint(*, key: str | Path, out: str | Path, ledger: str | None = 
     with _existing(ledger) as book:
         made, path = book.checkpoint(private, Path(out), actor=_actor())
     return Checkpointed(str(path), made.seq, made.digest)
+
+
+def ledger_backup(*, out: str | Path, ledger: str | None = None, progress: Progress | None = None) -> BackedUp:
+    """Write the whole ledger, as it stands at one moment, to a new file; the server may go on writing.
+
+    The master key and the list of the erased are not in it. Raises `Refused` where the ledger does not hold.
+    """
+    with _existing(ledger) as book:
+        return book.backup(Path(out), actor=_actor(), progress=progress)
+
+
+def ledger_restore(backup: str | Path, *, ledger: str, progress: Progress | None = None) -> Restored:
+    """Make the ledger of a backup in an empty place; master key and list of the erased must lie there already.
+
+    Everything is checked before it is kept. Patients who were erased since do not come back.
+    """
+    from bedside.ledger import restore
+
+    return restore(Path(backup), ledger, actor=_actor(), progress=progress)
 
 
 def ledger_erase(

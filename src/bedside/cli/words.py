@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bedside.cli.standing import Deployed, Reinstated
     from bedside.cli.study import Drafted, Trained
     from bedside.cohort import DataCheck
-    from bedside.ledger import Approval, Erasure, Migrated, Suspension, Verification
+    from bedside.ledger import Approval, BackedUp, Erasure, Migrated, Restored, Suspension, Verification
     from bedside.release import Verified
 
 
@@ -226,6 +226,22 @@ def ledger_verify(result: Verification) -> str:
 def ledger_checkpoint(result: Checkpointed) -> str:
     """Where it is, and what to do with it."""
     return f"Signed entry {result.seq} ({result.digest})\n{result.out}: keep it away from the ledger"
+
+
+def ledger_backup(result: BackedUp) -> str:
+    """Where it is, and what it needs beside it."""
+    return (
+        f"Backed up {result.seq} entries, head {result.digest}\n{result.out} ({result.size / 1e6:.1f} MB): "
+        "keep the master key and its .erased list elsewhere; without them it cannot be restored"
+    )
+
+
+def ledger_restore(result: Restored) -> str:
+    """What is there again, and what is not."""
+    return (
+        f"Restored {result.place}: {result.seq} entries as of {result.at}, head {result.digest}; it holds\n"
+        f"Patients erased since: {result.erased}. Nobody is logged in"
+    )
 
 
 def ledger_erase(result: Erasure) -> str:

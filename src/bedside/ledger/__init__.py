@@ -2,6 +2,7 @@
 
 from bedside.ledger.accounts import ROLES, User
 from bedside.ledger.answers import OwnEstimate, Review, StoredAnswer
+from bedside.ledger.backup import BackedUp
 from bedside.ledger.checkpoints import Checkpoint, read_checkpoints
 from bedside.ledger.entry import Entry
 from bedside.ledger.erasing import Erasure
@@ -10,6 +11,7 @@ from bedside.ledger.ledger import Ledger
 from bedside.ledger.migration import Migrated, migrate
 from bedside.ledger.patients import Identity
 from bedside.ledger.projection import STATUSES, AnswerRow
+from bedside.ledger.restoring import Restored, restore
 from bedside.ledger.reviews import REASONS, VERDICTS
 from bedside.ledger.staff import Account
 from bedside.ledger.standing import Approval, Reinstatement, Standings, Suspension
@@ -27,6 +29,7 @@ __all__ = [
     "Account",
     "AnswerRow",
     "Approval",
+    "BackedUp",
     "Checkpoint",
     "Deployment",
     "Entry",
@@ -38,6 +41,7 @@ __all__ = [
     "OwnEstimate",
     "Place",
     "Reinstatement",
+    "Restored",
     "Review",
     "Standings",
     "StoredAnswer",
@@ -51,6 +55,7 @@ __all__ = [
     "migrate",
     "read_checkpoints",
     "refusal",
+    "restore",
     "successions",
     "suspended_words",
 ]

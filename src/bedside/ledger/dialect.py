@@ -61,6 +61,10 @@ class Database(Protocol):
         """Write down outside the tables, where this database does that, that they are the newest."""
         ...
 
+    def discard(self) -> None:
+        """Take away again what was made where nothing had been; what an administrator made stays."""
+        ...
+
     def grant(self, connection: Connection, role: str) -> None:
         """Give a role the rights of a server and no more. Raises ``UsageError`` where that cannot be."""
         ...

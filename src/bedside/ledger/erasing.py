@@ -19,7 +19,7 @@ from bedside.ledger.entry import Entry
 from bedside.ledger.patients import Patients
 
 _ROW = tables.patients.c
-_AGAIN = "in the list of erased patients; an older copy of the ledger had brought the patient back"
+AGAIN = "in the list of erased patients; an older copy of the ledger had brought the patient back"
 
 
 class Erasure(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +77,7 @@ class Erasing(Patients):
             with self._writing() as connection:
                 back = tuple(self._with_key(connection, refs))
                 for ref in back:
-                    self._enter_erasure(connection, ref, actor="bedside", reason=_AGAIN)
+                    self._enter_erasure(connection, ref, actor="bedside", reason=AGAIN)
                 self._destroy(connection, back)
             dialect.wipe(self._engine)
         return back

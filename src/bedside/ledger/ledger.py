@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select
 from bedside.errors import LedgerError
 from bedside.ledger import dialect, tables
 from bedside.ledger.approvals import Approvals
+from bedside.ledger.backup import BackingUp
 from bedside.ledger.checkpoints import Checkpoints
 from bedside.ledger.clock import Clock, utc_now
 from bedside.ledger.deployments import Deployments
@@ -41,6 +42,7 @@ class Ledger(
     Staff,
     Vouched,
     Checkpoints,
+    BackingUp,
     Journal,
     Verifying,
 ):
@@ -48,8 +50,8 @@ class Ledger(
 
     What it keeps is told by the classes that it is made of: ``Store`` (entries), ``Patients``, ``Erasing``,
     ``Answers``, ``Reviews``, ``OwnEstimates`` and ``Worklists``, ``Approvals``, ``Suspensions`` and ``Deployments``,
-    ``Accounts``, ``Sessions``, ``Staff``, ``Vouched``, ``Checkpoints``, ``Journal`` and ``Verifying``. Open it with
-    ``Ledger.open``.
+    ``Accounts``, ``Sessions``, ``Staff``, ``Vouched``, ``Checkpoints``, ``BackingUp``, ``Journal`` and ``Verifying``.
+    Open it with ``Ledger.open``.
     """
 
     @classmethod

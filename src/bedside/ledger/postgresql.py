@@ -179,6 +179,9 @@ class PostgreSQL:
     def mark(self, connection: Connection) -> None:
         """Nothing: the table says it."""
 
+    def discard(self) -> None:
+        """Nothing: the tables may stay, they are empty."""
+
     def grant(self, connection: Connection, role: str) -> None:
         """As ``RIGHTS`` says; whatever else the role or everybody had on these tables is taken away.
 

@@ -118,6 +118,11 @@ class SQLite:
         """Let the header point to the table, so that an older bedside refuses the file."""
         connection.exec_driver_sql(f"PRAGMA user_version = {max(_LAYOUTS)}")
 
+    def discard(self) -> None:
+        """Remove the file and its log."""
+        for ending in ("", "-wal", "-shm"):
+            Path(f"{self.path}{ending}").unlink(missing_ok=True)
+
     def grant(self, connection: Connection, role: str) -> None:  # noqa: ARG002
         """There are no roles: whoever can write the file can write all of it."""
         raise UsageError("SQLite knows no roles", where=self.place, remedy="Leave --grant out, or use PostgreSQL")
