@@ -164,6 +164,17 @@ COMMANDS: tuple[Command, ...] = (
         (STOPPED, PUBLIC_KEY, USER, Argument("--reason", "reason", "why, in a sentence", {"required": True}), LEDGER),
     ),
     Command(
+        ("outcomes",), "cli.outcomes", "outcomes", "link what really happened to past answers; with --out, the silent report",
+        (
+            RELEASE,
+            Argument("FILE", "file", "CSV or Parquet with columns answer or patient, outcome[, observed]"),
+            USER,
+            PUBLIC_KEY,
+            Argument("--out", "out", "folder for silent.json and silent.html", {"metavar": "DIR"}),
+            LEDGER,
+        ),
+    ),
+    Command(
         ("user", "add"), "cli.server", "user_add", "add a user; prints a one-time password or an API key",
         (
             Argument("NAME", "name", "log-in name"),

@@ -66,7 +66,7 @@ def validate(
 
     Raises `DataError` where the study or its table changed since training.
     """
-    _require_scipy()
+    require_scipy()
     if predictions is not None:
         if path is not None or data is not None:
             raise UsageError("--predictions is judged alone", remedy="Leave out the candidate and --data")
@@ -82,7 +82,8 @@ def validate(
     return _of_candidate(Path(path), target, progress)
 
 
-def _require_scipy() -> None:
+def require_scipy() -> None:
+    """Raises `MissingExtra` where the tools of reports are not installed."""
     from importlib.util import find_spec
 
     for package in ("scipy", "matplotlib"):

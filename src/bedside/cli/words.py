@@ -12,6 +12,7 @@ from bedside.cli.patients import Explained, Predicted
 if TYPE_CHECKING:
     from bedside.cli.evidence import Validated
     from bedside.cli.ledger import Checkpointed
+    from bedside.cli.outcomes import Linked
     from bedside.cli.server import Added
     from bedside.cli.signing import Keys, Signed
     from bedside.cli.standing import Deployed, Reinstated
@@ -189,6 +190,20 @@ def reinstate(result: Reinstated) -> str:
     """Whether it may answer again."""
     state = "It may answer again" if result.lifted else "One more person has to say so; one of the two is a clinician"
     return f"{result.by} reinstates {result.name} {result.version} ({result.digest})\n{state}"
+
+
+def outcomes(result: Linked) -> str:
+    """How many outcomes were linked, and what came of the others."""
+    lines = [
+        f"{result.name} {result.version}: {result.linked} of {result.rows} outcomes linked "
+        f"({result.new} new, {result.changed} changed, {result.repeated} entered before)"
+    ]
+    if result.unknown:
+        lines.append(f"{result.unknown} rows are about answers or patients that this release was never asked about")
+    if result.empty:
+        lines.append(f"{result.empty} rows have no outcome")
+    lines.append(f"Answers with an outcome: {result.with_outcome}; without one yet: {result.without_outcome}")
+    return "\n".join([*lines, f"Report: {result.report}"] if result.report else lines)
 
 
 def user_add(result: Added) -> str:

@@ -9,6 +9,15 @@ from bedside.ledger.erasing import Erasure
 from bedside.ledger.journal import Noted
 from bedside.ledger.ledger import Ledger
 from bedside.ledger.migration import Migrated, migrate
+from bedside.ledger.outcomes import (
+    Case,
+    Cases,
+    Said,
+    asked_after,
+    latest_before,
+    one_per_patient,
+    require_linking,
+)
 from bedside.ledger.patients import Identity
 from bedside.ledger.projection import STATUSES, AnswerRow
 from bedside.ledger.restoring import Restored, restore
@@ -30,6 +39,8 @@ __all__ = [
     "AnswerRow",
     "Approval",
     "BackedUp",
+    "Case",
+    "Cases",
     "Checkpoint",
     "Deployment",
     "Entry",
@@ -43,6 +54,7 @@ __all__ = [
     "Reinstatement",
     "Restored",
     "Review",
+    "Said",
     "Standings",
     "StoredAnswer",
     "Succession",
@@ -52,9 +64,13 @@ __all__ = [
     "Verification",
     "Voucher",
     "Wanted",
+    "asked_after",
+    "latest_before",
     "migrate",
+    "one_per_patient",
     "read_checkpoints",
     "refusal",
+    "require_linking",
     "restore",
     "successions",
     "suspended_words",

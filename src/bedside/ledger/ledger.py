@@ -20,6 +20,7 @@ from bedside.ledger.erasing import Erasing
 from bedside.ledger.erasure_list import ErasureList
 from bedside.ledger.journal import Journal
 from bedside.ledger.keys import Vault, key_path, master_key
+from bedside.ledger.outcomes import Outcomes
 from bedside.ledger.own_estimates import OwnEstimates
 from bedside.ledger.reviews import Reviews
 from bedside.ledger.sessions import Sessions
@@ -38,6 +39,7 @@ class Ledger(
     Worklists,
     Approvals,
     Deployments,
+    Outcomes,
     Sessions,
     Staff,
     Vouched,
@@ -50,7 +52,8 @@ class Ledger(
 
     What it keeps is told by the classes that it is made of: ``Store`` (entries), ``Patients``, ``Erasing``,
     ``Answers``, ``Reviews``, ``OwnEstimates`` and ``Worklists``, ``Approvals``, ``Suspensions`` and ``Deployments``,
-    ``Accounts``, ``Sessions``, ``Staff``, ``Vouched``, ``Checkpoints``, ``BackingUp``, ``Journal`` and ``Verifying``.
+    ``Outcomes``, ``Accounts``, ``Sessions``, ``Staff``, ``Vouched``, ``Checkpoints``, ``BackingUp``, ``Journal`` and
+    ``Verifying``.
     Open it with ``Ledger.open``.
     """
 

@@ -4,21 +4,32 @@ from bedside.validation.evidence import Evidence, as_dict, encode, json_schema
 from bedside.validation.external import evidence_external
 from bedside.validation.held_out import evidence_for_candidate
 from bedside.validation.looks import Look, Looks, note_look
+from bedside.validation.outcomes import OutcomeRow, read_outcomes
 from bedside.validation.predictions import PredictionTable, evidence_for_predictions, read_predictions
 from bedside.validation.report import render_report
+from bedside.validation.silent import Answered, Asked, SilentEvidence, compared, figures
+from bedside.validation.silent_report import render_silent_report
 
 __all__ = [
+    "Answered",
+    "Asked",
     "Evidence",
     "Look",
     "Looks",
+    "OutcomeRow",
     "PredictionTable",
+    "SilentEvidence",
     "as_dict",
+    "compared",
     "encode",
     "evidence_external",
     "evidence_for_candidate",
     "evidence_for_predictions",
+    "figures",
     "json_schema",
     "note_look",
+    "read_outcomes",
     "read_predictions",
     "render_report",
+    "render_silent_report",
 ]

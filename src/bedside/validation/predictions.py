@@ -48,7 +48,7 @@ class PredictionTable:
     attrition: tuple[AttritionStep, ...]
 
 
-def _texts(path: Path) -> dict[str, list[str | None]]:
+def texts(path: Path) -> dict[str, list[str | None]]:
     """Every column as text; None where empty."""
     import duckdb
 
@@ -119,7 +119,7 @@ def _class_outcome(column: list[str | None], classes: tuple[str, ...], path: Pat
 
 
 def _columns(path: Path) -> tuple[dict[str, list[str | None]], tuple[str, ...]]:
-    columns = _texts(path)
+    columns = texts(path)
     classes = tuple(name.removeprefix(PREFIX) for name in columns if name.startswith(PREFIX))
     needed = ["outcome"] if len(classes) > 1 else ["outcome", "probability"]
     for name in needed:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bedside.validation import plots, wording
 from bedside.validation.wording import Document, limits_set, outcome_of
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 MOST_FOREST_ROWS = 30
 
@@ -472,13 +475,17 @@ def render_report(evidence: Document) -> str:
     ------
     MissingExtra: matplotlib is not installed.
     """
+    return pages().get_template("report.html").render(report_view(evidence))
+
+
+def pages() -> Environment:
+    """The templates of reports: everything put into one is escaped, an unknown name is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    pages = Environment(
+    return Environment(
         loader=PackageLoader("bedside.validation"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return pages.get_template("report.html").render(report_view(evidence))
