@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
-from bedside.ledger import Ledger, User
+from bedside.ledger import Ledger, User, migrate
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
@@ -30,7 +31,7 @@ class HandClock:
 
 @pytest.fixture(autouse=True)
 def _no_key_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("BEDSIDE_LEDGER_KEY", raising=False)
+    monkeypatch.delenv("BEDSIDE_LEDGER_KEY", raising=False)  # before any fixture that sets it
 
 
 @pytest.fixture
@@ -43,9 +44,41 @@ def place(tmp_path: Path) -> Path:
     return tmp_path / "ledger.db"
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test runs on both databases, but for those that take the SQLite file itself in hand: they ask for place."""
+    if "kind" in metafunc.fixturenames:
+        kinds = ["sqlite"] if "place" in inspect.signature(metafunc.function).parameters else ["sqlite", "postgresql"]
+        metafunc.parametrize("kind", kinds)
+
+
 @pytest.fixture
-def ledger(place: Path, clock: HandClock) -> Iterator[Ledger]:
-    with Ledger.open(place, clock=clock, hasher=CHEAP) as opened:
+def kind() -> str:
+    """Which database; set for each test above."""
+    raise NotImplementedError
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Any) -> str:
+    """The name of a database that has a ledger's tables and nothing in them, to be copied."""
+    name: str = postgres.fresh()
+    migrate(postgres.url(name))
+    return name
+
+
+@pytest.fixture
+def where(kind: str, place: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where a ledger is to be."""
+    if kind == "sqlite":
+        return str(place)
+    postgres = request.getfixturevalue("postgres")
+    monkeypatch.setenv("BEDSIDE_LEDGER_KEY", f"{place}.key")
+    found: str = postgres.url(postgres.fresh(template=request.getfixturevalue("template")))
+    return found
+
+
+@pytest.fixture
+def ledger(where: str, clock: HandClock) -> Iterator[Ledger]:
+    with Ledger.open(where, clock=clock, hasher=CHEAP) as opened:
         yield opened
 
 

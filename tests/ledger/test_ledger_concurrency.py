@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from bedside.errors import Conflict
@@ -23,18 +22,18 @@ with Ledger.open(sys.argv[1]) as ledger:
 """
 
 
-def started(place: Path, actor: str, number: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", APPEND, str(place), actor, str(number)]
+def started(url: str, actor: str, number: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", APPEND, url, actor, str(number)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_four_processes_make_one_ledger_and_one_chain(place: Path) -> None:
+def test_four_processes_make_one_ledger_and_one_chain(where: str) -> None:
     """They also all make the file, its key and the same new patient at once."""
-    processes = [started(place, f"p{number}", 50) for number in range(4)]
+    processes = [started(where, f"p{number}", 50) for number in range(4)]
     for process in processes:
         _, error = process.communicate(timeout=120)
         assert (process.returncode, error) == (0, "")
-    with Ledger.open(place) as ledger:
+    with Ledger.open(where) as ledger:
         assert ledger.verify().problems == ()
         assert len(list(ledger.entries(kind="patient"))) == 1
         notes = list(ledger.entries(kind="note"))
@@ -89,10 +88,10 @@ def test_guesses_made_at_once_are_all_counted(ledger: Ledger) -> None:
     assert password
 
 
-def test_what_was_acknowledged_survives_a_kill(place: Path) -> None:
+def test_what_was_acknowledged_survives_a_kill(where: str) -> None:
     acknowledged: dict[int, tuple[str, int]] = {}
     for kill in range(5):
-        process = started(place, f"run{kill}", 100_000)
+        process = started(where, f"run{kill}", 100_000)
         assert process.stdout is not None
         for _ in range(3 + 7 * kill):
             seq, number = map(int, process.stdout.readline().split())
@@ -103,7 +102,7 @@ def test_what_was_acknowledged_survives_a_kill(place: Path) -> None:
             if line.endswith("\n"):
                 seq, number = map(int, line.split())
                 acknowledged[seq] = (f"run{kill}", number)
-        with Ledger.open(place) as ledger:
+        with Ledger.open(where) as ledger:
             assert ledger.verify().problems == ()
             there = {entry.seq: (entry.actor, ledger.decoded(entry)["number"]) for entry in ledger.entries(kind="note")}
         assert acknowledged.items() <= there.items()

@@ -54,7 +54,7 @@ def test_only_their_owner_reads_ledger_and_key(place: Path) -> None:
     assert len(base64.b64decode(Path(f"{place}.key").read_text())) == 32
 
 
-def test_writes_are_on_the_disk_before_they_are_acknowledged(ledger: Ledger) -> None:
+def test_writes_are_on_the_disk_before_they_are_acknowledged(ledger: Ledger, place: Path) -> None:
     with ledger._reading() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2  # FULL

@@ -90,7 +90,8 @@ class PostgreSQL:
         name = url.database or query.get("dbname")
         user = url.username or query.get("user") or os.environ.get("PGUSER") or getpass.getuser()
         host = url.host or query.get("host") or ""
-        bare = URL.create("postgresql+pg8000", user, None, host or None, url.port, name)
+        named, socket = (None, {"host": host}) if host.startswith("/") else (host or None, {})
+        bare = URL.create("postgresql+pg8000", user, None, named, url.port, name, socket)
         place = bare.set(drivername="postgresql").render_as_string()
         if unknown := set(query) - _KNOWN:
             known = ", ".join(sorted(_KNOWN))
