@@ -416,3 +416,46 @@ def test_no_zip(keys: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "release.zip").write_bytes(b"PK\x03\x04 not really")
     with pytest.raises(SignatureInvalid, match="neither a folder nor a zip"):
         verify(tmp_path / "release.zip", keys[1])
+
+
+def test_a_signature_is_checked_in_a_process_of_its_own_with_the_same_result(
+    signed: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """A server verifies once; what the library needs for it must not stay in its memory."""
+    import shutil
+    import subprocess
+    import sys
+
+    release, key = signed
+    shutil.copytree(release, tmp_path / "changed")
+    (tmp_path / "changed" / "card.md").write_text("Better than it is.")
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom bedside.release import verify\n"
+        "for path in sys.argv[2:]:\n"
+        "    try:\n        verify(Path(path), Path(sys.argv[1]))\n        print('holds')\n"
+        "    except Exception as error:\n        print(type(error).__name__, error)\n"
+        "print('model_signing' in sys.modules)\n"
+    )
+    words = [sys.executable, "-c", program, str(key), str(release), str(tmp_path / "changed")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert done.stderr == ""
+    first, second, loaded = done.stdout.splitlines()
+    assert (first, loaded) == ("holds", "False")
+    assert second.startswith("SignatureInvalid") and "card.md was changed" in second
+
+
+def test_nothing_but_one_word_passes_for_a_signature_that_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    from bedside.release import signature_check
+
+    monkeypatch.delitem(sys.modules, "model_signing", raising=False)
+    stand_in = tmp_path / "python"
+    monkeypatch.setattr(sys, "executable", str(stand_in))
+    assert "could not be checked" in signature_check.check(tmp_path, tmp_path, tmp_path)
+    for script in ("exit 0", "echo holds", 'echo \'{"verdict": "holds"}\'; exit 1', "echo '[]'", "kill -9 $$"):
+        stand_in.write_text(f"#!/bin/sh\n{script}\n")
+        stand_in.chmod(0o755)
+        assert "could not be checked" in signature_check.check(tmp_path, tmp_path, tmp_path), script

@@ -18,6 +18,7 @@ from bedside.release.candidate import Candidate, candidate_of
 from bedside.release.folder import digest_of, read_files, sha256, write_files
 from bedside.release.json_document import read_document
 from bedside.release.keys import fingerprint, read_public_key
+from bedside.release.signature_check import HOLDS, INVALID, check
 from bedside.release.signing import Signing
 
 
@@ -167,24 +168,18 @@ def _signed_digests(signature: bytes, key: str, path: Path) -> dict[str, str]:
 
 def _verify_signature(files: Mapping[str, bytes], key: Path, path: Path, signed: Mapping[str, str]) -> None:
     """OpenSSF model signing's own verification, over a private copy of exactly the bytes that were read."""
-    from cryptography.exceptions import InvalidSignature
-    from model_signing import hashing, verifying
-
     with tempfile.TemporaryDirectory(prefix="bedside-") as name:
         private = Path(name)
         write_files({n: content for n, content in files.items() if n != "signature.json"}, private / "release")
         (private / "signature.json").write_bytes(files["signature.json"])
-        strict = hashing.Config().set_ignored_paths(paths=[], ignore_git_paths=False)
-        verifier = verifying.Config().set_hashing_config(strict).use_elliptic_key_verifier(public_key=key)
-        try:
-            verifier.verify(private / "release", private / "signature.json")
-        except InvalidSignature as error:
-            raise SignatureInvalid(
-                "does not hold: it was changed after signing", where=str(path / "signature.json")
-            ) from error
-        except Exception as error:  # the library's parsers raise many kinds; none may pass for a signature that holds
-            _compare(files, signed, path)
-            raise SignatureInvalid(f"does not hold: {error}", where=str(path / "signature.json")) from error
+        verdict = check(private / "release", private / "signature.json", key)
+    if verdict == HOLDS:
+        return
+    where = str(path / "signature.json")
+    if verdict == INVALID:
+        raise SignatureInvalid("does not hold: it was changed after signing", where=where)
+    _compare(files, signed, path)
+    raise SignatureInvalid(f"does not hold: {verdict}", where=where)
 
 
 def _compare(files: Mapping[str, bytes], signed: Mapping[str, str], path: Path) -> None:
