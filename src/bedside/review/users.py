@@ -16,6 +16,7 @@ from bedside.review.accounts import refused
 from bedside.review.figures import ago
 from bedside.review.reader import Reader, reader_of
 from bedside.review.rendering import go, render
+from bedside.review.words import Translate
 from bedside.serving.access import Caller
 from bedside.serving.call import Call
 from bedside.serving.service import Service
@@ -25,11 +26,16 @@ ADDED = ("name", "full_name", "role")
 
 @dataclass(frozen=True)
 class Row:
-    """One user in the list. ``tone``: ``good``, ``warn`` or ``bad``; ``since``: how old the password or key is."""
+    """One user in the list.
+
+    ``tone`` is ``good``, ``warn`` or ``bad``; ``until``: when the state ends by itself; ``since``: how old the password
+    or key is.
+    """
 
     account: Account
     state: str
     tone: str
+    until: str
     since: str
 
 
@@ -97,22 +103,21 @@ def _refuse_own(act: str, user: User, admin: User) -> None:
 
 
 def _row(service: Service, account: Account, reader: Reader) -> Row:
-    state, tone = _state(account, service.clock(), reader)
+    state, tone, until = _state(account, service.clock(), reader.t)
     since = ago(account.secret_since, service.clock(), reader.t) if account.secret_since else ""
-    return Row(account, state, tone, since)
+    return Row(account, state, tone, until, since)
 
 
-def _state(account: Account, now: dt.datetime, reader: Reader) -> tuple[str, str]:
-    t = reader.t
+def _state(account: Account, now: dt.datetime, t: Translate) -> tuple[str, str, str]:
     if not account.user.active:
-        return t("deactivated"), "bad"
+        return t("deactivated"), "bad", ""
     if account.locked_until is not None:
-        return t("locked until {moment}", moment=reader.when(account.locked_until)), "warn"
-    if account.one_time_until is not None:
-        if dt.datetime.fromisoformat(account.one_time_until) <= now:
-            return t("one-time password expired"), "warn"
-        return t("one-time password until {moment}", moment=reader.when(account.one_time_until)), "warn"
-    return t("active"), "good"
+        return t("locked"), "warn", account.locked_until
+    if account.one_time_until is None:
+        return t("active"), "good", ""
+    if dt.datetime.fromisoformat(account.one_time_until) <= now:
+        return t("one-time password expired"), "warn", ""
+    return t("one-time password"), "warn", account.one_time_until
 
 
 def _user(service: Service, call: Call, caller: Caller, status: int, problem: str) -> Response:
