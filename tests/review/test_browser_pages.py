@@ -31,7 +31,8 @@ LOOKED_AT: dict[str, list[tuple[str, str | None]]] = {
     "/": [("/", "clinician"), ("/?show=final", "clinician")],
     "/answers/{id}": [(f"/answers/{{{name}}}", "clinician") for name in ("waiting", "strange", "signed", "unsure")],
     "/releases": [("/releases", "clinician"), ("/releases", "auditor")],
-    "/releases/{name}": [("/releases/breast-fna", "clinician")],
+    "/releases/{name}": [("/releases/breast-fna", "clinician"), ("/releases/breast-fna", "auditor")],
+    "/deployments": [("/deployments", "admin")],
     "/releases/{name}/report": [],  # a document of its own: test_the_report_...
     "/users": [("/users", "admin")],
     "/users/{name}": [("/users/second", "admin"), ("/users/service", "admin"), ("/users/admin", "admin")],

@@ -25,10 +25,12 @@ REVIEW = SOURCE / "review"
 TRANSLATED = [language for language in LANGUAGES if language != "en"]
 
 MET = {
-    "ledger": "accounts answers approvals own_estimates passwords patients reviews sessions staff vouched",
-    "serving": "access answers call",
+    "ledger": "accounts answers approvals deployments own_estimates passwords patients reviews sessions staff "
+    "suspensions vouched",
+    "serving": "access admission answers call deployments limits served standing_api",
     "sources": "patient units",
-    "review": "users",
+    "release": "folder golden verification",
+    "review": "deployments releases users",
 }
 """Modules whose errors a person on the pages can meet."""
 
@@ -36,6 +38,7 @@ RETURNED = {
     "answering/reasons.py": {"_text", "_stale_texts", "_complaint"},
     "sources/patient.py": {"_refused"},
     "ledger/reviews.py": {"_next"},
+    "ledger/suspensions.py": {"suspended_words"},
 }
 """Functions whose sentences go into errors and answers."""
 

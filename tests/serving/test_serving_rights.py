@@ -44,6 +44,8 @@ REQUESTS: dict[str, Asker] = {
     "POST /login": lambda _, __: {"data": {"name": "clinician", "password": house.PASSWORD}},
     "POST /password": lambda _, secret: {"data": {"old": secret, "new": NEW, "again": NEW}},
     "POST /logout": lambda _, __: {"data": {}},
+    "POST /releases/{name}": lambda _, __: {"data": {"act": "reinstate", "reason": "Mended"}},
+    "POST /deployments": lambda _, __: {"data": {"act": "roll-back", "name": "breast-fna"}},
     "POST /users": lambda _, __: {"data": {"name": "new", "role": "scientist"}},
     "POST /users/{name}": lambda _, __: {"data": {"act": "end-sessions"}},
     "POST /ledger": lambda _, __: {"data": {"patient": "nobody"}},

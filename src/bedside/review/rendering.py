@@ -36,7 +36,7 @@ def environment() -> Environment:
         auto_reload=False,
     )
     figure: tuple[Callable[..., str], ...] = (figures.percent, figures.share)
-    term = (terms.role, terms.verdict, terms.status, terms.outcome, terms.measure, terms.entry, terms.fact)
+    term = (terms.role, terms.verdict, terms.status, terms.outcome, terms.measure, terms.entry, terms.fact, terms.mode)
     made.filters |= {function.__name__: _in_words(function) for function in (*figure, *term)}
     made.filters |= {name: _for_reader(name) for name in ("when", "day", "told", "sentences")}
     made.filters["points"] = figures.points
@@ -96,7 +96,10 @@ def navigation(user: User | None, t: Translate) -> list[tuple[str, str]]:
     if user is None:
         return []
     before = {"clinician": [("/", t("Worklist"))]}
-    after = {"admin": [("/users", t("Users and keys"))], "auditor": [("/ledger", t("Ledger"))]}
+    after = {
+        "admin": [("/deployments", t("Deployment")), ("/users", t("Users and keys"))],
+        "auditor": [("/ledger", t("Ledger"))],
+    }
     return [*before.get(user.role, []), ("/releases", t("Releases")), *after.get(user.role, [])]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from bedside.review import accounts, answer_page, entry, journal, preferences, releases, users, worklist
+from bedside.review import accounts, answer_page, deployments, entry, journal, preferences, releases, users, worklist
 from bedside.review.rendering import FOLDER, failure_page
 from bedside.serving import Pages
 from bedside.serving.access import Caller
@@ -17,6 +17,7 @@ from bedside.serving.service import Service
 
 CLINICIAN: frozenset[Role] = frozenset({"clinician"})
 ADMIN: frozenset[Role] = frozenset({"admin"})
+APPROVING: frozenset[Role] = frozenset({"clinician", "scientist", "admin"})
 AUDITOR: frozenset[Role] = frozenset({"auditor"})
 CSS = "text/css; charset=utf-8"
 SCRIPT = "text/javascript; charset=utf-8"
@@ -127,11 +128,27 @@ PAGES = Pages(
         _get(
             "/releases/{name}",
             PEOPLE,
-            "A release's card and the figures of its evidence",
+            "A release: card, evidence, targets, versions, approvals, suspension, history",
             releases.card,
+            query=releases.Wanted,
             statuses=(404,),
         ),
-        _get("/releases/{name}/report", PEOPLE, "A release's report", releases.report, statuses=(404,)),
+        _post(
+            "/releases/{name}",
+            APPROVING,
+            "Approve, suspend or reinstate a release",
+            releases.act,
+            form=("act", "version", "reason", "csrf"),
+            statuses=(404, 409),
+        ),
+        _get(
+            "/releases/{name}/report",
+            PEOPLE,
+            "A release's report",
+            releases.report,
+            query=releases.Wanted,
+            statuses=(404,),
+        ),
         _get("/releases/{name}/new", CLINICIAN, "The form to enter a patient", entry.form, statuses=(404,)),
         _post(
             "/releases/{name}/new",
@@ -140,6 +157,15 @@ PAGES = Pages(
             entry.enter,
             form=("patient.id", "patient.name", "patient.birth_date", "csrf"),
             statuses=(404, 409, 503),
+        ),
+        _get("/deployments", ADMIN, "Which versions answer, and the forms to change that", deployments.show),
+        _post(
+            "/deployments",
+            ADMIN,
+            "Deploy a release, live or silently, or go back to the version before",
+            deployments.act,
+            form=(*deployments.FIELDS, "csrf"),
+            statuses=(400, 404, 409),
         ),
         _get("/users", ADMIN, "Users, services and the state of their accounts", users.listing),
         Route(

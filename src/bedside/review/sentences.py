@@ -24,6 +24,7 @@ def teller(language: str) -> Tell:
     """``told(sentence)``: in that language, or as it is where the catalogue has no pattern for it."""
     known = catalogue(language).sentences
     patterns = [(_compiled(pattern), text) for pattern, text in known.items() if "{1}" in pattern]
+    loose = [(_compiled(pattern, _ANYTHING), text) for pattern, text in known.items() if "{1}" in pattern]
 
     def told(sentence: str) -> str:
         if sentence in known or not patterns:
@@ -32,15 +33,23 @@ def teller(language: str) -> Tell:
         if whole is not None:
             return whole
         parts = [known.get(part) or _found(part, patterns, known) for part in _parts(sentence, patterns)]
-        return "；".join(part for part in parts if part) if all(parts) and len(parts) > 1 else sentence
+        if all(parts) and len(parts) > 1:
+            return "；".join(part for part in parts if part)
+        return _found(sentence, loose, known) or sentence
 
     return told
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """A pattern whose places take no separator of sentences, so that two said together are not taken for one."""
+_NO_SEPARATOR, _ANYTHING = "(?:(?!; ).)*?", ".*?"
+
+
+def _compiled(pattern: str, place: str = _NO_SEPARATOR) -> re.Pattern[str]:
+    """A pattern whose places take no separator of sentences, so that two said together are not taken for one.
+
+    What a person wrote may hold one all the same; ``place`` is then ``_ANYTHING``.
+    """
     pieces = re.split(r"\{(\d)\}", pattern)
-    made = "".join(f"(?P<p{piece}>(?:(?!; ).)*?)" if at % 2 else re.escape(piece) for at, piece in enumerate(pieces))
+    made = "".join(f"(?P<p{piece}>{place})" if at % 2 else re.escape(piece) for at, piece in enumerate(pieces))
     return re.compile(made, re.DOTALL)
 
 

@@ -52,6 +52,16 @@ def reason(code: str, t: Translate) -> str:
     }.get(code, code)
 
 
+def mode(name: str, t: Translate) -> str:
+    """What a loaded version may do."""
+    return {
+        "live": t("answers"),
+        "silent": t("runs silently"),
+        "loaded": t("loaded, does not answer"),
+        "withdrawn": t("withdrawn"),
+    }.get(name, name)
+
+
 def outcome(name: str, t: Translate) -> str:
     """The verdict of a validation."""
     return {"accepted": t("accepted"), "refused": t("refused")}.get(name, name)
@@ -105,6 +115,7 @@ def _entries(t: Translate) -> dict[str, str]:
         "log-in-failed": t("log-in failed"),
         "locked-out": t("account locked"),
         "checkpoint": t("checkpoint signed"),
+        "backup": t("backup made"),
         "restored": t("ledger restored"),
     }
 
