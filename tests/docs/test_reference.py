@@ -301,3 +301,11 @@ def test_the_design_names_every_package_in_the_order_of_the_linter() -> None:
     assert len(expected) > 10
     rows = re.findall(r"^\| `(\w+)` \|", section(DOCS / "design.md", "Package by package"), re.M)
     assert rows == expected
+
+
+def test_every_kind_of_ledger_entry_has_an_audit_event() -> None:
+    from bedside.ledger.audit_events import AUDITED
+
+    rows = re.findall(r"^\| (`.*?) \|", section(REFERENCE / "ledger.md", "Kinds of entry"), re.M)
+    kinds = {kind for row in rows for kind in coded(row)}
+    assert kinds <= set(AUDITED), "add the kind to AUDITED in ledger/audit_events.py"

@@ -209,6 +209,15 @@ COMMANDS: tuple[Command, ...] = (
         ),
     ),
     Command(
+        ("ledger", "export"), "cli.ledger", "ledger_export", "write the entries as FHIR R4 AuditEvents, one a line",
+        (
+            Argument("--out", "out", "a new file (.ndjson)", {"required": True, "metavar": "FILE"}),
+            Argument("--from", "start", "first entry: its number, or a date or moment (default: 1)", {"default": "1", "metavar": "START"}),
+            LEDGER,
+        ),
+        progress=True,
+    ),
+    Command(
         ("ledger", "backup"), "cli.ledger", "ledger_backup", "write the whole ledger to one file while the server goes on",
         (Argument("--out", "out", "a new file", {"required": True, "metavar": "FILE"}), LEDGER),
         progress=True,

@@ -1,4 +1,4 @@
-"""Keeping the ledger: ``ledger migrate``, ``verify``, ``checkpoint``, ``backup``, ``restore`` and ``erase``."""
+"""Keeping the ledger: migrate, verify, checkpoint, export, backup, restore, erase."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bedside.cli.server import DEFAULT_LEDGER, proven
 from bedside.errors import UsageError
 
 if TYPE_CHECKING:
-    from bedside.ledger import BackedUp, Erasure, Ledger, Migrated, Restored, Verification
+    from bedside.ledger import BackedUp, Erasure, Exported, Ledger, Migrated, Restored, Verification
 
 
 class Checkpointed(msgspec.Struct, frozen=True):
@@ -78,6 +78,17 @@ def ledger_checkpoint(*, key: str | Path, out: str | Path, ledger: str | None = 
     with _existing(ledger) as book:
         made, path = book.checkpoint(private, Path(out), actor=_actor())
     return Checkpointed(str(path), made.seq, made.digest)
+
+
+def ledger_export(
+    *, out: str | Path, start: str = "1", ledger: str | None = None, progress: Progress | None = None
+) -> Exported:
+    """Write the entries as FHIR R4 AuditEvents, one a line; nothing that was said about patients is in them.
+
+    `start` is the number of an entry, or a date or moment. The export is itself entered.
+    """
+    with _existing(ledger) as book:
+        return book.export(Path(out), start=start, actor=_actor(), progress=progress)
 
 
 def ledger_backup(*, out: str | Path, ledger: str | None = None, progress: Progress | None = None) -> BackedUp:

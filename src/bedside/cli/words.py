@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bedside.cli.standing import Deployed, Reinstated
     from bedside.cli.study import Drafted, Trained
     from bedside.cohort import DataCheck
-    from bedside.ledger import Approval, BackedUp, Erasure, Migrated, Restored, Suspension, Verification
+    from bedside.ledger import Approval, BackedUp, Erasure, Exported, Migrated, Restored, Suspension, Verification
     from bedside.release import Verified
 
 
@@ -241,6 +241,11 @@ def ledger_verify(result: Verification) -> str:
 def ledger_checkpoint(result: Checkpointed) -> str:
     """Where it is, and what to do with it."""
     return f"Signed entry {result.seq} ({result.digest})\n{result.out}: keep it away from the ledger"
+
+
+def ledger_export(result: Exported) -> str:
+    """How many events, and of which entries."""
+    return f"Wrote {result.events} AuditEvents (entries {result.first} to {result.last}) to {result.out}"
 
 
 def ledger_backup(result: BackedUp) -> str:

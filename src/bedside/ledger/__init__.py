@@ -6,6 +6,7 @@ from bedside.ledger.backup import BackedUp
 from bedside.ledger.checkpoints import Checkpoint, read_checkpoints
 from bedside.ledger.entry import Entry
 from bedside.ledger.erasing import Erasure
+from bedside.ledger.exporting import Exported
 from bedside.ledger.journal import Noted
 from bedside.ledger.ledger import Ledger
 from bedside.ledger.migration import Migrated, migrate
@@ -45,6 +46,7 @@ __all__ = [
     "Deployment",
     "Entry",
     "Erasure",
+    "Exported",
     "Identity",
     "Ledger",
     "Migrated",

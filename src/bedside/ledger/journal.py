@@ -16,12 +16,16 @@ _ENTRY = tables.entries.c
 OPEN_KINDS = frozenset(
     {
         "approval",
+        "backup",
         "checkpoint",
         "deployed",
         "deployment-refused",
+        "export",
         "log-in-failed",
         "oip-use",
+        "patient-erased",
         "reinstatement",
+        "restored",
         "role-changed",
         "rolled-back",
         "suspended",

@@ -18,6 +18,7 @@ from bedside.ledger.deployments import Deployments
 from bedside.ledger.entry import GENESIS
 from bedside.ledger.erasing import Erasing
 from bedside.ledger.erasure_list import ErasureList
+from bedside.ledger.exporting import Exporting
 from bedside.ledger.journal import Journal
 from bedside.ledger.keys import Vault, key_path, master_key
 from bedside.ledger.outcomes import Outcomes
@@ -45,6 +46,7 @@ class Ledger(
     Vouched,
     Checkpoints,
     BackingUp,
+    Exporting,
     Journal,
     Verifying,
 ):
@@ -52,9 +54,8 @@ class Ledger(
 
     What it keeps is told by the classes that it is made of: ``Store`` (entries), ``Patients``, ``Erasing``,
     ``Answers``, ``Reviews``, ``OwnEstimates`` and ``Worklists``, ``Approvals``, ``Suspensions`` and ``Deployments``,
-    ``Outcomes``, ``Accounts``, ``Sessions``, ``Staff``, ``Vouched``, ``Checkpoints``, ``BackingUp``, ``Journal`` and
-    ``Verifying``.
-    Open it with ``Ledger.open``.
+    ``Outcomes``, ``Accounts``, ``Sessions``, ``Staff``, ``Vouched``, ``Checkpoints``, ``BackingUp``, ``Exporting``,
+    ``Journal`` and ``Verifying``. Open it with ``Ledger.open``.
     """
 
     @classmethod
