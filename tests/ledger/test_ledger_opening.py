@@ -100,6 +100,12 @@ def test_a_ledger_of_another_layout_is_refused(place: Path) -> None:
         ("postgresql://ward:secret@127.0.0.1:1/ledger?sslmode=secure", "unknown sslmode"),
         ("postgresql://ward:secret@127.0.0.1:1/ledger?pasword=secret", "unknown parameter 'pasword'"),
         ("postgresql://ward:secret@127.0.0.1:port/ledger", "not the URL"),
+        ("postgresql://ward:secret@/ledger?host=/nowhere&port=x", "port is no number"),
+        ("postgresql://ward:secret@%2Fnowhere/ledger", "no connection"),
+        (
+            "postgresql://ward:secret@127.0.0.1:1/ledger?sslmode=verify-full&sslrootcert=none.pem",
+            "sslrootcert cannot be",
+        ),
         ("mysql://ward:secret@db/ledger", "SQLite file or in PostgreSQL"),
         ("nonsense://", "SQLite file|not the URL"),
         (".", "a folder"),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from served import certificate as made_certificate
+from tls_proxy import tls_before
 
 from bedside.errors import LedgerError
 from bedside.ledger import Identity, Ledger, User
@@ -31,6 +34,22 @@ def test_over_tcp_with_a_password(postgres: Any, postgres_url: str) -> None:
     with pytest.raises(LedgerError, match="refuses this user or password") as caught:
         Ledger.open(postgres.tcp_url(name, password="secret%2Fword"))
     assert "secret" not in str(caught.value)
+
+
+def test_encrypted_and_only_with_the_one_that_is_believed(postgres: Any, postgres_url: str, tmp_path: Path) -> None:
+    certificate, key = made_certificate(tmp_path)
+    other, _ = made_certificate(tmp_path, "other")
+    socket = postgres.folder / f".s.PGSQL.{postgres.port}"
+    with tls_before(socket, certificate, key) as port:
+        url = f"postgresql://postgres@127.0.0.1:{port}/{name_in(postgres_url)}"
+        for options in ("", "?sslmode=require", f"?sslmode=verify-full&sslrootcert={certificate}"):
+            with Ledger.open(url + options) as ledger:
+                ledger.append("note", actor="a", body={})
+        for options in ("?sslmode=verify-full", f"?sslmode=verify-ca&sslrootcert={other}", f"?sslrootcert={other}"):
+            with pytest.raises(LedgerError, match="certificate"):
+                Ledger.open(url + options)
+    with pytest.raises(LedgerError, match="speaks no TLS"):
+        Ledger.open(postgres.tcp_url(name_in(postgres_url)) + "?sslmode=require")
 
 
 @pytest.mark.parametrize(

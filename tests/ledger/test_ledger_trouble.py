@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from bedside.errors import LedgerError, ValueRefused
-from bedside.ledger import Ledger
+from bedside.ledger import Ledger, migrate
 from bedside.ledger.postgresql import PostgreSQL
 
 
@@ -66,12 +68,8 @@ def test_a_reply_that_comes_too_late_is_never_taken_for_another(
     with Ledger.open(postgres_url) as ledger:
         ledger.append("note", actor="a", body={"n": 1})
 
-    def impatient(url: Any) -> PostgreSQL:
-        found = at(url)
-        return replace(found, options={**found.options, "timeout": 0.3})
-
     at = PostgreSQL.at
-    monkeypatch.setattr(PostgreSQL, "at", impatient)
+    monkeypatch.setattr(PostgreSQL, "at", lambda url: replace(at(url), options={**at(url).options, "timeout": 0.3}))
     with Ledger.open(postgres_url) as ledger:
         pid = 0
         try:
@@ -85,6 +83,20 @@ def test_a_reply_that_comes_too_late_is_never_taken_for_another(
             ledger.append("note", actor="a", body={"n": number})
         assert [ledger.decoded(entry)["n"] for entry in ledger.entries()] == [1, 3, 4, 5, 6, 7]
         assert ledger.verify().problems == ()
+
+
+def test_a_migration_may_take_longer_than_a_request(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits a second for its turn here, as it would for an index on a million rows."""
+    busy = PostgreSQL.at(make_url(postgres_url)).engine()
+    at = PostgreSQL.at
+    monkeypatch.setattr(PostgreSQL, "at", lambda url: replace(at(url), options={**at(url).options, "timeout": 0.3}))
+    with ThreadPoolExecutor(1) as pool:
+        with busy.execution_options(bedside_writes="making").begin():
+            waiting = pool.submit(migrate, postgres_url)
+            with pytest.raises(TimeoutError):
+                waiting.result(1)
+        assert waiting.result(30).before is None
+    busy.dispose()
 
 
 def test_a_text_that_postgresql_cannot_hold_is_refused_as_a_value(postgres_url: str) -> None:

@@ -45,8 +45,11 @@ class Database(Protocol):
         """
         ...
 
-    def engine(self) -> Engine:
-        """Connections to it. A transaction with the option ``WRITES`` is alone; any other sees one moment."""
+    def engine(self, *, hurry: bool = True) -> Engine:
+        """Connections to it. A transaction with the option ``WRITES`` is alone; any other sees one moment.
+
+        With ``hurry`` a reply that is long in coming counts as none.
+        """
         ...
 
     def prepare(self, engine: Engine, *, known: bool) -> None:

@@ -36,7 +36,7 @@ def migrate(url: str | Path, *, grant: str | None = None) -> Migrated:
     written, and ``UsageError`` for a role that is not there or could lift its own limits.
     """
     database = dialect.database(url)
-    engine = database.engine()
+    engine = database.engine(hurry=False)  # an index on a million rows takes its time
     try:
         with dialect.reported(database.place):
             database.examine(create=database.is_server, current=False)

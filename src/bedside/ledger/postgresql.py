@@ -98,14 +98,16 @@ class PostgreSQL:
             raise LedgerError(f"unknown parameter {min(unknown)!r}", where=place, remedy=f"Known are: {known}")
         if not name:
             raise LedgerError("the URL names no database", where=place, remedy="End it with /database")
-        port = url.port or int(query.get("port") or os.environ.get("PGPORT") or _PORT)
+        port = str(url.port or query.get("port") or os.environ.get("PGPORT") or _PORT)
+        if not port.isdecimal():
+            raise LedgerError(f"the port is no number: {port!r}", where=place)
         options = {
             "user": user,
             "password": url.password or query.get("password") or os.environ.get("PGPASSWORD"),
             "database": name,
             "application_name": query.get("application_name", "bedside"),
             "timeout": _TIMEOUT,
-            **_address(host, port),
+            **_address(host, int(port)),
         }
         if "unix_sock" not in options:
             options["ssl_context"] = _encryption(query.get("sslmode", "prefer"), query.get("sslrootcert"), place)
@@ -145,11 +147,12 @@ class PostgreSQL:
             raise LedgerError("there is no ledger here", where=self.place)
         return False
 
-    def engine(self) -> Engine:
+    def engine(self, *, hurry: bool = True) -> Engine:
         """An engine; each connection is tried before it is used, so that the server may be stopped and started."""
+        options = self.options if hurry else {**self.options, "timeout": None}
         engine = create_engine(
             self.url,
-            creator=self._connection,
+            creator=lambda: _connection(options),
             isolation_level="AUTOCOMMIT",  # the driver's own BEGIN would cost a round trip and say too little
             pool_pre_ping=True,
             pool_size=8,
@@ -208,11 +211,6 @@ class PostgreSQL:
         connection.exec_driver_sql(f"REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC, {quoted}")
         connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {schema} TO {quoted}")
 
-    def _connection(self) -> Any:
-        import pg8000.dbapi  # .1 s that nobody pays who has no PostgreSQL
-
-        return pg8000.dbapi.connect(**self.options)
-
 
 def guard(connection: Connection) -> None:
     """Make the triggers that refuse to change or remove an entry, in every mode of replication."""
@@ -255,6 +253,12 @@ def guards_amiss(connection: Connection) -> tuple[str, ...]:
     due = {name: (_guard(name), "A", _REFUSE) for name in _GUARDS}
     amiss = {name for name in {*due, *found} if due.get(name) != found.get(name)}
     return tuple(sorted({*amiss, *connection.execute(_RULES, ours).scalars()}))
+
+
+def _connection(options: Mapping[str, Any]) -> Any:
+    import pg8000.dbapi  # .1 s that nobody pays who has no PostgreSQL
+
+    return pg8000.dbapi.connect(**options)
 
 
 def _address(host: str, port: int) -> dict[str, Any]:

@@ -89,7 +89,7 @@ class SQLite:
             raise LedgerError("this database is not a ledger", where=self.place)
         return found
 
-    def engine(self) -> Engine:
+    def engine(self, *, hurry: bool = True) -> Engine:  # noqa: ARG002
         """An engine on the file; each thread that uses it gets a connection of its own."""
         engine = create_engine(
             URL.create("sqlite", database=str(self.path)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -87,13 +88,15 @@ def _said(error: BaseException) -> str:
     if isinstance(error, sqlite3.Error):
         name = getattr(error, "sqlite_errorname", "")
         return next((said for start, said in _SQLITE.items() if name.startswith(start)), str(error))
+    if isinstance(error, ssl.SSLError):
+        return "the database's certificate is not to be trusted, or it speaks another TLS"
     if isinstance(error, OSError):
         return os.strerror(error.errno) if error.errno else type(error).__name__
     code = _code(error)
     if code is not None:
         known = next((said for start, said in _POSTGRESQL.items() if code.startswith(start)), None)
         return known or f"the database says {code}"
-    return "there is no connection to the database"
+    return "the database speaks no TLS" if "refuses SSL" in str(error) else "there is no connection to the database"
 
 
 def _code(error: BaseException) -> str | None:
