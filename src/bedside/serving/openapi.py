@@ -110,7 +110,11 @@ def _in_query(route: Route, components: dict[str, Any]) -> list[dict[str, Any]]:
     if route.query is None:
         return []
     properties = components[route.query.__name__]["properties"]
-    return [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in properties.items()]
+    return [
+        # Forms send each of their fields: an empty one is one that was left out.
+        {"name": name, "in": "query", "required": False, "schema": {"anyOf": [schema, {"const": ""}]}}
+        for name, schema in properties.items()
+    ]
 
 
 def _body(route: Route) -> dict[str, Any] | None:
@@ -158,6 +162,8 @@ def _errors(route: Route) -> list[int]:
         implied |= {303} if route.page and route.success != 303 else set()
     if route.request is not None or route.form is not None:
         implied |= {400, 403, 413, 415, 422}
+    if route.query is not None:
+        implied |= {400, 422}
     return sorted(implied | set(route.statuses))
 
 
