@@ -33,14 +33,19 @@ class Served:
 
 @contextlib.contextmanager
 def serving(
-    folder: Path, release: tuple[Path, Path], *options: str | Path, solo: bool = True, within: tuple[str, ...] = ()
+    folder: Path,
+    release: tuple[Path, Path],
+    *options: str | Path,
+    solo: bool = True,
+    within: tuple[str, ...] = (),
+    ledger: str | Path | None = None,
 ) -> Iterator[Served]:
-    """``bedside serve`` with these options and the ledger ``ledger.db`` in ``folder``; SIGTERM ends it.
+    """``bedside serve`` with these options and a ledger; SIGTERM ends it.
 
-    ``within``: words of a command that runs it.
+    ``ledger``: ``ledger.db`` in ``folder`` where none is named. ``within``: words of a command that runs it.
     """
     path, key = release
-    words = ["serve", path, "--key", key, "--ledger", folder / "ledger.db", "--port", "0", *options]
+    words = ["serve", path, "--key", key, "--ledger", ledger or folder / "ledger.db", "--port", "0", *options]
     words += ["--solo"] if solo else []
     log = folder / "server.log"
     with log.open("w") as written:
