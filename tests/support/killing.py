@@ -114,7 +114,7 @@ def _life(
         for client in load:
             client.start()
         while len(promised.answers) + len(promised.reviews) < enough:
-            assert server.process.poll() is None, server.logged()
+            assert server.process.poll() is None, f"it ended by itself: {server.process.returncode} {server.logged()}"
             assert not promised.wrong, promised.wrong
             time.sleep(0.001)
         time.sleep(pause)

@@ -1,10 +1,11 @@
-"""``pip install bedside`` alone: verifies, predicts and serves without any training library."""
+"""The base install, from an archive without a network: verifies, predicts and serves without any training library."""
 
 from __future__ import annotations
 
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -14,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -24,29 +26,36 @@ TRAINING_ONLY = ("torch", "sklearn", "scipy", "matplotlib", "polars", "pandas", 
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of a clean environment with nothing but the wheel and what it declares."""
-    folder = tmp_path_factory.mktemp("base")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
-    subprocess.run([*pip, "wheel", str(ROOT), "--no-deps", "-w", str(folder)], check=True)
-    subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
-    python = folder / "venv" / "bin" / "python"
-    (wheel,) = folder.glob("*.whl")
-    subprocess.run(
-        [
-            str(python),
-            "-m",
-            "pip",
-            "--disable-pip-version-check",
-            "-q",
-            "install",
-            "-c",
-            str(ROOT / "constraints.txt"),
-            str(wheel),
-        ],
-        check=True,
-    )
-    return python
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The unpacked archive of ``scripts/bundle``."""
+    folder = tmp_path_factory.mktemp("bundle")
+    command = [str(ROOT / "scripts" / "bundle"), "--out", str(folder / "bedside.tar.gz")]
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"PYTHON": sys.executable})
+    subprocess.run(["tar", "xzf", str(folder / "bedside.tar.gz"), "-C", str(folder)], check=True)
+    (unpacked,) = (path for path in folder.iterdir() if path.is_dir())
+    return unpacked
+
+
+def install(bundle: Path, target: Path) -> subprocess.CompletedProcess[str]:
+    """``install.sh`` with the package index switched off, and without any network where that can be had."""
+    alone = ["unshare", "--net", "--map-root-user"]
+    if subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
+        alone = []
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment = clean | {"PYTHON": sys.executable, "PIP_NO_INDEX": "1", "PIP_NO_CACHE_DIR": "1"}
+    command = [*alone, str(bundle / "install.sh"), str(target)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+@pytest.fixture(scope="module")
+def python(bundle: Path) -> Path:
+    """The interpreter of a clean environment into which the archive was installed without a network."""
+    target = bundle.parent / "opt" / "bedside"
+    target.parent.mkdir()
+    done = install(bundle, target)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"bedside {version('bedside')}\n"
+    return target / "bin" / "python"
 
 
 def run(python: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -164,3 +173,66 @@ def test_it_serves_a_signed_release(served: tuple[str, str], demonstrated: Path,
         assert answer["explanation"]["method"] == "shap"
     assert answer["status"] == "preliminary"
     assert any("not approved for care" in text.lower() for text in answer["warnings"])
+
+
+def test_the_archive_holds_what_a_server_needs(bundle: Path) -> None:
+    names = {path.name for path in bundle.iterdir()}
+    assert {"wheels", "install.sh", "ward", "bedside.service", "bedside.env", "INSTALL.md", "SHA256SUMS"} <= names
+    wheels = {path.name.split("-")[0].lower(): path.name.split("-")[1] for path in (bundle / "wheels").iterdir()}
+    assert not {"torch", "matplotlib", "scipy", "pytest"} & wheels.keys()
+    locked = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line[:60])
+    for name, locked_version in locked.items():
+        assert wheels.get(name.lower().replace("-", "_").replace(".", "_"), locked_version) == locked_version
+    assert {"onnxruntime", "duckdb", "uvicorn", "pg8000"} <= wheels.keys()
+
+
+@pytest.mark.parametrize("change", ["altered", "added"])
+def test_an_archive_that_was_tampered_with_is_not_installed(bundle: Path, tmp_path: Path, change: str) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(bundle, copy)
+    wheel = next((copy / "wheels").glob("bedside-*"))
+    if change == "altered":
+        wheel.write_bytes(wheel.read_bytes() + b" ")
+    else:
+        shutil.copy(wheel, copy / "wheels" / "bedside-99-py3-none-any.whl")
+    done = install(copy, tmp_path / "target")
+    assert done.returncode == 1
+    assert "not those that were packed" in done.stderr
+    assert not (tmp_path / "target").exists()
+
+
+def test_another_python_is_refused(bundle: Path, tmp_path: Path) -> None:
+    other = tmp_path / "python"
+    other.write_text("#!/bin/sh\necho python2.7\n")
+    other.chmod(0o755)
+    done = subprocess.run(
+        [str(bundle / "install.sh"), str(tmp_path / "target")],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHON": str(other)},
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "these wheels are for python3" in done.stderr
+
+
+def test_the_unit_is_one(bundle: Path, python: Path, tmp_path: Path) -> None:
+    """Each option that ``serve`` gets is one that it has, and systemd itself finds nothing wrong."""
+    unit = (bundle / "bedside.service").read_text()
+    settings = dict(
+        line.split("=", 1) for line in (bundle / "bedside.env").read_text().splitlines() if line and line[0] != "#"
+    )
+    (start,) = (line for line in unit.splitlines() if line.startswith("ExecStart="))
+    words = start.removeprefix("ExecStart=/opt/bedside/bin/bedside ").split() + settings["BEDSIDE_OPTIONS"].split()
+    help_ = run(python, "-m", "bedside", words[0], "--help").stdout
+    for option in (word.strip('"') for word in words):
+        assert not option.startswith("--") or option in help_, option
+    for name in re.findall(r"\$\{?(BEDSIDE_\w+)", unit):
+        assert name in settings
+    for hardening in ("NoNewPrivileges=yes", "ProtectSystem=strict", "CapabilityBoundingSet=", "User=bedside"):
+        assert hardening in unit.splitlines()
+    if shutil.which("systemd-analyze"):
+        here = tmp_path / "bedside.service"
+        here.write_text(unit.replace("/opt/bedside/bin/bedside", str(python.parent / "bedside")))
+        done = subprocess.run(["systemd-analyze", "verify", str(here)], capture_output=True, text=True, check=False)
+        assert not [line for line in (done.stdout + done.stderr).splitlines() if "bedside.service" in line]
