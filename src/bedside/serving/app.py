@@ -39,6 +39,7 @@ from bedside.serving.request_log import RequestLog
 from bedside.serving.route import Route
 from bedside.serving.service import Loaded, Service, load
 from bedside.serving.standing_api import STANDING
+from bedside.serving.types_ready import make_types_ready
 
 THREADS = 8
 """Requests that are worked on at once; each may wait for the ledger's disk."""
@@ -98,6 +99,7 @@ def create_app(
     app.router.redirect_slashes = False
     app.state.service = service
     app.add_middleware(Envelope, count=count)
+    make_types_ready()
     return app
 
 
