@@ -1,0 +1,171 @@
+"""Minutes of mixed load against one server: no error, and no growth of memory.
+
+    python benchmarks/soak.py [--minutes 10] [--concurrency 16] [--json FILE]
+
+Each client chooses at random, again and again: an answer with explanation, an answer read by the program or by a
+clinician, a review, the worklist by the API or as a page, an inference by the Open Inference Protocol, the metrics.
+Growth is the median of the server's resident memory in the last fifth of the time less that in the second fifth: what
+was needed once (caches, pools of connections and threads) is there by then. The exit status is 1 for any error, any
+growth beyond the limit, or a chain that does not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import random
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+
+import httpx2
+from hospital import CATEGORIES, CHEAP, HIGH, NUMBERS, PLAUSIBLE, make_release
+from killing import Staff, staff
+from served import serving
+
+from bedside.ledger import Ledger
+
+LIMIT_MEGABYTES = 10
+ASK = "/api/v1/releases/breast-fna/answers"
+INFER = {
+    "inputs": [
+        {"name": name, "datatype": "FP64" if name in NUMBERS else "BYTES", "shape": [1], "data": [PLAUSIBLE[name]]}
+        for name in (*NUMBERS, *CATEGORIES)
+    ]
+}
+WEIGHTS = {"answer": 4, "infer": 4, "read": 3, "read_as_clinician": 1, "review": 2, "list": 2, "page": 1, "metrics": 1}
+
+
+@dataclass
+class Load:
+    """What the clients share: where to ask, what was answered so far, what was counted, what went wrong."""
+
+    url: str
+    people: Staff
+    over: threading.Event = field(default_factory=threading.Event)
+    recent: collections.deque[str] = field(default_factory=lambda: collections.deque(maxlen=500))
+    unsigned: collections.deque[str] = field(default_factory=lambda: collections.deque(maxlen=500))
+    done: collections.Counter[str] = field(default_factory=collections.Counter)
+    errors: list[str] = field(default_factory=list)
+
+    def work(self, seed: int) -> None:
+        """One client, until it is over."""
+        chance = random.Random(seed)
+        cookies, headers = {"bedside_session": self.people.session}, {"X-CSRF-Token": self.people.csrf}
+        program = httpx2.Client(
+            base_url=self.url, headers={"Authorization": f"Bearer {self.people.key}"}, timeout=60, verify=False
+        )
+        clinician = httpx2.Client(base_url=self.url, cookies=cookies, headers=headers, timeout=60, verify=False)
+        with program, clinician:
+            while not self.over.is_set():
+                (what,) = chance.choices(list(WEIGHTS), list(WEIGHTS.values()))
+                try:
+                    self.one(what, chance, program, clinician)
+                except Exception as error:  # whatever it is, it is counted
+                    self.errors.append(f"{what}: {error!r}")
+
+    def one(self, what: str, chance: random.Random, program: httpx2.Client, clinician: httpx2.Client) -> None:
+        """One request."""
+        if what == "review":
+            if not self.unsigned:
+                return
+            body = {"verdict": "disagree", "conclusion": "Repeat the aspirate", "reason": "Cells unlike it"}
+            try:
+                answer = self.unsigned.popleft()
+            except IndexError:
+                return
+            reply = clinician.post(f"/api/v1/answers/{answer}/reviews", json=body)
+        elif what == "answer":
+            body = {"patient": {"id": f"P-{chance.randrange(2000)}", "name": "Ada Example"}}
+            reply = program.post(ASK, json=body | {"values": HIGH if chance.random() < 0.5 else PLAUSIBLE})
+            if reply.status_code == 201:
+                self.recent.append(reply.json()["id"])
+                self.unsigned.append(reply.json()["id"])
+        else:
+            reply = self.read(what, chance, program, clinician)
+        self.done[what] += 1
+        if reply.status_code not in (200, 201):
+            self.errors.append(f"{what}: {reply.status_code} {reply.text[:200]}")
+
+    def read(self, what: str, chance: random.Random, program: httpx2.Client, clinician: httpx2.Client) -> Any:
+        """One request that changes nothing but the journal."""
+        if what == "infer":
+            return program.post("/v2/models/breast-fna/infer", json=INFER)
+        if what in ("read", "read_as_clinician") and self.recent:
+            reader = program if what == "read" else clinician
+            return reader.get(f"/api/v1/answers/{chance.choice(tuple(self.recent))}")
+        if what == "page":
+            return clinician.get("/")
+        if what == "metrics":
+            return program.get("/metrics")
+        return clinician.get("/api/v1/answers?status=preliminary&limit=20")
+
+
+def resident(process: int) -> float:
+    """Megabytes of resident memory."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
+
+
+def soak(folder: Path, seconds: float, concurrency: int) -> dict[str, Any]:
+    with Ledger.open(folder / "ledger.db", hasher=CHEAP) as ledger:
+        people = staff(ledger)
+    with serving(folder, make_release(folder / "made"), "--oip", "--rate-limit", "100000000") as server:
+        load, samples = Load(server.url, people), [resident(server.process.pid)]
+        clients = [threading.Thread(target=load.work, args=(seed,)) for seed in range(concurrency)]
+        for client in clients:
+            client.start()
+        began = time.monotonic()
+        while time.monotonic() - began < seconds and server.process.poll() is None:
+            time.sleep(min(2, seconds / 50))
+            samples.append(resident(server.process.pid))
+        load.over.set()
+        for client in clients:
+            client.join()
+        ended = server.process.poll()
+    with Ledger.open(folder / "ledger.db", hasher=CHEAP) as ledger:
+        holds = ledger.verify().holds
+    fifth = len(samples) // 5
+    second, last = (statistics.median(part) for part in (samples[fifth : 2 * fifth], samples[-fifth:]))
+    return {
+        "seconds": round(seconds),
+        "concurrency": concurrency,
+        "requests": dict(sorted(load.done.items())),
+        "errors": len(load.errors) + (ended is not None),
+        "first_errors": load.errors[:10],
+        "resident_megabytes": {
+            "at_start": round(samples[0], 1),
+            "second_fifth": round(second, 1),
+            "last_fifth": round(last, 1),
+            "most": round(max(samples), 1),
+        },
+        "growth_megabytes": round(last - second, 1),
+        "growth_limit_megabytes": LIMIT_MEGABYTES,
+        "ledger_holds": holds,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--concurrency", type=int, default=16)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        found = soak(Path(name), arguments.minutes * 60, arguments.concurrency)
+    print(json.dumps(found, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+    sys.exit(bool(found["errors"]) or found["growth_megabytes"] > LIMIT_MEGABYTES or not found["ledger_holds"])
+
+
+if __name__ == "__main__":
+    main()
