@@ -116,6 +116,7 @@ def _life(
         while len(promised.answers) + len(promised.reviews) < enough:
             assert server.process.poll() is None, f"it ended by itself: {server.process.returncode} {server.logged()}"
             assert not promised.wrong, promised.wrong
+            assert any(client.is_alive() for client in load), "the server lives, and nobody hears from it"
             time.sleep(0.001)
         time.sleep(pause)
         if crash is not None:
