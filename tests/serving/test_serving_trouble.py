@@ -60,6 +60,11 @@ def through(client: Asking, disturb: Callable[[], object], mend: Callable[[], ob
     what = refused(client)
     assert client.until("/readyz", 503).json()["error"]["what"].startswith("the ledger cannot be read or written: ")
     assert client.get("/livez").status_code == 200
+    if "disk" not in what:  # what is there can be read while the disk is full
+        page = client.page("/")
+        assert page.status_code == 503
+        assert page.headers["content-type"].startswith("text/html")
+        assert "the ledger cannot be read or written" in page.text
     assert client.ask("again").status_code == 503
     mend()
     client.until("/readyz", 200)

@@ -28,6 +28,12 @@ class Asking:
     def get(self, path: str) -> httpx2.Response:
         return self._client.get(path)
 
+    def page(self, path: str) -> httpx2.Response:
+        """A page, asked for as somebody's browser does whose session has run out."""
+        headers = {"Accept": "text/html", "Cookie": "bedside_session=over"}
+        with httpx2.Client(base_url=self._client.base_url, timeout=60) as browser:
+            return browser.get(path, headers=headers)
+
     def until(self, path: str, status: int) -> httpx2.Response:
         """The first reply from ``path`` with this status."""
         return until(lambda: self.get(path), lambda reply: reply.status_code == status)
