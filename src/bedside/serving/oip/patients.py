@@ -40,7 +40,7 @@ def _together(schema: Schema, tensor: InputTensor, elements: Elements) -> Readin
         raise bad(f"input '{VALUES}' is {tensor.datatype}; FP32 or FP64 is expected")
     if not len(elements):
         raise bad("there is no row")
-    values = elements.astype(np.float64).reshape(tensor.shape)
+    values = elements.astype(np.float64, copy=False).reshape(tensor.shape)
     return read_numbers(schema, values, _PRECISION.get(tensor.datatype, "float64"))
 
 
