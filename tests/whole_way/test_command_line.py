@@ -146,3 +146,25 @@ def test_checkpoints_find_an_older_copy(tmp_path: Path, bedside) -> None:
     done = bedside(*check)
     assert (done.returncode, "entry 3, signed at" in done.stdout) == (1, True), done.stdout
     assert bedside(*check[:6]).returncode == 2
+
+
+def test_a_ledger_is_exported_backed_up_and_restored(tmp_path: Path, bedside) -> None:
+    place, again = tmp_path / "ward.db", tmp_path / "again.db"
+    bedside("user", "add", "ann", "--role", "clinician", "--ledger", place)
+    done = bedside("ledger", "export", "--out", tmp_path / "events.ndjson", "--ledger", place, "--json")
+    assert json.loads(done.stdout) == {"out": str(tmp_path / "events.ndjson"), "events": 2, "first": 1, "last": 2}
+    done = bedside("ledger", "backup", "--out", tmp_path / "backup.zip", "--ledger", place)
+    assert (done.returncode, "Backed up 3 entries" in done.stdout) == (0, True), done.stderr
+    restore = ("ledger", "restore", tmp_path / "backup.zip", "--ledger", again)
+    done = bedside(*restore)
+    assert (done.returncode, "master key is missing" in done.stderr) == (2, True)
+    for ending in (".key", ".key.erased"):
+        shutil.copy(f"{place}{ending}", f"{again}{ending}")
+    done = bedside(*restore)
+    assert (done.returncode, "it holds" in done.stdout) == (0, True), done.stderr
+    assert "4 entries" in bedside("ledger", "verify", "--ledger", again).stdout
+    assert bedside(*restore).returncode == 2
+    (tmp_path / "backup.zip").write_bytes((tmp_path / "backup.zip").read_bytes()[:-900])
+    again.unlink()
+    done = bedside(*restore)
+    assert (done.returncode, done.stderr.startswith("bedside: "), again.exists()) == (2, True, False)

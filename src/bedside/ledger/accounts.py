@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -67,7 +68,7 @@ class Accounts(Store):
             if self._row_of_user(connection, name) is not None:
                 raise Conflict(f"there already is a user {name}")
             connection.execute(insert(tables.users), {**msgspec.structs.asdict(user), **columns})
-            body = {"role": role, "full_name": user.full_name}
+            body = {"role": role, "full_name": user.full_name, "credential": self._credential(name, columns)}
             self._enter(connection, "user-added", actor=actor, body=body, subject=name)
         return user, secret
 
@@ -78,7 +79,8 @@ class Accounts(Store):
         with self._writing() as connection:
             connection.execute(update(tables.users).where(_USER.name == user.name), columns)
             self._end_sessions(connection, user.name)
-            self._enter(connection, "secret-renewed", actor=actor, body={}, subject=user.name)
+            body = {"credential": self._credential(user.name, columns)}
+            self._enter(connection, "secret-renewed", actor=actor, body=body, subject=user.name)
         return secret
 
     def set_active(self, name: str, active: bool, *, actor: str) -> User:
@@ -152,7 +154,8 @@ class Accounts(Store):
         with self._writing() as connection:
             connection.execute(update(tables.users).where(_USER.name == user.name), columns)
             self._end_sessions(connection, user.name)
-            self._enter(connection, "password-changed", actor=user.name, body={}, subject=user.name)
+            body = {"credential": self._credential(user.name, columns)}
+            self._enter(connection, "password-changed", actor=user.name, body=body, subject=user.name)
 
     def authenticate_key(self, key: str) -> User:
         """The active service whose key this is. Raises ``AccessDenied`` (401). Not entered: each request brings one."""
@@ -178,6 +181,10 @@ class Accounts(Store):
         until = stamp(self._clock() + ONE_TIME_LASTS)
         hashed = passwords.hashed(self._hasher, secret)
         return secret, {**fresh, "password_hash": hashed, "must_change": True, "one_time_until": until}
+
+    def _credential(self, name: str, columns: Mapping[str, Any]) -> str:
+        secret = (columns.get(column) for column in ("password_hash", "key_hash", "one_time_until"))
+        return self._vault.credential(name, *secret)
 
     def _settled(self, connection: Connection, name: str, proven: str | None) -> User | None:
         """Decide under the write lock, so that guesses made at once cannot all be the first; enter what happened."""

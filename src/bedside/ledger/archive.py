@@ -22,8 +22,9 @@ from bedside.ledger.entry import canonical
 from bedside.ledger.keys import Vault
 
 FORMAT = 1
-TABLES = tuple(table for name, table in sorted(tables.metadata.tables.items()) if name != "sessions")
-"""What is kept: everything but who is logged in."""
+LEFT_OUT = frozenset({"probe", "sessions"})
+TABLES = tuple(table for name, table in sorted(tables.metadata.tables.items()) if name not in LEFT_OUT)
+"""What is kept: everything but who is logged in, and what the ledger tries the disk with."""
 _MANIFEST = "manifest.json"
 _LONGEST = 1024 * 1024
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError)

@@ -18,7 +18,16 @@ from bedside.ledger.projection import AnswerRow
 from bedside.ledger.scratch import Shelf
 from bedside.ledger.vouched import link_of
 
-_USER_KINDS = ("user-added", "user-activated", "user-deactivated", "role-changed", "name-changed", "user-linked")
+_USER_KINDS = (
+    "user-added",
+    "user-activated",
+    "user-deactivated",
+    "role-changed",
+    "name-changed",
+    "user-linked",
+    "secret-renewed",
+    "password-changed",
+)
 _OF_USER = ("full_name", "role", "active", "linked")
 _PIECE = 500
 
@@ -37,6 +46,7 @@ class Implied:
         self.answers: Shelf[AnswerRow] = Shelf(scratch, "answers", AnswerRow)
         self.patients: Shelf[_Known] = Shelf(scratch, "patients", _Known)
         self.users: dict[str, dict[str, Any]] = {}
+        self.credentials: dict[str, str | None] = {}
         self.erased: dict[str, int] = {}
         self._vault = vault
 
@@ -59,6 +69,9 @@ class Implied:
         if entry.kind == "user-added":
             added = {"full_name": body["full_name"], "role": body["role"], "active": True, "linked": None}
             self.users[subject] = added
+            self.credentials[subject] = body.get("credential")
+        elif entry.kind in ("secret-renewed", "password-changed"):
+            self.credentials[subject] = body.get("credential")
         elif entry.kind == "role-changed":
             self.users[subject]["role"] = body["role"]
         elif entry.kind == "name-changed":
@@ -105,11 +118,23 @@ class Implied:
             yield f"entry {known.seq}: the row of its patient is missing"
 
     def _users_amiss(self, connection: Connection) -> Iterator[str]:
-        rows = _rows(connection, tables.users)
-        found = {row["name"]: {column: row[column] for column in _OF_USER} for row in rows}
+        found = {}
+        for row in _rows(connection, tables.users):
+            found[row["name"]] = {column: row[column] for column in _OF_USER}
+            if not self._has_secret(row):
+                yield f"user {row['name']}: the password or key is not the one that was entered"
         for name in sorted({*found, *self.users}, key=repr):
             if found.get(name) != self.users.get(name):
                 yield f"user {name}: the account is not what was entered"
+
+    def _has_secret(self, row: Any) -> bool:
+        """Entries of the first bedside say nothing of it."""
+        due = self.credentials.get(row["name"])
+        secret = (row["name"], row["password_hash"], row["key_hash"], row["one_time_until"])
+        try:
+            return due is None or self._vault.credential(*secret) == due
+        except TypeError:  # no text
+            return False
 
 
 def _rows(connection: Connection, table: Any) -> Iterator[Any]:

@@ -55,6 +55,10 @@ class Vault:
         """Proves that a line of the erasure list was written by this ledger."""
         return self._mac("erased", canonical(ref, seq))
 
+    def credential(self, name: str, password_hash: str | None, key_hash: str | None, one_time_until: str | None) -> str:
+        """What an entry says of a user's secret, so that another one put into the database is found."""
+        return self._mac("credential", canonical(name, password_hash, key_hash, one_time_until))
+
     def backup(self, manifest: bytes) -> str:
         """Proves that a backup was made by this ledger."""
         return self._mac("backup", manifest)

@@ -30,7 +30,7 @@ from bedside.ledger.verification import Verifying
 from bedside.ledger.vouched import Vouched
 from bedside.ledger.worklist import Worklists
 
-_FINGERPRINT = select(tables.head.c.fingerprint)
+_FINGERPRINT = select(tables.head.c.fingerprint).where(tables.head.c.id == 1)
 
 
 class Ledger(

@@ -121,13 +121,13 @@ class Standing(Store):
         entries = tables.entries.c
         kinds = entries.kind.in_((*CARE_KINDS, *SERVICE_KINDS))
         with self._reading() as connection:
-            last = int(connection.execute(select(tables.head.c.seq)).scalar_one())
+            last = int(connection.execute(select(tables.head.c.seq).where(tables.head.c.id == 1)).scalar_one())
             changing = select(entries.seq).where(entries.seq > seq, kinds).limit(1)
             found = last > seq and connection.execute(changing).scalar_one_or_none() is not None
         return found, last
 
     def _standings(self, connection: Connection) -> Standings:
-        seq = int(connection.execute(select(tables.head.c.seq)).scalar_one())
+        seq = int(connection.execute(select(tables.head.c.seq).where(tables.head.c.id == 1)).scalar_one())
         kinds = tables.entries.c.kind.in_((*CARE_KINDS, *SERVICE_KINDS))
         rows = connection.execute(select(tables.entries).where(kinds).order_by(tables.entries.c.seq)).mappings()
         approvals: dict[str, tuple[Approval, ...]] = {}

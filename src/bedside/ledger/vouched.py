@@ -94,7 +94,7 @@ class Vouched(Accounts):
         user = User(name=name, full_name=voucher.full_name, role=voucher.role, active=True)
         columns = {"must_change": False, "failures": 0}
         connection.execute(insert(tables.users), {**msgspec.structs.asdict(user), **columns})
-        body = {"role": user.role, "full_name": user.full_name}
+        body = {"role": user.role, "full_name": user.full_name, "credential": self._credential(name, columns)}
         self._enter(connection, "user-added", actor=PROVIDER, body=body, subject=name)
         self._link(connection, name, voucher.issuer, voucher.subject, PROVIDER)
         return user
