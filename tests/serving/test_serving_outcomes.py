@@ -78,6 +78,8 @@ def test_the_report_compares_what_both_said_with_what_happened(ward: Any, newer:
     flagged = (np.array(p) >= 0.2) & (np.array(q) < 0.2)
     assert (newly["n"], newly["n_events"]) == (int(flagged.sum()), int(y[flagged].sum()))
     assert flagged.any()
+    stored = ward.client("scientist").get("/api/v1/releases/breast-fna/silent-report").json()
+    assert (stored["report"], stored["by"]) == (report, "scientist")
     text = json.dumps(report) + (tmp_path / "out" / "silent.html").read_text()
     assert not any(answer["id"] in text or answer["patient"] in text for answer in ward.answers)
 

@@ -13,6 +13,9 @@ import pytest
 
 from bedside.errors import NotFound, Refused
 from bedside.ledger import Ledger
+from bedside.serving.answers import ask
+from bedside.serving.deployments import begin
+from bedside.serving.documents import AnswerRequest
 from bedside.serving.following import following
 from bedside.serving.served import NOT_FOR_CARE, precedence
 
@@ -114,3 +117,53 @@ def test_following_goes_on_after_the_ledger_failed(both: Any, caplog: pytest.Log
         until(lambda: service.standing(loaded).approved)
     assert "bedside_unfollowed_total{" in service.metrics.text(0, ready=True)
     assert [record.message for record in caplog.records].count("the ledger cannot be followed") == 1
+
+
+def test_inferences_stop_soon_after_a_suspension_elsewhere(tmp_path: Path, signed: Signed) -> None:
+    place = house.open_hospital(tmp_path, [signed], oip=True)
+    kind = {name: "FP64" if name in house.NUMBERS else "BYTES" for name in house.HIGH}
+    inputs = [{"name": n, "shape": [1], "datatype": kind[n], "data": [house.HIGH[n]]} for n in house.HIGH]
+    service, client = place.app.state.service, place.client("service")
+
+    def infer() -> Any:
+        return client.post("/v2/models/breast-fna/infer", json={"inputs": inputs})
+
+    assert infer().status_code == 200
+    with Ledger.open(place.ledger.place, clock=place.clock, hasher=house.CHEAP) as elsewhere, following(service):
+        digest = service.release("breast-fna").digest
+        elsewhere.suspend(digest, "breast-fna", "1.0.0", place.users["clinician"], "It missed two")
+        until(lambda: infer().status_code == 409)
+    assert "It missed two" in infer().json()["error"]
+    place.ledger.close()
+
+
+def test_servers_on_postgresql_follow_each_other(
+    tmp_path: Path, signed: Signed, newer: Signed, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEDSIDE_LEDGER_KEY", str(tmp_path / "ledger.key"))
+    clock = house.Clock()
+    opening = {"clock": clock, "hasher": house.CHEAP}
+    with Ledger.open(postgres_url, **opening) as ledger, Ledger.open(postgres_url, **opening) as elsewhere:
+        people = {role: ledger.add_user(role, role, actor="test")[0] for role in house.PEOPLE}
+        app = house.create_app([house.open_release(*signed)], ledger, solo=True, clock=clock, key=signed[1])
+        service = app.state.service
+        service.check()
+        verified = house.open_release(*newer).verified
+        with following(service):
+            begin(service)
+            facts = (verified.digest, "breast-fna", "1.1.0")
+            elsewhere.deploy(*facts, place=str(newer[0]), user=people["admin"], solo=True)
+            until(lambda: service.release("breast-fna").version == "1.1.0")
+            request = AnswerRequest(values=house.HIGH, explain=False)
+            answer = ask(service, people["clinician"], "breast-fna", request)
+            elsewhere.suspend(*facts, people["clinician"], "It missed two")
+            with pytest.raises(Refused, match="It missed two"):
+                ask(service, people["clinician"], "breast-fna", request)
+            elsewhere.roll_back("breast-fna", user=people["admin"])
+            until(lambda: service.release("breast-fna").version == "1.0.0")
+        (case,) = elsewhere.cases(verified.digest, "breast-fna").cases
+        release = {"name": "breast-fna", "version": "1.1.0", "digest": verified.digest}
+        elsewhere.enter_outcomes([(case, "benign", None)], release=release, user=people["scientist"])
+        (case,) = ledger.cases(verified.digest, "breast-fna").cases
+        assert (case.id, case.outcome) == (answer.id, "benign")
+        assert ledger.verify().holds

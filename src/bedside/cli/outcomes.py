@@ -15,7 +15,7 @@ from bedside.cli.server import open_ledger, proven
 from bedside.errors import DataError
 
 if TYPE_CHECKING:
-    from bedside.ledger import Case, Cases, Ledger, Said
+    from bedside.ledger import Case, Cases, Ledger, Said, User
     from bedside.release import Candidate, Manifest
     from bedside.validation import Answered, OutcomeRow, SilentEvidence
 
@@ -86,6 +86,7 @@ def outcomes(
         facts = {"name": name, "version": version, "digest": opened.digest}
         entered = book.enter_outcomes(linked, release=facts, user=person)
         known = book.cases(opened.digest, name)
+        report = None if out is None else _report(book, person, opened, known, Path(out))
     done = sum(case.outcome is not None for case in known.cases)
     return Linked(
         **facts,
@@ -98,7 +99,7 @@ def outcomes(
         unknown=len(found) - len(linked),
         with_outcome=done,
         without_outcome=len(known.cases) - done,
-        report=None if out is None else _report(opened, known, Path(out)),
+        report=report,
     )
 
 
@@ -131,13 +132,15 @@ class _Ways:
         return latest_before(meant, row.observed)
 
 
-def _report(release: Candidate, known: Cases, out: Path) -> str:
+def _report(book: Ledger, person: User, release: Candidate, known: Cases, out: Path) -> str:
+    """Write both files, and enter the figures for the release's page."""
     from bedside.validation import render_silent_report
 
     evidence = msgspec.to_builtins(silent_evidence(release.manifest, release.digest, known))
     out.mkdir(parents=True, exist_ok=True)
     (out / "silent.json").write_bytes(msgspec.json.format(msgspec.json.encode(evidence), indent=2) + b"\n")
     (out / "silent.html").write_text(render_silent_report(evidence), encoding="utf-8")
+    book.enter_silent_report(release.manifest.name, evidence, user=person)
     return str(out / "silent.html")
 
 

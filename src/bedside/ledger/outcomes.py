@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import select
 
-from bedside.errors import AccessDenied, LedgerError
+from bedside.errors import AccessDenied, LedgerError, NotFound
 from bedside.ledger import tables
 from bedside.ledger.accounts import User
 from bedside.ledger.clock import stamp
@@ -74,6 +74,18 @@ class Entered(msgspec.Struct, frozen=True, kw_only=True):
     new: int = 0
     changed: int = 0
     repeated: int = 0
+
+
+class SilentReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A silent report as it was entered.
+
+    ``seq`` and ``at``: the entry. ``by``: who made it. ``report``: what ``silent.json`` holds: figures of groups.
+    """
+
+    seq: int
+    at: str
+    by: str
+    report: dict[str, Any]
 
 
 class Outcomes(Store):
@@ -140,6 +152,25 @@ class Outcomes(Store):
                         connection, "outcome", actor=user.name, body=body, subject=case.id, patient=case.patient
                     )
         return Entered(**counts)
+
+    def enter_silent_report(self, name: str, report: dict[str, Any], *, user: User) -> SilentReport:
+        """Keep the figures of a silent report, which hold no patient, for the people who decide about the release."""
+        require_linking(user)
+        with self._writing() as connection:
+            entry = self._enter(connection, "silent-report", actor=user.name, body=report, subject=name)
+        return SilentReport(seq=entry.seq, at=entry.at, by=entry.actor, report=report)
+
+    def silent_report(self, name: str) -> SilentReport:
+        """The last silent report of any release of this name. Raises ``NotFound``."""
+        with self._reading() as connection:
+            entries = self._entries(connection, kind="silent-report", subject=name)
+            if not entries:
+                raise NotFound(
+                    "there is no silent report of this release yet", where=name[:100], remedy="bedside outcomes --out"
+                )
+            last = entries[-1]
+            report = self._decoded(connection, last)
+        return SilentReport(seq=last.seq, at=last.at, by=last.actor, report=report)
 
     def _in_error(self, name: str) -> set[str]:
         row = tables.answers.c

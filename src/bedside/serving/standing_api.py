@@ -9,7 +9,7 @@ from msgspec import Meta
 from starlette.responses import Response
 
 from bedside.errors import NotFound
-from bedside.ledger import Approval, Deployment, Reinstatement, Suspension, User
+from bedside.ledger import Approval, Deployment, Reinstatement, SilentReport, Suspension, User
 from bedside.serving import deployments
 from bedside.serving.access import Caller
 from bedside.serving.call import Call
@@ -146,6 +146,10 @@ def _show(service: Service, call: Call, caller: Caller) -> Response:  # noqa: AR
     return _made(standing_of(service, call.parameters["name"]), 200)
 
 
+def _silent_report(service: Service, call: Call, caller: Caller) -> Response:  # noqa: ARG001
+    return _made(service.ledger.silent_report(call.parameters["name"]), 200)
+
+
 def _deploy(service: Service, call: Call, caller: Caller) -> Response:
     asked = call.json(DeploymentRequest)
     name = call.parameters["name"]
@@ -197,6 +201,15 @@ STANDING = (
         response=Deployment,
         success=201,
         statuses=(404, 409),
+    ),
+    Route(
+        "GET",
+        f"{_OF}/silent-report",
+        PEOPLE,
+        "The last silent report: figures of groups, no patient's answer",
+        _silent_report,
+        response=SilentReport,
+        statuses=(404,),
     ),
     Route(
         "POST",
