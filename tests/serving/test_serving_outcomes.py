@@ -166,6 +166,22 @@ def test_of_each_patient_one_answer_counts(ward: Any, newer: Signed, tmp_path: P
     assert report["left_out"]["earlier answers about the same patient"] == 1
 
 
+def test_after_going_live_a_release_is_still_judged_by_its_silent_answers(
+    ward: Any, signed: Signed, newer: Signed, tmp_path: Path
+) -> None:
+    deploy(ward.app.state.service, ward.users["admin"], newer[0])
+    deploy(ward.app.state.service, ward.users["admin"], signed[0], "silent")
+    later = [ward.ask("service", patient={"id": f"L-{number}"}, explain=False) for number in range(3)]
+    rows = [*by_answer(ward), *({"answer": one["id"], "outcome": "benign", "observed": ""} for one in later)]
+    done = link(ward, newer[0], table(tmp_path, rows), out=tmp_path / "out")
+    report = json.loads((tmp_path / "out" / "silent.json").read_text())
+    assert (done.linked, report["with_outcome"], report["own"]["n"], report["compared"]["n"]) == (27, 24, 24, 24)
+    assert report["compared"]["live_versions"] == ["1.0.0"]
+    link(ward, signed[0], table(tmp_path, rows), out=tmp_path / "old")
+    other = json.loads((tmp_path / "old" / "silent.json").read_text())
+    assert (other["version"], other["silently"], other["with_outcome"], other["own"]) == ("1.0.0", True, 3, None)
+
+
 def test_few_outcomes_are_only_counted(ward: Any, newer: Signed, tmp_path: Path) -> None:
     link(ward, newer[0], table(tmp_path, by_answer(ward)[:9]), out=tmp_path / "out")
     report = json.loads((tmp_path / "out" / "silent.json").read_text())

@@ -149,14 +149,16 @@ def silent_evidence(manifest: Manifest, digest: str, known: Cases) -> SilentEvid
     from bedside.ledger import one_per_patient
     from bedside.validation import Asked, SilentEvidence, compared, figures
 
-    silently = any(case.silent is not None and case.silent.digest == digest for case in known.cases)
-    classes = manifest.outputs.classes
-    judged = [case for case in known.cases if case.outcome in classes]
+    of_silent = [case for case in known.cases if case.silent is not None and case.silent.digest == digest]
+    silently, classes = bool(of_silent), manifest.outputs.classes
+    # A release that ran silently and went live later is judged by its silent answers: nobody acted on them.
+    studied = of_silent or [case for case in known.cases if case.live is not None and case.live.digest == digest]
+    judged = [case for case in studied if case.outcome in classes]
     last = one_per_patient(judged)
     pairs = [case for case in last if silently and _comparable(case, classes)]
     asked = Asked(classes=classes, positive=manifest.outputs.positive, threshold=manifest.threshold)
-    studied = [case.silent if silently else case.live for case in last]
-    own = figures(asked, _classes(last, classes), _answered(studied, classes))
+    said = [case.silent if silently else case.live for case in last]
+    own = figures(asked, _classes(last, classes), _answered(said, classes))
     return SilentEvidence(
         name=manifest.name,
         version=manifest.version,
@@ -167,7 +169,7 @@ def silent_evidence(manifest: Manifest, digest: str, known: Cases) -> SilentEvid
         date=dt.datetime.now(dt.UTC).date().isoformat(),
         silently=silently,
         with_outcome=len(last),
-        without_outcome=sum(case.outcome is None for case in known.cases),
+        without_outcome=sum(case.outcome is None for case in studied),
         left_out={
             "earlier answers about the same patient": len(judged) - len(last),
             "entered in error": known.in_error,
