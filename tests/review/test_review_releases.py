@@ -72,6 +72,7 @@ def test_a_clinician_suspends_at_once_and_two_people_reinstate(hospital: Any) ->
     page = hospital.client("auditor").get(PAGE)
     assert f"Suspended: it gives no answers Dr. Jan Vos, 2 Mar 2026, 08:00 UTC {reason}" in _text(page)
     assert "<every>" not in page.text
+    assert ("■ suspended" in _text(page), "● answers" in _text(page)) == (True, False)
     refused = hospital.form(hospital.client("clinician"), f"{PAGE}/new", **{"value.age": "50"})
     assert refused.status_code == 409
     chinese = hospital.client("clinician").post(f"{PAGE}/new", data={"csrf": "x"}, headers={"Accept-Language": "zh"})
@@ -156,3 +157,43 @@ def test_an_unknown_version_or_act_is_not_found(hospital: Any) -> None:
     assert client.get(f"{PAGE}/report?version=9.9.9").status_code == 404
     assert hospital.form(client, PAGE, act="praise", reason="x").status_code == 404
     assert hospital.form(client, "/releases/none", act="approve", reason="x").status_code == 404
+
+
+def _measured(*values: float | None) -> dict[str, float | None]:
+    return dict(zip(("value", "low", "high"), values, strict=True))
+
+
+REPORT: dict[str, Any] = {
+    "name": "breast-fna", "version": "2.0.0", "digest": "d" * 64, "classes": ["benign", "malignant"],
+    "positive": "malignant", "threshold": 0.2, "date": "2026-03-02", "silently": True, "with_outcome": 64,
+    "without_outcome": 7, "left_out": {}, "least": 10, "own": None,
+    "compared": {
+        "n": 60, "n_both": 57, "live_versions": ["1.0.0"],
+        "silent": {"n": 57, "n_events": 20, "abstained": 2, "measures": {
+            "auroc": _measured(0.912, 0.85, 0.961), "brier": _measured(0.101, None, None),
+            "calibration_slope": _measured(None, None, None)}},
+        "live": {"n": 57, "n_events": 20, "abstained": 3, "measures": {
+            "auroc": _measured(0.871, 0.79, 0.93), "brier": _measured(0.12, None, None)}},
+        "difference": {"auroc": _measured(0.041, -0.02, 0.1)},
+        "decisions": [{"group": "newly flagged", "n": 11, "n_events": 5}, {"group": "other", "n": 1, "n_events": 0}],
+        "abstained_silent": 2, "abstained_live": 3, "abstained_both": 2,
+    },
+}  # fmt: skip
+
+
+def test_the_last_silent_report_stands_on_the_page(hospital: Any) -> None:
+    assert "Silent comparison" not in _text(hospital.client("scientist").get(PAGE))
+    older = REPORT | {"with_outcome": 12, "own": None, "compared": None}
+    hospital.ledger.enter_silent_report("breast-fna", older, user=hospital.users["scientist"])
+    assert "Fewer than 10 patients: no figure is told." in _text(hospital.client("clinician").get(PAGE))
+    hospital.ledger.enter_silent_report("breast-fna", REPORT, user=hospital.users["scientist"])
+    text = _text(hospital.client("clinician").get(PAGE))
+    for said in (
+        "Version 2.0.0, of 2 Mar 2026, 08:00 UTC, by scientist. Patients whose outcome is known: 64; "
+        "cases that wait for one: 7. 57 of 60 patients put to both got an estimate of both. Live then: 1.0.0.",
+        "AUROC 0.912 (0.850 to 0.961) 0.871 (0.790 to 0.930) 0.041 (-0.020 to 0.100)",
+        "Brier score 0.101 0.120 Calibration slope not defined",
+        "newly flagged 11 5 other 1 0",
+        "Without an estimate: 2 of the silent version, 3 of the live one, 2 of both.",
+    ):
+        assert said in text, said

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from bedside.errors import BedsideError, NotFound
 from bedside.ledger import User
 from bedside.ledger.approvals import APPROVING_ROLES
+from bedside.review import silent
 from bedside.review.accounts import refused
 from bedside.review.markdown import to_html
 from bedside.review.reader import reader_of
@@ -104,6 +105,7 @@ def _page(service: Service, call: Call, caller: Caller, version: str | None, sta
         this=this,
         may=_may(this, caller.user),
         people=_people(service),
+        silent=silent.shown(service.ledger, name, t),
         problem=problem,
         card=to_html(loaded.card),
         measures=headline(loaded.evidence, t),

@@ -100,6 +100,7 @@ def _entries(t: Translate) -> dict[str, str]:
         "reinstatement": t("reinstatement"),
         "silent-answer": t("silent answer"),
         "outcome": t("outcome linked"),
+        "silent-report": t("silent report made"),
         "oip-use": t("inferences by a service"),
         "user-added": t("user added"),
         "user-activated": t("user activated"),
