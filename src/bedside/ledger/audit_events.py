@@ -70,6 +70,7 @@ AUDITED: dict[str, Audited] = {
     "rolled-back": _NAMED,
     "taken-over": _NAMED,
     "deployment-refused": _NAMED._replace(outcome="8"),
+    "silent-report": _NAMED,
     "oip-use": Audited("110112", "E", "operation", "release"),
     "user-added": _USER._replace(action="C"),
     "user-activated": _USER,

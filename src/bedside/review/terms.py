@@ -117,6 +117,7 @@ def _entries(t: Translate) -> dict[str, str]:
         "locked-out": t("account locked"),
         "checkpoint": t("checkpoint signed"),
         "backup": t("backup made"),
+        "export": t("ledger exported"),
         "restored": t("ledger restored"),
     }
 
