@@ -4,10 +4,11 @@
 
 RELEASE is served by ``bedside serve --oip`` in solo mode; ``model.onnx`` in it by the peers: Starlette with msgspec and
 onnxruntime (the least that answers; no key, no check of a value, no log), FastAPI, LitServe and BentoML, each in an
-environment of its own below FOLDER, made at the first run. One worker each, on loopback, one patient a request, a
-bounded number of requests, first on one connection and then on sixteen. CPU is user and system time of the server's
-whole process tree per request; p50 and p99 are as the client saw them. Cold start is from the command to the first
-reply; resident memory is that of the process tree after all requests.
+environment of its own below FOLDER, made at the first run. ``infer`` is asked for the probability, as the peers are,
+and whether the release abstains; beside it for all five outputs, and for these as binary data. One worker each, on
+loopback, one patient a request, a bounded number of requests, first on one connection and then on sixteen. CPU is user
+and system time of the server's whole process tree per request; p50 and p99 are as the client saw them. Cold start is
+from the command to the first reply; resident memory is that of the process tree after all requests.
 """
 
 from __future__ import annotations
@@ -189,7 +190,9 @@ def ours(release: Path, key: Path, folder: Path, values: list[float], expected: 
     ).encode()
     infer, answers = f"/v2/models/{manifest['name']}/infer", f"/api/v1/releases/{manifest['name']}/answers"
     headers = {"Authorization": f"Bearer {secret}", "Content_Type": "application/json"}
-    in_json = request(infer, json.dumps({"inputs": [tensor | {"data": values}]}).encode(), **headers)
+    asked = {"inputs": [tensor | {"data": values}], "outputs": [{"name": "probability"}, {"name": "abstained"}]}
+    in_json = request(infer, json.dumps(asked).encode(), **headers)
+    everything = request(infer, json.dumps({"inputs": asked["inputs"]}).encode(), **headers)
     in_binary = request(infer, head + packed, **headers, Inference_Header_Content_Length=str(len(head)))
     whole = request(answers, json.dumps({"values": dict(zip(names, values, strict=True))}).encode(), **headers)
     options = ["--key", str(key), "--ledger", str(ledger), "--solo", "--oip", "--rate-limit", "1000000"]
@@ -197,6 +200,7 @@ def ours(release: Path, key: Path, folder: Path, values: list[float], expected: 
     for port, (name, sent, check, count) in enumerate(
         (
             ("bedside infer", in_json, inferred(expected), requests),
+            ("bedside infer, all outputs", everything, inferred(expected), requests),
             ("bedside infer, binary", in_binary, lambda _: None, requests),
             ("bedside answer", whole, explained, max(16, requests // 50)),
         ),
@@ -246,7 +250,8 @@ def ratios(found: dict[str, dict[str, object]]) -> dict[str, float]:
         return float(found[name]["connections"]["16"]["per_second"])  # type: ignore[index]
 
     made = {f"infer CPU over bare, {c} connections": cpu("bedside infer", c) / cpu("bare", c) for c in ("1", "16")}
-    made |= {f"binary infer CPU over bare, {c}": cpu("bedside infer, binary", c) / cpu("bare", c) for c in ("1", "16")}
+    for name in ("all outputs", "binary"):
+        made |= {f"{name}, CPU over bare, {c}": cpu(f"bedside infer, {name}", c) / cpu("bare", c) for c in ("1", "16")}
     made |= {f"infer CPU over fastapi, {c}": cpu("bedside infer", c) / cpu("fastapi", c) for c in ("1", "16")}
     made |= {f"infer rate over {name}": rate("bedside infer") / rate(name) for name in ("litserve", "bentoml")}
     made["infer p99, ms"] = float(found["bedside infer"]["connections"]["1"]["p99_us"]) / 1000  # type: ignore[index]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import signal
 import socket
@@ -58,6 +59,7 @@ def run(
         listener = stack.enter_context(_listening(host, port))
         stack.enter_context(_signals_end_it())
         service.check()
+        gc.freeze()  # what is there now stays: looking through it again and again would cost each request a share
         _Server(config, announce, _url(host, listener, config.ssl)).run(sockets=[listener])
 
 

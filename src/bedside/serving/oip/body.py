@@ -15,6 +15,7 @@ BODY_LIMIT = 16 * 1024 * 1024
 """Bytes that the body of an inference may have, packed and unpacked."""
 
 _TYPES = frozenset({b"", b"application/json", b"application/octet-stream"})
+_PACKINGS = frozenset({b"", b"identity", b"gzip", b"deflate"})
 _WINDOW = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
 _TOO_LONG = f"the body is longer than {BODY_LIMIT} bytes"
 
@@ -24,16 +25,17 @@ def check_headers(headers: Mapping[bytes, bytes]) -> None:
     declared = headers.get(b"content-length", b"0")
     if not declared.isdigit() or int(declared) > BODY_LIMIT:
         raise HTTPException(413, _TOO_LONG)
-    content_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    if content_type not in _TYPES:
+    content_type = headers.get(b"content-type", b"")
+    if content_type not in _TYPES and content_type.partition(b";")[0].strip().lower() not in _TYPES:
         raise HTTPException(415, "Content-Type is neither application/json nor application/octet-stream")
-    if encoding(headers) not in (b"", b"identity", *_WINDOW):
+    if encoding(headers) not in _PACKINGS:
         raise HTTPException(415, "Content-Encoding is neither gzip nor deflate")
 
 
 def encoding(headers: Mapping[bytes, bytes]) -> bytes:
     """How the body is packed; empty: not at all."""
-    return headers.get(b"content-encoding", b"").strip().lower()
+    found = headers.get(b"content-encoding", b"").strip().lower()
+    return b"" if found == b"identity" else found
 
 
 def header_length(headers: Mapping[bytes, bytes]) -> int | None:

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import anyio
 import anyio.to_thread
@@ -36,16 +37,17 @@ INLINE_BYTES = 64 * 1024
 _WITHOUT_VERSION, _OF_VERSION = INFER
 _HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 _OVER_TLS = [(name.lower().encode(), value.encode()) for name, value in OVER_TLS.items()]
-_JSON = [*_HEADERS, (b"content-type", b"application/json")]
-_BINARY = [*_HEADERS, (b"content-type", b"application/octet-stream")]
+# What comes back goes to a program that sent its key: of the headers only those that say something to one. Each costs.
+_TO_PROGRAMS = [header for header in _HEADERS if header[0] in (b"x-content-type-options", b"cache-control")]
+_JSON = [*_TO_PROGRAMS, (b"content-type", b"application/json")]
+_BINARY = [*_TO_PROGRAMS, (b"content-type", b"application/octet-stream")]
 
 
 def _route(version: str | None) -> Route:
     return _WITHOUT_VERSION if version is None else _OF_VERSION
 
 
-@dataclass(frozen=True)
-class _Reply:
+class _Reply(NamedTuple):
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -27,8 +27,7 @@ _REQUEST = msgspec.json.Decoder(InferenceRequest)
 _REPLY = msgspec.json.Encoder()
 
 
-@dataclass(frozen=True)
-class Inferred:
+class Inferred(NamedTuple):
     """A reply: its body, how much of it is JSON (None: all), and what to count."""
 
     body: bytes

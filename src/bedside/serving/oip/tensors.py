@@ -60,7 +60,7 @@ def elements(tensor: InputTensor, binary: memoryview | None) -> Elements:
         return _texts(tensor, binary, count) if tensor.datatype == "BYTES" else _numbers(tensor, binary, count)
     if tensor.data is msgspec.UNSET:
         raise bad(f"input '{tensor.name}' has neither data nor binary_data_size")
-    listed = _listed(tensor)
+    listed: list[Any] = _listed(tensor)
     if len(listed) != count:
         raise bad(f"input '{tensor.name}' has {len(listed)} elements; its shape {_shape(tensor)} holds {count}")
     return listed if tensor.datatype == "BYTES" else _array(tensor, listed)
