@@ -134,7 +134,8 @@ def soak(folder: Path, seconds: float, concurrency: int) -> dict[str, Any]:
     with Ledger.open(folder / "ledger.db", hasher=CHEAP) as ledger:
         holds = ledger.verify().holds
     fifth = len(samples) // 5
-    second, last = (statistics.median(part) for part in (samples[fifth : 2 * fifth], samples[-fifth:]))
+    medians = [statistics.median(samples[part * fifth : (part + 1) * fifth]) for part in range(5)]
+    growth = medians[4] - medians[1]
     return {
         "seconds": round(seconds),
         "concurrency": concurrency,
@@ -143,11 +144,10 @@ def soak(folder: Path, seconds: float, concurrency: int) -> dict[str, Any]:
         "first_errors": load.errors[:10],
         "resident_megabytes": {
             "at_start": round(samples[0], 1),
-            "second_fifth": round(second, 1),
-            "last_fifth": round(last, 1),
+            "fifths": [round(median, 1) for median in medians],
             "most": round(max(samples), 1),
         },
-        "growth_megabytes": round(last - second, 1),
+        "growth_megabytes": round(growth, 1),
         "growth_limit_megabytes": LIMIT_MEGABYTES,
         "ledger_holds": holds,
     }
