@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,6 @@ from bedside.ledger import STATUSES, Identity, Ledger, Place, User, Wanted
 
 Make = Callable[..., dict[str, Any]]
 CLINICIANS = [User(name=name, full_name=None, role="clinician", active=True) for name in ("ada", "bo")]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def both(request: pytest.FixtureRequest, place: Path, clock: Any) -> Iterator[Ledger]:
-    url = place if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    with Ledger.open(url, clock=clock) as ledger:
-        yield ledger
 
 
 def _filled(ledger: Ledger, make: Make, clock: Any) -> list[dict[str, Any]]:
@@ -93,54 +86,54 @@ FILTERS: list[dict[str, Any]] = [
 
 
 def test_every_filter_finds_what_it_should_in_both_orders_and_page_by_page(
-    both: Ledger, make_answer: Make, clock: Any
+    ledger: Ledger, make_answer: Make, clock: Any
 ) -> None:
-    known = _filled(both, make_answer, clock)
+    known = _filled(ledger, make_answer, clock)
     for wanted in FILTERS:
         expected = _expected(known, clock(), **wanted)
-        assert [row.id for row in both.listed(Wanted(**wanted), limit=100)] == expected, wanted
-        assert [row.id for row in both.listed(Wanted(**wanted), limit=100, newest=True)] == expected[::-1], wanted
-        assert both.count(**wanted) == len(expected), wanted
-        assert [row.id for row in both.worklist(**wanted, limit=5, offset=3)] == expected[3:8], wanted
+        assert [row.id for row in ledger.listed(Wanted(**wanted), limit=100)] == expected, wanted
+        assert [row.id for row in ledger.listed(Wanted(**wanted), limit=100, newest=True)] == expected[::-1], wanted
+        assert ledger.count(**wanted) == len(expected), wanted
+        assert [row.id for row in ledger.worklist(**wanted, limit=5, offset=3)] == expected[3:8], wanted
         for newest in (False, True):
             pages, after = [], None
-            while page := both.listed(Wanted(**wanted), limit=7, after=after, newest=newest):
+            while page := ledger.listed(Wanted(**wanted), limit=7, after=after, newest=newest):
                 pages += [row.id for row in page]
                 after = Place(page[-1].created, page[-1].seq)
             assert pages == (expected[::-1] if newest else expected), wanted
     patient = known[0]["patient"]
-    assert [row.id for row in both.listed(Wanted(patient=patient))] == _expected(known, clock(), patient=patient)
+    assert [row.id for row in ledger.listed(Wanted(patient=patient))] == _expected(known, clock(), patient=patient)
     with pytest.raises(ValueRefused, match="is none of"):
-        both.listed(Wanted(status="nearly"))
-    assert {row.status for row in both.listed(Wanted(), limit=100)} == set(STATUSES) - {"amended", "superseded"}
-    assert both.verify().holds
+        ledger.listed(Wanted(status="nearly"))
+    assert {row.status for row in ledger.listed(Wanted(), limit=100)} == set(STATUSES) - {"amended", "superseded"}
+    assert ledger.verify().holds
 
 
-def test_the_counts_are_those_of_the_rows(both: Ledger, make_answer: Make, clock: Any) -> None:
-    known = _filled(both, make_answer, clock)
+def test_the_counts_are_those_of_the_rows(ledger: Ledger, make_answer: Make, clock: Any) -> None:
+    known = _filled(ledger, make_answer, clock)
     waiting = {"status": "preliminary", "queued": True}
-    tally = both.tally(Wanted(**waiting, reader="ada"))
+    tally = ledger.tally(Wanted(**waiting, reader="ada"))
     assert (tally.total, tally.capped) == (len(_expected(known, clock(), **waiting)), False)
     assert tally.alert == len(_expected(known, clock(), **waiting, alert=True))
     assert tally.abstained == len(_expected(known, clock(), **waiting, abstained=True))
     assert tally.second == len(_expected(known, clock(), **waiting, second=True))
     assert tally.mine == len(_expected(known, clock(), **waiting, mine="ada"))
-    few = both.tally(Wanted(**waiting), most=tally.total - 1)
+    few = ledger.tally(Wanted(**waiting), most=tally.total - 1)
     assert (few.total, few.capped) == (tally.total - 1, True)
     assert few.alert <= tally.alert
-    exact = both.tally(Wanted(**waiting), most=tally.total)
+    exact = ledger.tally(Wanted(**waiting), most=tally.total)
     assert (exact.total, exact.capped) == (tally.total, False)
-    assert both.tally(Wanted(status="amended")).total == 0
+    assert ledger.tally(Wanted(status="amended")).total == 0
 
 
-def test_an_answer_expires_at_its_very_moment(both: Ledger, make_answer: Make, clock: Any) -> None:
-    both.record_answer(make_answer("a1", days=1), actor="svc", patient=None)
+def test_an_answer_expires_at_its_very_moment(ledger: Ledger, make_answer: Make, clock: Any) -> None:
+    ledger.record_answer(make_answer("a1", days=1), actor="svc", patient=None)
     clock.forward(days=1, microseconds=-1)
-    assert [row.id for row in both.listed(Wanted(status="preliminary"))] == ["a1"]
-    assert both.listed(Wanted(status="expired")) == []
+    assert [row.id for row in ledger.listed(Wanted(status="preliminary"))] == ["a1"]
+    assert ledger.listed(Wanted(status="expired")) == []
     clock.forward(microseconds=1)
-    assert both.listed(Wanted(status="preliminary")) == []
-    assert [row.status for row in both.listed(Wanted(status="expired"))] == ["expired"]
+    assert ledger.listed(Wanted(status="preliminary")) == []
+    assert [row.status for row in ledger.listed(Wanted(status="expired"))] == ["expired"]
 
 
 def test_answers_that_all_wait_differently_long_are_listed_too(ledger: Ledger, make_answer: Make, clock: Any) -> None:
@@ -152,8 +145,8 @@ def test_answers_that_all_wait_differently_long_are_listed_too(ledger: Ledger, m
     assert ledger.count(status="expired") == 51
 
 
-def test_no_row_is_read_to_be_passed_over(ledger: Ledger, make_answer: Make, clock: Any) -> None:
-    """SQLite says how it looks things up: every run is a range of the index, none a scan of the table."""
+def test_no_row_is_read_to_be_passed_over(ledger: Ledger, make_answer: Make, place: Path) -> None:
+    """SQLite (``place``) says how it looks things up: each run is a range of the index, none a scan of the table."""
     from bedside.ledger import worklist as module
 
     ledger.record_answer(make_answer("a1"), actor="svc", patient=None)

@@ -28,6 +28,7 @@ from bedside.release import (
     Outputs,
     Parts,
     Release,
+    ReviewRule,
     attach,
     keygen,
     open_candidate,
@@ -125,12 +126,13 @@ def probability(values: dict[str, Any]) -> float:
     return float(1 / (1 + np.exp(-logit)))
 
 
-def _manifest(name: str, classes: int, version: str, valid_until: dt.date | None) -> Manifest:
+def _manifest(name: str, classes: int, version: str, valid_until: dt.date | None, review: ReviewRule) -> Manifest:
     names = ("benign", "malignant") if classes == 2 else ("benign", "borderline", "malignant")
     return Manifest(
         name=name,
         version=version,
         valid_until=valid_until,
+        review=review,
         task="diagnosis",
         intended_use="Supports a cytologist deciding whether a fine-needle aspirate needs excision.",
         population="Adults with a palpable breast mass",
@@ -160,6 +162,7 @@ def make_release(
     shift: float = 0.0,
     valid_until: dt.date | None = None,
     keys: Path | None = None,
+    review: ReviewRule = ReviewRule(),  # noqa: B008  # frozen
 ) -> tuple[Path, Path]:
     """A signed release and the public key, made in ``folder``; ``shift`` moves the logit of the last class."""
     rng = np.random.default_rng(1)
@@ -171,7 +174,7 @@ def make_release(
         floor=graph(classes),
         background=prototypes(patients, categorical, count=12),
         development={"floor": {"log_loss": 0.31}},
-        manifest=_manifest(name, classes, version, valid_until),
+        manifest=_manifest(name, classes, version, valid_until, review),
     )
     candidate = pack(parts, folder / "candidate")
     card = (

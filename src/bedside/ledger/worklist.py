@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Select,
     and_,
     case,
     exists,
@@ -102,7 +101,7 @@ class Worklists(Store):
         """
         now = self.now()
         with self._reading() as connection:
-            branches = self._branches(connection, wanted, now)
+            branches = self._branches(connection, wanted, now, after.created if after and newest else None)
             if after is not None:
                 here = tuple_(_ROW.created, _ROW.seq)
                 then = tuple_(after.created, after.seq)
@@ -144,8 +143,13 @@ class Worklists(Store):
             counts = [select(func.count().label("n")).select_from(tables.answers).where(*fits) for fits in branches]
             return int(connection.execute(select(func.sum(union_all(*counts).subquery().c.n))).scalar_one())
 
-    def _branches(self, connection: Connection, wanted: Wanted, now: str) -> list[list[ColumnElement[bool]]]:
-        """Conditions of runs of rows that do not overlap and together are what is wanted."""
+    def _branches(
+        self, connection: Connection, wanted: Wanted, now: str, until: str | None = None
+    ) -> list[list[ColumnElement[bool]]]:
+        """Conditions of runs of rows that do not overlap and together are what is wanted.
+
+        ``until``: no row created later is wanted; a database looks for one bound only, so the tighter one is given.
+        """
         if wanted.status is not None and wanted.status not in STATUSES:
             raise ValueRefused({"status": f"{wanted.status!r} is none of {', '.join(STATUSES)}"})
         fits = _filters(wanted)
@@ -153,12 +157,12 @@ class Worklists(Store):
             return [[_ROW.patient == wanted.patient, *fits, *_standing(wanted.status, now)]]
         if wanted.mine is not None:
             reviewed = and_(_ROW.reviewer == wanted.mine, or_(_ROW.asker.is_(None), _ROW.asker != wanted.mine))
-            standing = _standing(wanted.status, now)
+            standing = [*_standing(wanted.status, now), *_begun_after(_groups(connection, wanted), wanted.status, now)]
             return [[whose, *fits, *standing] for whose in (_ROW.asker == wanted.mine, reviewed)]
-        groups = _groups(connection)
+        groups = _groups(connection, wanted)
         if len(groups) > _GROUPS_AT_MOST:
             return [[*fits, *_standing(wanted.status, now)]]
-        runs = [(group, _run(group, wanted, now)) for group in groups]
+        runs = [(group, _run(group, wanted.status, now, until)) for group in groups]
         return [
             [*(column == value for column, value in zip(_GROUP, group, strict=True)), *run, *fits]
             for group, run in runs
@@ -198,31 +202,48 @@ def _standing(status: str | None, now: str) -> list[ColumnElement[bool]]:
     return [_ROW.status == status, *([not_(lapsed)] if status == "preliminary" else [])]
 
 
-def _groups(connection: Connection) -> _Groups:
-    """Every (queued, status, waits) that occurs, found by leaps through the index."""
+def _groups(connection: Connection, wanted: Wanted) -> _Groups:
+    """Every (queued, status, waits) with rows that may be wanted, found by leaps through the index."""
     groups: _Groups = []
-    query: Select[Any] = select(*_GROUP).order_by(*_GROUP).limit(1)
-    row = connection.execute(query).one_or_none()
-    while row is not None and len(groups) <= _GROUPS_AT_MOST:
-        groups.append((bool(row.queued), row.status, row.waits))
-        row = connection.execute(query.where(tuple_(*_GROUP) > tuple_(*groups[-1]))).one_or_none()
+    for queued in (False, True) if wanted.queued is None else (wanted.queued,):
+        for status in _stored(wanted.status):
+            longer = select(func.min(_ROW.waits)).where(_ROW.queued == queued, _ROW.status == status)
+            waits = connection.execute(longer).scalar_one()
+            while waits is not None and len(groups) <= _GROUPS_AT_MOST:
+                groups.append((queued, status, waits))
+                waits = connection.execute(longer.where(_ROW.waits > waits)).scalar_one()
     return groups
 
 
-def _run(group: tuple[bool, str, int], wanted: Wanted, now: str) -> list[ColumnElement[bool]] | None:
+def _stored(status: str | None) -> tuple[str, ...]:
+    """What the rows say of answers that have this status now."""
+    if status is None:
+        return tuple(name for name in STATUSES if name != "expired")
+    return ("preliminary",) if status == "expired" else (status,)
+
+
+def _run(
+    group: tuple[bool, str, int], status: str | None, now: str, until: str | None
+) -> list[ColumnElement[bool]] | None:
     """Which rows of a group have the status; None: not one."""
-    queued, status, waits = group
-    if wanted.queued not in (None, queued):
-        return None
-    if wanted.status is None or (status != "preliminary" and status == wanted.status):
+    waits = group[2]
+    if status not in ("preliminary", "expired"):
         return []
-    if status != "preliminary" or wanted.status not in ("preliminary", "expired"):
-        return None
     if waits == NEVER:
-        return [] if wanted.status == "preliminary" else None
+        return [] if status == "preliminary" else None
     # created + waits > now, as texts of moments compare.
     moment = stamp(datetime.fromisoformat(now) - timedelta(microseconds=waits))
-    return [_ROW.created > moment if wanted.status == "preliminary" else _ROW.created <= moment]
+    if status == "preliminary":
+        return [_ROW.created > moment]
+    return [_ROW.created <= (moment if until is None else min(moment, until))]
+
+
+def _begun_after(groups: _Groups, status: str | None, now: str) -> list[ColumnElement[bool]]:
+    """Whatever has not expired was created after this, so that older rows of a user are not read at all."""
+    longest = max((waits for *_, waits in groups), default=NEVER)
+    if status != "preliminary" or longest == NEVER:
+        return []
+    return [_ROW.created > stamp(datetime.fromisoformat(now) - timedelta(microseconds=longest))]
 
 
 def _merged(branches: list[list[ColumnElement[bool]]], limit: int, *, newest: bool) -> Any:
