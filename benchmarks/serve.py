@@ -6,9 +6,10 @@ RELEASE is served by ``bedside serve --oip`` in solo mode; ``model.onnx`` in it 
 onnxruntime (the least that answers; no key, no check of a value, no log), FastAPI, LitServe and BentoML, each in an
 environment of its own below FOLDER, made at the first run. ``infer`` is asked for the probability, as the peers are,
 and whether the release abstains; beside it for all five outputs, and for these as binary data. One worker each, on
-loopback, one patient a request, a bounded number of requests, first on one connection and then on sixteen. CPU is user
-and system time of the server's whole process tree per request; p50 and p99 are as the client saw them. Cold start is
-from the command to the first reply; resident memory is that of the process tree after all requests.
+loopback, one patient a request, a bounded number of requests, first on one connection and then on sixteen, in five
+rounds in which each server has its turn; figures are medians of the rounds. CPU is user and system time of the server's
+whole process tree per request; p50 and p99 are as the client saw them. Cold start is from the command to the first
+reply; resident memory is that of the process tree after all requests.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ import json
 import os
 import platform
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,6 +38,7 @@ HERE = Path(__file__).parent
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 CONNECTIONS = (1, 16)
+ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -116,24 +119,44 @@ def started(server: Server, folder: Path) -> Iterator[tuple[int, float]]:
 
 def measured(pid: int, server: Server, connections: int) -> Found:
     before = cpu_seconds(pid)
-    load: Load = send(server.port, server.sent, requests=server.requests, connections=connections, check=server.check)
+    load: Load = send(
+        server.port, server.sent, requests=server.requests // ROUNDS, connections=connections, check=server.check
+    )
     used = cpu_seconds(pid) - before
     seconds = np.sort(load.seconds)
     return Found(
-        cpu_us=round(used / len(seconds) * 1e6, 1),
-        p50_us=round(float(np.quantile(seconds, 0.5)) * 1e6, 1),
-        p99_us=round(float(np.quantile(seconds, 0.99)) * 1e6, 1),
-        per_second=round(len(seconds) / load.wall, 1),
+        cpu_us=used / len(seconds) * 1e6,
+        p50_us=float(np.quantile(seconds, 0.5)) * 1e6,
+        p99_us=float(np.quantile(seconds, 0.99)) * 1e6,
+        per_second=len(seconds) / load.wall,
     )
 
 
-def run(server: Server, folder: Path) -> dict[str, object]:
-    with started(server, folder) as (pid, cold):
-        send(server.port, server.sent, requests=max(20, server.requests // 20), connections=1, check=server.check)
-        found = {str(connections): asdict(measured(pid, server, connections)) for connections in CONNECTIONS}
-        result = {"connections": found, "cold_start_s": round(cold, 2), "resident_mb": round(resident_mb(pid), 1)}
-    print(f"{server.name:<24}", *(f"{c}: {v}" for c, v in found.items()), f"{cold:.2f} s", result["resident_mb"], "MB")
-    return result
+def median(rounds: list[Found]) -> dict[str, float]:
+    return {name: round(statistics.median(asdict(one)[name] for one in rounds), 1) for name in asdict(rounds[0])}
+
+
+def run(servers: list[Server], folder: Path) -> dict[str, dict[str, object]]:
+    """All servers run at once and are asked in turn, round after round: what disturbs one disturbs all."""
+    results: dict[str, dict[str, object]] = {}
+    with ExitStack() as stack:
+        pids = {}
+        for server in servers:
+            pids[server.name], cold = stack.enter_context(started(server, folder))
+            results[server.name] = {"connections": {}, "cold_start_s": round(cold, 2)}
+            warm = max(16, server.requests // 20)
+            send(server.port, server.sent, requests=warm, connections=1, check=server.check)
+        for connections in CONNECTIONS:
+            found: dict[str, list[Found]] = {server.name: [] for server in servers}
+            for _ in range(ROUNDS):
+                for server in servers:
+                    found[server.name].append(measured(pids[server.name], server, connections))
+            for server in servers:
+                results[server.name]["connections"][str(connections)] = median(found[server.name])  # type: ignore[index]
+        for server in servers:
+            results[server.name]["resident_mb"] = round(resident_mb(pids[server.name]), 1)
+            print(f"{server.name:<28}", results[server.name])
+    return results
 
 
 def environment(peers: Path, name: str) -> Path:
@@ -202,7 +225,7 @@ def ours(release: Path, key: Path, folder: Path, values: list[float], expected: 
             ("bedside infer", in_json, inferred(expected), requests),
             ("bedside infer, all outputs", everything, inferred(expected), requests),
             ("bedside infer, binary", in_binary, lambda _: None, requests),
-            ("bedside answer", whole, explained, max(16, requests // 50)),
+            ("bedside answer", whole, explained, max(16 * ROUNDS, requests // 50)),
         ),
         start=9320,
     ):
@@ -283,20 +306,18 @@ def main() -> None:
     parser.add_argument("table", type=Path)
     parser.add_argument("--peers", type=Path, default=Path(tempfile.gettempdir()) / "bedside-peers")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--requests", type=int, default=8000)
+    parser.add_argument("--requests", type=int, default=10_000)
     given = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     release, key = given.release.resolve(), given.key.resolve()
     values = patient(release, given.table)
     right = expected(release, values)
     given.peers.mkdir(parents=True, exist_ok=True)
-    found: dict[str, dict[str, object]] = {}
     busy = os.getloadavg()
     with tempfile.TemporaryDirectory(prefix="bedside-serve-") as name:
         folder = Path(name)
         servers = peers_of(given.peers.resolve(), release / "model.onnx", values, right, given.requests)
-        for server in [*servers, *ours(release, key, folder, values, right, given.requests)]:
-            found[server.name] = run(server, folder)
+        found = run([*servers, *ours(release, key, folder, values, right, given.requests)], folder)
     figures = ratios(found)
     print(f"\n{'figure':<40}{'found':>10}  limit")
     for name, value in figures.items():
