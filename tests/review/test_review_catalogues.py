@@ -27,10 +27,10 @@ TRANSLATED = [language for language in LANGUAGES if language != "en"]
 MET = {
     "ledger": "accounts answers approvals deployments own_estimates passwords patients reviews sessions staff "
     "suspensions vouched",
-    "serving": "access admission answers call deployments limits served standing_api",
+    "serving": "access admission answers call deployments limits oidc/flow served standing_api",
     "sources": "patient units",
     "release": "folder golden verification",
-    "review": "deployments releases users",
+    "review": "accounts deployments releases sign_on users",
 }
 """Modules whose errors a person on the pages can meet."""
 

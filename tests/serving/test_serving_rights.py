@@ -13,12 +13,15 @@ from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import hospital as house
+import httpx2
 import pytest
+from log_in_provider import CLIENT, OIDC, REDIRECT, SECRET, LogIn, log_in_provider
 
 from bedside.review import PAGES
-from bedside.serving import declared
+from bedside.serving import admission, declared
 from bedside.serving.route import Route
 
 RIGHTS = Path(__file__).parent / "rights.csv"
@@ -75,16 +78,35 @@ def _place(hospital: Any) -> str:
     return str(hospital.app.state.service.release("breast-fna").place)
 
 
+def _returning(hospital: Any, _: str) -> dict[str, Any]:
+    """The way back from the log-in provider, of a person whom it knows."""
+    browser = hospital.anonymous()
+    there = browser.get("/login/start").headers["Location"]
+    back = httpx2.get(there).headers["Location"]
+    query = dict(parse_qsl(urlsplit(back).query))
+    return {"params": query, "headers": {"Cookie": f"bedside_login={browser.cookies['bedside_login']}"}}
+
+
+REQUESTS["GET /login/return"] = _returning
 FREE = {"POST /login"}
 """Forms that carry no token, because there is no session yet."""
 
 ROUTES = {f"{route.method} {route.path}": route for route in declared(PAGES, oip=True)}
 
 
+@pytest.fixture(scope="module")
+def provider() -> Iterator[LogIn]:
+    with log_in_provider() as running:
+        yield running
+
+
 @pytest.fixture
-def hospital(tmp_path: Path, signed: tuple[Path, Path]) -> Iterator[Any]:
+def hospital(tmp_path: Path, signed: tuple[Path, Path], provider: LogIn) -> Iterator[Any]:
     """With everything that can be switched on."""
-    opened = house.open_hospital(tmp_path, [signed], pages=PAGES, oip=True)
+    (tmp_path / "oidc.secret").write_text(SECRET)
+    (tmp_path / "oidc.toml").write_text(OIDC.format(issuer=provider.url, client=CLIENT, redirect=REDIRECT))
+    allowed = admission(oidc=tmp_path / "oidc.toml")
+    opened = house.open_hospital(tmp_path, [signed], pages=PAGES, oip=True, admission=allowed)
     yield opened
     opened.ledger.close()
 

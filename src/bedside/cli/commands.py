@@ -119,6 +119,7 @@ COMMANDS: tuple[Command, ...] = (
             Argument("--port", "port", "port (default: 8765)", {"type": int, "default": 8765}),
             Argument("--solo", "solo", "skip the two approvals; every page says: not approved for care", {"action": "store_true"}),
             Argument("--oip", "oip", "speak the Open Inference Protocol v2 too, for programs with an API key", {"action": "store_true"}),
+            Argument("--oidc", "oidc", "TOML file of a log-in provider (OpenID Connect)", {"metavar": "FILE"}),
             Argument("--tls-cert", "tls_cert", "certificate with its chain, in PEM: serve over TLS", {"metavar": "FILE"}),
             Argument("--tls-key", "tls_key", "private key of the certificate, in PEM", {"metavar": "FILE"}),
             Argument("--behind-proxy", "behind_proxy", "addresses of proxies, by comma, whose X-Forwarded-For and -Proto are believed", {"metavar": "ADDRESS"}),
@@ -186,6 +187,15 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         ("user", "renew"), "cli.server", "user_renew", "give a user a new one-time password, or a service a new API key",
         (Argument("NAME", "name", "log-in name"), LEDGER),
+    ),
+    Command(
+        ("user", "link"), "cli.server", "user_link", "let a user who is there already log in through a provider",
+        (
+            Argument("NAME", "name", "log-in name"),
+            Argument("--issuer", "issuer", "the provider, as its tokens name it", {"required": True, "metavar": "URL"}),
+            Argument("--subject", "subject", "the person, as the provider's tokens name it (sub)", {"required": True}),
+            LEDGER,
+        ),
     ),
     Command(
         ("ledger", "migrate"), "cli.ledger", "ledger_migrate", "bring a ledger's tables to the newest revision; give a role the rights of a server",

@@ -44,6 +44,7 @@ def serve(
     port: int = 8765,
     solo: bool = False,
     oip: bool = False,
+    oidc: str | Path | None = None,
     tls_cert: str | Path | None = None,
     tls_key: str | Path | None = None,
     behind_proxy: str | None = None,
@@ -62,7 +63,7 @@ def serve(
     from bedside.serving import admission, create_app, run, tls_files
 
     tls = tls_files(tls_cert, tls_key)
-    admitted = admission(idle_minutes, rate_limit)
+    admitted = admission(idle_minutes, rate_limit, oidc)
     opened = [open_release(Path(release), Path(key)) for release in releases]
     with open_ledger(ledger) as book:
         app = create_app(opened, book, solo=solo, pages=PAGES, key=Path(key), oip=oip, admission=admitted)
@@ -115,3 +116,12 @@ def user_renew(name: str, *, ledger: str | None = None) -> Added:
         role = book.user(name).role
         secret = book.renew_secret(name, actor=f"command line ({getpass.getuser()})")
     return Added(name, role, key=secret) if role == "service" else Added(name, role, secret)
+
+
+def user_link(name: str, *, issuer: str, subject: str, ledger: str | None = None) -> User:
+    """Let a user who is there already log in through a provider, as the person that it calls `subject`.
+
+    Raises `NotFound` where there is no such user, and `Conflict` where either of the two is linked already.
+    """
+    with open_ledger(ledger) as book:
+        return book.link(name, issuer, subject, actor=f"command line ({getpass.getuser()})")

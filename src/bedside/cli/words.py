@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bedside.cli.standing import Deployed, Reinstated
     from bedside.cli.study import Drafted, Trained
     from bedside.cohort import DataCheck
-    from bedside.ledger import Approval, BackedUp, Erasure, Exported, Migrated, Restored, Suspension, Verification
+    from bedside.ledger import Approval, BackedUp, Erasure, Exported, Migrated, Restored, Suspension, User, Verification
     from bedside.release import Verified
 
 
@@ -209,6 +209,11 @@ def outcomes(result: Linked) -> str:
 def user_add(result: Added) -> str:
     """The secret, once."""
     return f"Added {result.role} {result.name}\n{_secret(result)}"
+
+
+def user_link(result: User) -> str:
+    """Who may now log in through the provider."""
+    return f"Linked: {result.name} ({result.role}) may log in through the provider"
 
 
 def user_renew(result: Added) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import msgspec
 from starlette.responses import Response
 
@@ -16,39 +18,70 @@ from bedside.serving.service import Service
 
 
 class LoginQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """``next``: the page that was asked for without a log-in."""
+    """``next``: the page that was asked for without a log-in. ``left``: whether somebody has just logged out."""
 
     next: str = ""
+    left: bool = False
 
 
 def login_form(service: Service, call: Call, caller: Caller | None) -> Response:  # noqa: ARG001  # all are called alike
     """``GET /login``."""
-    return _login(service, call, 200, "", call.filters(LoginQuery).next)
+    asked = call.filters(LoginQuery)
+    return login_page(service, call, (200, ""), asked.next, left=asked.left)
 
 
 def login(service: Service, call: Call, caller: Caller | None) -> Response:  # noqa: ARG001
     """``POST /login``: a session where name and password are right; the same words for any that are not."""
     form = call.form()
+    if not service.admission.passwords:
+        raise AccessDenied("passwords are switched off here", remedy="Log in through the log-in provider")
     try:
         user = service.ledger.authenticate(form.get("name", "").strip(), form.get("password", ""))
     except AccessDenied as error:
-        return _login(service, call, *refused(error, reader_of(call)), form.get("next", ""))
+        return login_page(service, call, refused(error, reader_of(call)), form.get("next", ""))
     first = service.ledger.must_change(user)
     return entered(service, call, user, "/password" if first else ours(form.get("next", "")))
 
 
 def entered(service: Service, call: Call, user: User, path: str) -> Response:
     """On to a page of ours in a session of its own; the one that this browser had before ends."""
+    return _in_session(service, call, user, go(path))
+
+
+def open_session(service: Service, call: Call, user: User, path: str) -> Response:
+    """The same for somebody who comes from elsewhere: by a page of ours that leads on by itself.
+
+    On a redirect from another site the browser would not send the session's cookie, which is for this site only.
+    """
+    wanted = "/password" if service.ledger.must_change(user) else path
+    shown = render(service, "entered.html", dataclasses.replace(call, path=wanted, query=""), None, wanted=wanted)
+    return _in_session(service, call, user, shown)
+
+
+def _in_session(service: Service, call: Call, user: User, response: Response) -> Response:
     before = call.cookies.get(cookie_name(call))
     if before is not None:
         service.ledger.close_session(before)
-    response = go(path)
     set_session(response, call, service.ledger.open_session(user))
     return response
 
 
-def _login(service: Service, call: Call, status: int, problem: str, wanted: str) -> Response:
-    return render(service, "login.html", call, None, status, problem=problem, wanted=ours(wanted))
+def login_page(service: Service, call: Call, said: tuple[int, str], wanted: str, *, left: bool = False) -> Response:
+    """The log-in form, with what went wrong; with a provider, the way there, and after logging out, out of there."""
+    status, problem = said
+    sign_on = service.admission.sign_on
+    return render(
+        service,
+        "login.html",
+        call,
+        None,
+        status,
+        problem=problem,
+        wanted=ours(wanted),
+        provider=sign_on.provider.name if sign_on else "",
+        passwords=service.admission.passwords,
+        leave=sign_on.end_session_address() if sign_on and left else None,
+    )
 
 
 def ours(path: str) -> str:
@@ -61,7 +94,7 @@ def logout(service: Service, call: Call, caller: Caller) -> Response:
     """``POST /logout``."""
     if caller.token is not None:
         service.ledger.close_session(caller.token)
-    response = go("/login")
+    response = go("/login?left=true" if service.admission.sign_on else "/login")
     clear_session(response, call)
     return response
 

@@ -7,11 +7,23 @@ from typing import Any
 
 from starlette.responses import Response
 
-from bedside.review import accounts, answer_page, deployments, entry, journal, preferences, releases, users, worklist
+from bedside.review import (
+    accounts,
+    answer_page,
+    deployments,
+    entry,
+    journal,
+    preferences,
+    releases,
+    sign_on,
+    users,
+    worklist,
+)
 from bedside.review.rendering import FOLDER, failure_page
 from bedside.serving import Pages
 from bedside.serving.access import Caller
 from bedside.serving.call import Call
+from bedside.serving.oidc.flow import Returned
 from bedside.serving.route import PEOPLE, Role, Route
 from bedside.serving.service import Service
 
@@ -66,7 +78,32 @@ PAGES = Pages(
         ),
         _get("/login", None, "The log-in form", accounts.login_form, query=accounts.LoginQuery),
         _post(
-            "/login", None, "Log in", accounts.login, form=("name", "password", "next"), statuses=(401,), log_in=True
+            "/login",
+            None,
+            "Log in",
+            accounts.login,
+            form=("name", "password", "next"),
+            statuses=(401, 403),
+            log_in=True,
+        ),
+        _get(
+            "/login/start",
+            None,
+            "To the log-in provider, where one is set up",
+            sign_on.start,
+            query=accounts.LoginQuery,
+            success=303,
+            statuses=(404, 503),
+            log_in=True,
+        ),
+        _get(
+            "/login/return",
+            None,
+            "Back from the log-in provider",
+            sign_on.finish,
+            query=Returned,
+            statuses=(401, 403, 404, 503),
+            log_in=True,
         ),
         _get(
             "/password", PEOPLE, "The form to change the password", accounts.password_form, with_one_time_password=True

@@ -17,6 +17,7 @@ from bedside.serving.service import Service
 CSRF_HEADER = "x-csrf-token"
 CSRF_FIELD = "csrf"
 _COOKIE = "bedside_session"
+_PENDING = "bedside_login"
 _SESSION_SECONDS = 12 * 3600
 
 
@@ -48,6 +49,25 @@ def set_session(response: Response, call: Call, token: str) -> None:
         httponly=True,
         samesite="strict",
     )
+
+
+def pending_cookie(call: Call) -> str:
+    """The name of the cookie that a log-in at the provider is kept in."""
+    return _PENDING if call.plain_loopback else f"__Host-{_PENDING}"
+
+
+def set_pending(response: Response, call: Call, sealed: str, seconds: int) -> None:
+    """Keep a log-in that was begun. ``lax``: it must come along when the provider sends the person back."""
+    secure = not call.plain_loopback
+    response.set_cookie(
+        pending_cookie(call), sealed, max_age=seconds, path="/", secure=secure, httponly=True, samesite="lax"
+    )
+
+
+def clear_pending(response: Response, call: Call) -> None:
+    """The log-in is over, whichever way."""
+    secure = not call.plain_loopback
+    response.delete_cookie(pending_cookie(call), path="/", secure=secure, httponly=True, samesite="lax")
 
 
 def clear_session(response: Response, call: Call) -> None:

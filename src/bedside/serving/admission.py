@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from bedside.errors import UsageError
 from bedside.ledger.sessions import IDLE, LONGEST
 from bedside.serving.limits import SERVICES, Rate
+from bedside.serving.oidc import SignOn, read_provider
 
 
 @dataclass(frozen=True)
@@ -17,17 +19,25 @@ class Admission:
     Attributes
     ----------
     idle: after so long without use a session ends. services: how often one service key may ask.
+    sign_on: log-ins through a provider; None: only with passwords of ours.
     """
 
     idle: timedelta = IDLE
     services: Rate = SERVICES
+    sign_on: SignOn | None = None
+
+    @property
+    def passwords(self) -> bool:
+        """Whether people may log in with a password of ours."""
+        return self.sign_on is None or self.sign_on.provider.passwords
 
 
-def admission(idle_minutes: int = 15, rate_limit: int = 10_000) -> Admission:
-    """From the options of ``bedside serve``. Raises ``UsageError`` for a number that makes no sense."""
+def admission(idle_minutes: int = 15, rate_limit: int = 10_000, oidc: str | Path | None = None) -> Admission:
+    """From the options of ``bedside serve``. Raises ``UsageError`` for what makes no sense."""
     longest = int(LONGEST.total_seconds()) // 60
     if not 1 <= idle_minutes <= longest:
         raise UsageError(f"a session ends after 1 to {longest} idle minutes", where="--idle-minutes")
     if rate_limit < 1:
         raise UsageError("a key may make at least one request a second", where="--rate-limit")
-    return Admission(timedelta(minutes=idle_minutes), Rate(rate_limit, rate_limit))
+    sign_on = None if oidc is None else SignOn(read_provider(oidc))
+    return Admission(timedelta(minutes=idle_minutes), Rate(rate_limit, rate_limit), sign_on)
