@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 from starlette.types import Receive, Scope, Send
 
+from bedside.errors import LedgerError
 from bedside.ledger import Ledger
 from bedside.ledger.clock import Clock, utc_now
 from bedside.release import Release
@@ -157,6 +158,8 @@ def _served(service: Service, route: Route, call: Call, pages: Pages | None) -> 
     try:
         return route.endpoint(service, call, admit(service, call, route))
     except Exception as error:  # the last resort: nothing unforeseen may reach the outside
+        if isinstance(error, LedgerError):
+            service.metrics.ledger_trouble(route.path)
         status, failure = told(error, route.path)
         if route.page and pages is not None:
             response = pages.failure(call, error, status, failure)

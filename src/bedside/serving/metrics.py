@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -27,6 +28,7 @@ class Metrics:
     refused: Counter[str] = field(default_factory=Counter)
     deployments: Counter[str] = field(default_factory=Counter)
     silent_failures: Counter[str] = field(default_factory=Counter)
+    trouble: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -62,13 +64,21 @@ class Metrics:
         with self.lock:
             self.blind["ledger"] += 1
 
+    def ledger_trouble(self, route: str) -> None:
+        """A request failed because the ledger could not be read or written."""
+        with self.lock:
+            self.trouble[route] += 1
+
     def limited(self, who: str) -> None:
         """One request was refused because its sender had made too many; ``who``: ``known`` or ``stranger``."""
         with self.lock:
             self.refused[who] += 1
 
-    def text(self, unreviewed: int, *, ready: bool) -> str:
-        """Everything, with the number of answers that wait for review."""
+    def text(self, unreviewed: int, releases: Sequence[tuple[str, str, str, bool]], *, ready: bool) -> str:
+        """Everything, with the number of answers that wait for review.
+
+        ``releases``: name, version, mode and whether it is suspended, of each that is loaded.
+        """
         with self.lock:
             lines = [
                 *_requests(self),
@@ -84,10 +94,12 @@ class Metrics:
                 *_counter(
                     "bedside_unfollowed_total", "Looks for what others entered that failed.", "where", self.blind
                 ),
+                *_counter("bedside_ledger_errors_total", "Requests that failed for the ledger.", "route", self.trouble),
                 *_counter("bedside_rate_limited_total", "Requests refused with 429.", "who", self.refused),
             ]
         lines += _head("bedside_unreviewed", "gauge", "Answers that wait for a physician.")
         lines += [f"bedside_unreviewed {unreviewed}"]
+        lines += _releases(releases)
         lines += _head("bedside_ready", "gauge", "1 once the golden cases were reproduced on this machine.")
         lines += [f"bedside_ready {int(ready)}"]
         return "\n".join(lines) + "\n"
@@ -100,6 +112,23 @@ def _head(name: str, kind: str, description: str) -> list[str]:
 def _counter(name: str, description: str, label: str, counts: Counter[str]) -> list[str]:
     rows = [f'{name}{{{label}="{_escaped(key)}"}} {count}' for key, count in sorted(counts.items())]
     return [*_head(name, "counter", description), *rows]
+
+
+def _releases(releases: Sequence[tuple[str, str, str, bool]]) -> list[str]:
+    rows = [
+        f'bedside_release{{release="{_escaped(name)}",version="{_escaped(version)}",mode="{mode}"}} 1'
+        for name, version, mode, _ in releases
+    ]
+    stopped = [
+        f'bedside_release_suspended{{release="{_escaped(name)}",version="{_escaped(version)}"}} {int(suspended)}'
+        for name, version, _, suspended in releases
+    ]
+    return [
+        *_head("bedside_release", "gauge", "Releases that are loaded; mode: live, silent, loaded or withdrawn."),
+        *rows,
+        *_head("bedside_release_suspended", "gauge", "1 while the release must not answer."),
+        *stopped,
+    ]
 
 
 def _requests(metrics: Metrics) -> list[str]:

@@ -28,7 +28,19 @@ def ready(service: Service, call: Call, caller: Caller | None) -> Response:  # n
 def metrics(service: Service, call: Call, caller: Caller) -> Response:  # noqa: ARG001
     """``GET /metrics``."""
     unreviewed = service.ledger.count(status="preliminary", queued=True)
-    return Response(service.metrics.text(unreviewed, ready=service.ready), media_type=CONTENT_TYPE)
+    text = service.metrics.text(unreviewed, _standings(service), ready=service.ready)
+    return Response(text, media_type=CONTENT_TYPE)
+
+
+def _standings(service: Service) -> list[tuple[str, str, str, bool]]:
+    """Name, version, mode and whether it is suspended, of each release that is loaded."""
+    served = service.served
+    return [
+        (name, version, standing.mode, standing.suspended is not None)
+        for name, versions in sorted(served.versions.items())
+        for version, loaded in versions.items()
+        if (standing := served.standings.get(loaded.digest)) is not None
+    ]
 
 
 OPERATORS = (
