@@ -24,9 +24,9 @@ def stopped(ledger: Ledger) -> Ledger:
 
 
 def test_no_answer_is_recorded_any_more_by_whatever_process(
-    stopped: Ledger, make_answer: Callable[..., dict[str, Any]]
+    stopped: Ledger, where: str, make_answer: Callable[..., dict[str, Any]]
 ) -> None:
-    with Ledger.open(stopped.place, clock=stopped._clock) as elsewhere:
+    with Ledger.open(where, clock=stopped._clock) as elsewhere:
         with pytest.raises(Refused, match=r"suspended by Dr\. C on 2026-03-01T08:00Z: It missed two\."):
             elsewhere.record_answer(make_answer("a1"), actor="x", patient=None)
         with pytest.raises(Refused, match="suspended"):

@@ -49,7 +49,7 @@ def test_connections_that_the_server_cut_are_replaced(postgres: Any, postgres_ur
     name = postgres_url.split("?")[0].rsplit("/", 1)[1]
     with Ledger.open(postgres_url) as ledger:
         ledger.append("note", actor="a", body={})
-        postgres.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        postgres.sql(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'")
         assert ledger.append("note", actor="a", body={}).seq == 2
 
         with pytest.raises(LedgerError, match=r"being stopped|no connection"), ledger._writing() as connection:

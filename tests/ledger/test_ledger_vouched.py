@@ -12,6 +12,7 @@ import pytest
 
 from bedside.errors import AccessDenied, Conflict, NotFound, ValueRefused
 from bedside.ledger import Ledger, Voucher
+from bedside.ledger.keys import KEY_VARIABLE
 
 ISSUER = "https://login.example"
 
@@ -139,11 +140,14 @@ def test_a_link_changed_past_the_ledger_shows(ledger: Ledger, place: Path) -> No
     assert ledger.verify().problems == ("user eve: the account is not what was entered",)
 
 
-def test_a_cookies_secret_opens_for_this_ledger_only(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_cookies_secret_opens_for_this_ledger_only(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shut = ledger.shut(b"state")
     assert ledger.opened(shut) == b"state"
     assert "state" not in shut
     (tmp_path / "other").mkdir()
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)  # the other ledger makes a key of its own
     with Ledger.open(tmp_path / "other" / "ledger.db") as other:
         for text in (shut, "", "x", shut[:-8] + "AAAAAAA=", "ü"):
             with pytest.raises(AccessDenied):
