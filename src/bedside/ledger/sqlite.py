@@ -20,6 +20,7 @@ _MAGIC = b"SQLite format 3\0"
 _APPLICATION = 0x62647367  # "bdsg", in the file's header
 _LAYOUTS = {1: "0001", 2: None}  # in the file's header: the first revision, and "as the table alembic_version says"
 _WAIT_SECONDS = 30.0
+_CACHE_KIB = 512  # of pages, for each connection: the system keeps the file in memory anyway, once for all of them
 _GUARDS = {
     "entries_no_update": "BEFORE UPDATE ON entries",
     "entries_no_delete": "BEFORE DELETE ON entries",
@@ -133,6 +134,7 @@ class SQLite:
         connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = ON")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         record.info["file"] = self._file()
 
     def _still_there(self, _connection: object, record: Any, _proxy: object) -> None:
