@@ -26,6 +26,8 @@ AXE_AT = {"en": {("light", "phone"), ("dark", "desk")}, "zh-CN": {("dark", "phon
 
 LOOKED_AT: dict[str, list[tuple[str, str | None]]] = {
     "/login": [("/login", None)],
+    "/login/start": [],  # these two lead to the provider and back: test_serving_oidc_browser walks them
+    "/login/return": [],
     "/preferences": [("/preferences", None), ("/preferences", "admin")],
     "/password": [("/password", "clinician")],
     "/": [("/", "clinician"), ("/?show=final", "clinician")],

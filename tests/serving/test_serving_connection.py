@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -123,3 +124,37 @@ def test_a_body_in_chunks_is_cut_off_at_the_limit(ward: Any, port: int) -> None:
 def test_two_lengths_are_no_way_to_smuggle_a_second_request(port: int) -> None:
     both = POST + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + HELLO + b"\r\n"
     assert replied(port, both)[0] == 400
+
+
+class Recorded:
+    """A transport that notes what would be sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.sent.append(data)
+
+    def close(self) -> None:
+        self.sent.append(b"closed")
+
+
+def test_a_head_is_sent_with_its_body_and_nothing_is_held_for_long() -> None:
+    async def written() -> list[list[bytes]]:
+        transport, seen = Recorded(), []
+        together = connection.Together(transport, asyncio.get_running_loop())
+        together.write(b"head ")
+        together.write(b"body")
+        seen.append(list(transport.sent))
+        together.write(b"alone")  # a body that comes later, or never
+        await asyncio.sleep(0)
+        seen.append(list(transport.sent))
+        together.write(b"last")
+        together.close()
+        await asyncio.sleep(0)
+        return [*seen, transport.sent]
+
+    first, second, third = asyncio.run(written())
+    assert first == [b"head body"]
+    assert second == [b"head body", b"alone"]
+    assert third == [b"head body", b"alone", b"last", b"closed"]

@@ -113,7 +113,7 @@ def test_what_does_not_verify_is_refused_and_the_old_one_stays(ward: Any, newer:
     stands = ward.client("admin").get(f"{OF}/deployments").json()
     assert (stands["live"], len(stands["refused"])) == ("1.0.0", 1)
     assert "model.onnx" in stands["refused"][0]["reason"]
-    assert 'bedside_deployments_total{outcome="refused"} 1' in service.metrics.text(0, ready=True)
+    assert 'bedside_deployments_total{outcome="refused"} 1' in service.metrics.text(0, (), ready=True)
     shutil.copy(newer[0] / "model.onnx", graph)
     deploy(service, ward.users["admin"], tmp_path / "damaged")
     assert version(ward) == "1.1.0"
@@ -289,7 +289,7 @@ def test_a_silent_failure_never_touches_the_live_answer(ward: Any, newer: Signed
     answer = ward.ask("service")
     assert (answer["release"]["version"], answer["estimate"] is not None) == ("1.0.0", True)
     assert silent_bodies(ward) == []
-    assert 'bedside_silent_failures_total{release="breast-fna"} 1' in service.metrics.text(0, ready=True)
+    assert 'bedside_silent_failures_total{release="breast-fna"} 1' in service.metrics.text(0, (), ready=True)
     assert "silent release failed" in [record.message for record in caplog.records]
 
 

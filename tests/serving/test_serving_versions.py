@@ -115,7 +115,7 @@ def test_following_goes_on_after_the_ledger_failed(both: Any, caplog: pytest.Log
         rename("gone", "head")
         approve(both, "1.1.0")
         until(lambda: service.standing(loaded).approved)
-    assert "bedside_unfollowed_total{" in service.metrics.text(0, ready=True)
+    assert "bedside_unfollowed_total{" in service.metrics.text(0, (), ready=True)
     assert [record.message for record in caplog.records].count("the ledger cannot be followed") == 1
 
 

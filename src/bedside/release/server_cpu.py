@@ -63,8 +63,6 @@ def _session(graph: bytes, where: str) -> Any:
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.use_deterministic_compute = True
-    # Its arena keeps what the largest batches at once ever needed, for good; without it nothing is slower (measured).
-    options.enable_cpu_mem_arena = False
     options.log_severity_level = 4
     try:
         return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

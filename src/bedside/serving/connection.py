@@ -27,6 +27,40 @@ class HeadTooLongError(ValueError):
     """The head is longer than ``HEAD_LIMIT``; the parser stops there."""
 
 
+class Together:
+    """A transport that sends a reply's head with its body: one packet, one waking of the client.
+
+    What is written first waits for the next write, at most until the loop's next turn. All else is the transport's own.
+    """
+
+    def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._first = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Hold the first of two, send it with the second."""
+        if self._first:
+            data, self._first = self._first + data, b""
+            self._transport.write(data)
+        else:
+            self._first = data
+            self._loop.call_soon(self._send_first)
+
+    def close(self) -> None:
+        """Send what is held, then no more."""
+        self._send_first()
+        self._transport.close()
+
+    def _send_first(self) -> None:
+        if self._first:
+            data, self._first = self._first, b""
+            self._transport.write(data)
+
+
 class Connection(HttpToolsProtocol):
     """uvicorn's connection with bounds: without them one client that sends slowly, or for ever, holds memory."""
 
@@ -37,7 +71,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """A client is there; now it should say something."""
-        super().connection_made(transport)
+        super().connection_made(Together(transport, self.loop))  # type: ignore[arg-type]  # it passes all else on
         self._await_all()
 
     def connection_lost(self, exc: Exception | None) -> None:
