@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 import sqlite3
@@ -16,47 +15,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tampering import FIELDS, digest_by_hand, rows, unguarded
 
 from bedside.errors import LedgerError, NotFound
 from bedside.ledger import Identity, Ledger, User, Verification
 
-FIELDS = ("seq", "at", "kind", "actor", "subject", "patient", "body", "previous")
 ENTRIES = 14
-
-
-def digest_by_hand(row: dict[str, Any]) -> str:
-    """The encoding written out again, from its description only."""
-    content = bytearray()
-    for field in FIELDS:
-        value = row[field]
-        if value is None:
-            content += b"n"
-        elif isinstance(value, int):
-            content += b"i" + value.to_bytes(8, "big", signed=True)
-        elif isinstance(value, str):
-            content += b"s" + len(value.encode()).to_bytes(8, "big") + value.encode()
-        else:
-            content += b"b" + len(value).to_bytes(8, "big") + value
-    return hashlib.sha256(content).hexdigest()
-
-
-def rows(place: Path) -> list[dict[str, Any]]:
-    with closing(sqlite3.connect(place)) as connection:
-        connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute("SELECT * FROM entries ORDER BY seq")]
-
-
-@contextmanager
-def unguarded(place: Path) -> Iterator[sqlite3.Connection]:
-    """The file as somebody with write access has it: triggers away, and back afterwards as if nothing had been."""
-    with closing(sqlite3.connect(place)) as connection:
-        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-        for name, _ in triggers:
-            connection.execute(f"DROP TRIGGER {name}")
-        yield connection
-        for _, sql in triggers:
-            connection.execute(sql)
-        connection.commit()
 
 
 def put(connection: sqlite3.Connection, row: dict[str, Any]) -> None:

@@ -354,3 +354,19 @@ def test_every_text_of_the_templates_goes_through_the_catalogue() -> None:
         bare = re.sub(r"<[^>]*>", " ", markup)
         left = set(re.findall(r"[A-Za-z]{2,}", bare))
         assert left <= {"bedside"}, (template.name, left)
+
+
+@pytest.mark.parametrize("path", ["/answers/none", "/nothing/here"])
+def test_a_failure_leaves_who_is_logged_in_where_they_were(hospital: Any, path: str) -> None:
+    client = hospital.client("clinician")
+    failed = client.get(path, headers={"Accept": "text/html"})
+    assert failed.status_code == 404
+    assert 'href="/releases"' in failed.text
+    assert "Not approved for care." in failed.text
+    token = re.search(r'action="/preferences".*?name="csrf" value="([^"]+)"', failed.text, re.DOTALL)
+    assert token is not None
+    switched = client.post("/preferences", data={"csrf": token[1], "language": "zh-CN", "next": "/"})
+    assert switched.status_code == 303
+    stranger = hospital.anonymous().get(path, headers={"Accept": "text/html"})
+    assert stranger.status_code in (303, 404)
+    assert 'href="/releases"' not in stranger.text

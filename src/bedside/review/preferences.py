@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from bedside.errors import AccessDenied
 from bedside.review.accounts import ours
 from bedside.review.reader import LANGUAGE_COOKIE, ZONE_COOKIE, reader_of
 from bedside.review.rendering import go, render
 from bedside.review.words import LANGUAGES
 from bedside.review.zones import choices, zone
-from bedside.serving.access import Caller, authenticate, require_token
+from bedside.serving.access import Caller, known, require_token
 from bedside.serving.call import Call
 from bedside.serving.service import Service
 
@@ -27,9 +26,9 @@ def preferences(service: Service, call: Call, caller: Caller | None) -> Response
 
     It is open to anyone; a form of somebody who is logged in must carry the session's token like any other.
     """
-    form, known = call.form(), _known(service, call)
-    if known is not None and known.token is not None:
-        require_token(service.ledger, call, known.token)
+    form, reader = call.form(), known(service, call)
+    if reader is not None and reader.token is not None:
+        require_token(service.ledger, call, reader.token)
     language, named = form.get("language", ""), form.get("zone", "")
     if (language and language not in LANGUAGES) or (named and zone(named) is None):
         return _page(service, call, 422, reader_of(call).t("Choose one of the list."))
@@ -45,17 +44,9 @@ def _page(service: Service, call: Call, status: int, problem: str) -> Response:
         service,
         "preferences.html",
         call,
-        _known(service, call),
+        known(service, call),
         status,
         problem=problem,
         zones=choices(),
         now=service.clock(),
     )
-
-
-def _known(service: Service, call: Call) -> Caller | None:
-    """Who is logged in, if anybody: this page has no need to know, but its header has."""
-    try:
-        return authenticate(service, call)
-    except AccessDenied:
-        return None

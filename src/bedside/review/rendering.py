@@ -14,9 +14,9 @@ from starlette.responses import RedirectResponse, Response
 
 from bedside.ledger import User
 from bedside.review import figures, terms
-from bedside.review.reader import Reader, reader_of
+from bedside.review.reader import reader_of
 from bedside.review.words import LANGUAGES, Translate
-from bedside.serving.access import Caller, PasswordDue
+from bedside.serving.access import Caller, PasswordDue, known
 from bedside.serving.call import Call
 from bedside.serving.failures import Failure
 from bedside.serving.service import Service
@@ -71,24 +71,21 @@ def render(
     A template has these names beside those of ``context``: ``t``, ``reader``, ``user`` (None: nobody is logged in),
     ``csrf``, ``solo``, ``languages``, ``navigation``, ``here`` (the path) and ``path`` (with its query, to lead back).
     """
-    csrf = service.ledger.csrf_token(caller.token) if caller is not None and caller.token is not None else ""
-    user = caller.user if caller else None
-    return page(template, call, reader_of(call), status, user=user, csrf=csrf, solo=service.solo, **context)
-
-
-def page(template: str, call: Call, reader: Reader, code: int, **context: Any) -> Response:
-    """One page from all that its template names."""
+    reader, user = reader_of(call), caller.user if caller else None
     path = f"{call.path}?{call.query}" if call.query else call.path
-    known = {
+    standing = {
+        "user": user,
+        "csrf": service.ledger.csrf_token(caller.token) if caller is not None and caller.token is not None else "",
+        "solo": service.solo,
         "t": reader.t,
         "reader": reader,
         "languages": LANGUAGES,
         "here": call.path,
         "path": path if call.method == "GET" else call.path,
-        "navigation": navigation(context["user"], reader.t),
+        "navigation": navigation(user, reader.t),
     }
-    text = environment().get_template(template).render(**known, **context)
-    return Response(text, code, media_type="text/html", headers={"Content-Language": reader.language})
+    text = environment().get_template(template).render(**standing, **context)
+    return Response(text, status, media_type="text/html", headers={"Content-Language": reader.language})
 
 
 def navigation(user: User | None, t: Translate) -> list[tuple[str, str]]:
@@ -108,12 +105,11 @@ def go(path: str) -> Response:
     return RedirectResponse(path, 303)
 
 
-def failure_page(call: Call, error: Exception, status: int, failure: Failure) -> Response:
+def failure_page(service: Service, call: Call, error: Exception, status: int, failure: Failure) -> Response:
     """An error as a page. Who is not logged in is sent to the log-in, and from there back to the page asked for."""
     if status == 401:
         wanted = f"?next={quote(call.path, safe='/')}" if call.method == "GET" and call.path != "/" else ""
         return go(f"/login{wanted}")
     if isinstance(error, PasswordDue):
         return go("/password")
-    shown = {"status": status, "failure": failure}
-    return page("failure.html", call, reader_of(call), status, user=None, csrf="", solo=False, **shown)
+    return render(service, "failure.html", call, known(service, call), status, http_status=status, failure=failure)

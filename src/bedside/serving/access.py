@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from bedside.errors import AccessDenied
+from bedside.errors import AccessDenied, LedgerError
 from bedside.ledger import Ledger, User
 from bedside.serving.call import Call
 from bedside.serving.limits import LOG_INS, PEOPLE, STRANGERS, Rate, TooMany, network
@@ -95,6 +95,14 @@ def authenticate(service: Service, call: Call) -> Caller:
             remedy="People log in at /login; services send Authorization: Bearer and their key",
         )
     return Caller(service.ledger.session_user(token, idle=service.admission.idle), token)
+
+
+def known(service: Service, call: Call) -> Caller | None:
+    """Who is logged in, if anybody and if it can be told: for what is shown to all, but says who reads it."""
+    try:
+        return authenticate(service, call)
+    except (AccessDenied, LedgerError):
+        return None
 
 
 def admit(service: Service, call: Call, route: Route) -> Caller | None:

@@ -53,11 +53,11 @@ class Pages:
     Attributes
     ----------
     routes: like every other route, with ``page`` set.
-    failure: ``(call, error, status, failure) -> Response``: an error as a page; for 401 the way to the log-in.
+    failure: ``(service, call, error, status, failure) -> Response``: an error as a page; for 401 the way to the log-in.
     """
 
     routes: tuple[Route, ...]
-    failure: Callable[[Call, Exception, int, Failure], Response]
+    failure: Callable[[Service, Call, Exception, int, Failure], Response]
 
 
 def create_app(
@@ -94,7 +94,7 @@ def create_app(
     app = Application(
         routes=_mounted(service, declared(pages, oip=oip), pages),
         lifespan=lifespan,
-        exception_handlers={HTTPException: _unrouted(pages, oip=oip)},
+        exception_handlers={HTTPException: _unrouted(service, pages, oip=oip)},
     )
     app.inference = Inference(service, use, Keys(ledger), count) if oip else None
     app.router.redirect_slashes = False
@@ -162,14 +162,16 @@ def _served(service: Service, route: Route, call: Call, pages: Pages | None) -> 
             service.metrics.ledger_trouble(route.path)
         status, failure = told(error, route.path)
         if route.page and pages is not None:
-            response = pages.failure(call, error, status, failure)
+            response = pages.failure(service, call, error, status, failure)
         else:
             response = refusal(status, failure, oip=route.oip)
         response.headers.update(getattr(error, "headers", None) or {})
         return response
 
 
-def _unrouted(pages: Pages | None, *, oip: bool) -> Callable[[Request, Exception], Awaitable[Response]]:
+def _unrouted(
+    service: Service, pages: Pages | None, *, oip: bool
+) -> Callable[[Request, Exception], Awaitable[Response]]:
     """What Starlette itself refuses: an unknown path, a method that the path has not got."""
 
     async def refuse(request: Request, error: Exception) -> Response:
@@ -179,7 +181,8 @@ def _unrouted(pages: Pages | None, *, oip: bool) -> Callable[[Request, Exception
         path = request.url.path
         response = refusal(status, failure, oip=oip and (path == "/v2" or path.startswith("/v2/")))
         if pages is not None and "text/html" in request.headers.get("accept", ""):
-            response = pages.failure(await read_call(request), error, status, failure)
+            call = await read_call(request)
+            response = await anyio.to_thread.run_sync(pages.failure, service, call, error, status, failure)
         response.headers.update(error.headers or {})
         return response
 
