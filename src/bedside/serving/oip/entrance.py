@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -34,6 +34,9 @@ PATH = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/infer")
 INLINE_BYTES = 64 * 1024
 """A longer body is judged in a thread, so that short ones need not wait for it."""
 
+_PLAIN = re.compile(rb"/v2/models/([\w.-]+)(?:/versions/([\w.-]+))?/infer")
+_UNUSUAL = {b"transfer-encoding", b"content-encoding"}
+
 _WITHOUT_VERSION, _OF_VERSION = INFER
 _HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 _OVER_TLS = [(name.lower().encode(), value.encode()) for name, value in OVER_TLS.items()]
@@ -53,6 +56,19 @@ class _Reply(NamedTuple):
     body: bytes
 
 
+def short(url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether a POST is an inference whose body is plain, and short enough to be judged where it arrives."""
+    if _PLAIN.fullmatch(url) is None:
+        return False
+    length = b""
+    for name, value in headers:
+        if name in _UNUSUAL:
+            return False
+        if name == b"content-length":
+            length = value
+    return length.isdigit() and int(length) <= INLINE_BYTES
+
+
 @dataclass(frozen=True)
 class Inference:
     """The entrance to ``infer``; ``threads`` bounds how many long requests are worked on at once."""
@@ -70,13 +86,32 @@ class Inference:
         try:
             reply = await self._reply(scope, receive, name, version)
             status = reply.status
-            length = (b"content-length", str(len(reply.body)).encode())
-            head = [*reply.headers, *(_OVER_TLS if scope["scheme"] == "https" else ()), length]
+            head = _head(reply, encrypted=scope["scheme"] == "https")
             await send({"type": "http.response.start", "status": status, "headers": head})
             await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
         finally:
             path = _route(version).path
             self.count(scope["method"], path, status, time.perf_counter() - started)
+
+    def at_once(
+        self, url: bytes, sent: Sequence[tuple[bytes, bytes]], body: bytes, *, encrypted: bool
+    ) -> _Reply | None:
+        """The reply to a request that is ``short``; None where its key is not known from a moment ago."""
+        started = time.perf_counter()
+        headers = dict(sent)
+        user = self._known(headers)
+        asked = _PLAIN.fullmatch(url)
+        if user is None or asked is None:
+            return None
+        name, version = (None if part is None else part.decode("ascii") for part in asked.groups())
+        route = _route(version)
+        try:
+            loaded, warnings = self._admitted(headers, user, str(name), version)
+            reply = _success(self._judged(loaded, user, body, bodies.header_length(headers), warnings))
+        except Exception as error:  # the last resort, as below
+            reply = _failed(error, route)
+        self.count("POST", route.path, reply.status, time.perf_counter() - started)
+        return reply._replace(headers=_head(reply, encrypted=encrypted))
 
     async def _reply(self, scope: Scope, receive: Receive, name: str, version: str | None) -> _Reply:
         route = _route(version)
@@ -87,22 +122,12 @@ class Inference:
         except ClientDisconnect:
             return _Reply(400, _JSON, b"")
         except Exception as error:  # the last resort: nothing unforeseen may reach the outside
-            status, failure = told(error, route.path)
-            return _refused(status, failure, (isinstance(error, HTTPException) and error.headers) or {})
+            return _failed(error, route)
 
     async def _inferred(self, scope: Scope, receive: Receive, name: str, version: str | None) -> Inferred:
         headers = dict(scope["headers"])
-        key = _key(headers)
-        user = None if key is None else self.keys.known(key)
-        if user is None:
-            user = await self._proven(scope, key, version)
-        count_known(self.service, user)
-        bodies.check_headers(headers)
-        self.service.require_ready()
-        served = self.service.served
-        loaded = served.find(name, version)
-        warnings = cleared(served, loaded, solo=self.service.solo)
-        self.use.require_entered()
+        user = self._known(headers) or await self._proven(scope, _key(headers), version)
+        loaded, warnings = self._admitted(headers, user, name, version)
         body = await bodies.read(receive)
         packing, length = bodies.encoding(headers), bodies.header_length(headers)
         if len(body) <= INLINE_BYTES and not packing:
@@ -110,6 +135,23 @@ class Inference:
         return await anyio.to_thread.run_sync(
             lambda: self._judged(loaded, user, bodies.unpacked(body, packing), length, warnings), limiter=self.threads
         )
+
+    def _known(self, headers: Mapping[bytes, bytes]) -> User | None:
+        key = _key(headers)
+        return None if key is None else self.keys.known(key)
+
+    def _admitted(
+        self, headers: Mapping[bytes, bytes], user: User, name: str, version: str | None
+    ) -> tuple[Loaded, tuple[str, ...]]:
+        """The release that may answer, with its warnings; raises what stands against it."""
+        count_known(self.service, user)
+        bodies.check_headers(headers)
+        self.service.require_ready()
+        served = self.service.served
+        loaded = served.find(name, version)
+        warnings = cleared(served, loaded, solo=self.service.solo)
+        self.use.require_entered()
+        return loaded, warnings
 
     async def _proven(self, scope: Scope, key: str | None, version: str | None) -> User:
         """Who asks, where it is not known from a moment ago. Raises ``AccessDenied`` and ``TooMany``."""
@@ -141,6 +183,16 @@ def _success(inferred: Inferred) -> _Reply:
         return _Reply(200, _JSON, inferred.body)
     length = (b"inference-header-content-length", str(inferred.header_length).encode())
     return _Reply(200, [*_BINARY, length], inferred.body)
+
+
+def _head(reply: _Reply, *, encrypted: bool) -> list[tuple[bytes, bytes]]:
+    """All headers of a reply."""
+    return [*reply.headers, *(_OVER_TLS if encrypted else ()), (b"content-length", b"%d" % len(reply.body))]
+
+
+def _failed(error: Exception, route: Route) -> _Reply:
+    status, failure = told(error, route.path)
+    return _refused(status, failure, (isinstance(error, HTTPException) and error.headers) or {})
 
 
 def _refused(status: int, failure: Failure, headers: Mapping[str, str]) -> _Reply:
