@@ -138,7 +138,7 @@ def peak_megabytes(command: list[str]) -> float:
 def test_memory_does_not_grow_with_the_table(
     signed: tuple[Path, Path], table: Callable[[str, int], Path], tmp_path: Path
 ) -> None:
-    """Eight times the rows; the matrix of the long table alone has 128 MB, and it would be there several times."""
+    """Eight times the rows; read whole, the long table takes 500 MB more: its matrix has 128 MB, several times over."""
     short = peak_megabytes(words(signed[0], table("s.parquet", SHORT), tmp_path / "s.parquet"))
     long = peak_megabytes(words(signed[0], table("l.parquet", LONG), tmp_path / "l.parquet"))
-    assert long < short + 80
+    assert long < short + 200  # how much the table engine keeps for itself varies
