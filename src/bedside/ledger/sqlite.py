@@ -79,6 +79,7 @@ class SQLite:
         """The revision in an existing file; None where it is empty and may be used."""
         connection = _connection(self.path)
         try:
+            connection.execute("BEGIN")  # one view: another process may be making the ledger just now
             found = _revision(connection)
             (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             (application,) = connection.execute("PRAGMA application_id").fetchone()
