@@ -10,7 +10,9 @@ from typing import Any
 
 import hospital as house
 import pytest
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from bedside.serving.connection import HEADS
 from bedside.serving.oip.entrance import Inference
 from bedside.serving.server import _config, _listening, _Server
 
@@ -60,6 +62,20 @@ def usual(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         await call(self, scope, *rest)
 
     monkeypatch.setattr(Inference, "__call__", noted)
+    return found
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What the parser was given."""
+    found: list[bytes] = []
+    receive = HttpToolsProtocol.data_received
+
+    def noted(self: HttpToolsProtocol, data: bytes) -> None:
+        found.append(data)
+        receive(self, data)
+
+    monkeypatch.setattr(HttpToolsProtocol, "data_received", noted)
     return found
 
 
@@ -125,6 +141,50 @@ def test_pieces_several_at_once_and_a_page_between(ward: Any, server: tuple[_Ser
         client.sendall(asked + b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n" + asked)
         first, page, last = (reply(client, reader) for _ in range(3))
         assert (first, json.loads(page[2]), last) == (expected, {"status": "ok"}, expected)
+
+
+def test_a_head_that_was_parsed_before_is_known_again(
+    ward: Any, server: tuple[_Server, int], usual: list[str], parsed: list[bytes]
+) -> None:
+    key, heads = ward.secrets["service"], ward.app.inference.heads
+    asked = post(INFER, FINE, key, "X-Test: again")
+    other = post(INFER, FINE.replace(b'"42"', b'"43"'), key, "X-Test: again")
+    odd = post(INFER, ODD, key, "X-Test: odd")
+    with socket.create_connection(("127.0.0.1", server[1]), 20) as client, client.makefile("rb") as reader:
+        client.sendall(post(f"{INFER}?", FINE, key))
+        expected = reply(client, reader)
+        client.sendall(asked)
+        assert reply(client, reader) == expected
+        parsed.clear()
+        usual.clear()
+        client.sendall(other)
+        assert json.loads(reply(client, reader)[2])["id"] == "43"
+        assert not parsed
+        client.sendall(asked + asked)  # more than one request: to the parser
+        assert [reply(client, reader), reply(client, reader)] == [expected, expected]
+        assert b"".join(parsed) == asked + asked
+        client.sendall(asked[:-5])  # less than one
+        client.sendall(asked[-5:])
+        assert reply(client, reader) == expected
+        client.sendall(b"\r\n" + asked)  # a line before it, which the standard allows
+        assert reply(client, reader) == expected
+        client.sendall(odd)
+        refused = reply(client, reader)
+        parsed.clear()
+        client.sendall(odd)
+        assert (reply(client, reader), parsed) == (refused, [])
+        for number in range(HEADS):
+            client.sendall(post(INFER, FINE, key, f"X-Test: {number}"))
+            reply(client, reader)
+        assert len(heads) == HEADS
+        parsed.clear()
+        client.sendall(asked)  # forgotten
+        assert (reply(client, reader), parsed, usual) == (expected, [asked], [])
+    with socket.create_connection(("127.0.0.1", server[1]), 20) as client, client.makefile("rb") as reader:
+        client.sendall(asked)  # known on any connection, but only with the same key
+        client.sendall(asked.replace(key.encode(), key[::-1].encode()))
+        assert (reply(client, reader), reply(client, reader)[0].split()[1]) == (expected, b"401")
+    assert not [head for head in heads if key.encode() in head]
 
 
 @pytest.mark.parametrize("more", ["Expect: 100-continue", "Connection: close", "Content-Encoding: gzip"])

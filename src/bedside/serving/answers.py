@@ -33,14 +33,15 @@ def ask(service: Service, user: User, name: str, request: AnswerRequest) -> Answ
     service.require_ready()
     served, now = service.served, service.clock()
     loaded = served.find(name)
-    answer = answer_patient(
-        loaded.model,
-        request.values,
-        now=now,
-        explain=request.explain,
-        asked=user.role == "clinician" if request.asked is None else request.asked,
-        warnings=cleared(served, loaded, solo=service.solo),
-    )
+    with service.computing:
+        answer = answer_patient(
+            loaded.model,
+            request.values,
+            now=now,
+            explain=request.explain,
+            asked=user.role == "clinician" if request.asked is None else request.asked,
+            warnings=cleared(served, loaded, solo=service.solo),
+        )
     answer = _stored(service, user, answer, request.patient, beside(service, served, name, request.values, now))
     service.metrics.answer(name, abstained=answer.abstained)
     # Whoever sent the identity knows it: sending it back to a clinician reads nothing out of the ledger.

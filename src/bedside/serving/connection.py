@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from bedside.serving.envelope import HEADERS
 from bedside.serving.failures import Failure, FailureReply
-from bedside.serving.oip.entrance import Inference, short
+from bedside.serving.oip.entrance import Head, Inference, short_head
 
 HEAD_LIMIT = 32 * 1024
 """Bytes that the path and the headers of a request may have together."""
@@ -21,6 +22,10 @@ REQUEST_LIMIT = 64 * 1024 * 1024
 REQUEST_SECONDS = 30.0
 """From a request's first byte to its last; and how long a new connection may stay silent."""
 
+HEADS = 256
+"""Heads of inferences that a connection knows again; the oldest is forgotten first."""
+
+_HEAD_ENDS = b"\r\n\r\n"
 _TOO_LONG = "the path and the headers of the request are too long"
 
 
@@ -72,7 +77,9 @@ class Connection(HttpToolsProtocol):
 
     _together: Together
     _inference: Inference | None = None
-    _short: bytes | None = None  # what has arrived of the body of an inference that is answered here
+    _short: Head | None = None  # of an inference that is answered here; _body is what has arrived of its body
+    _answered: Head | None = None  # of the inference that was answered last
+    _body = b""
     _due: asyncio.TimerHandle | None = None
     _head = 0
     _received = 0
@@ -92,6 +99,10 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Some bytes; the parser keeps a header to itself until its end, so what has no end is counted here."""
+        between = not self._arriving
+        if between and self._inference is not None and self._known_again(self._inference, data):
+            return
+        self._answered = None
         self._received += len(data)
         self._long = self._received > HEAD_LIMIT
         super().data_received(data)
@@ -99,6 +110,8 @@ class Connection(HttpToolsProtocol):
             self._refuse(431, _TOO_LONG)
         elif self._arriving and self._due is None:
             self._await_all()
+        elif between and self._answered is not None:
+            self._remember(self._answered, data)
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
@@ -113,9 +126,9 @@ class Connection(HttpToolsProtocol):
             if self._head > HEAD_LIMIT:
                 raise HeadTooLongError
         self._headed = True
-        if self._inference is not None and self._nothing_else() and short(self.url, self.headers):
-            self._short = b""
-        else:
+        if self._inference is not None and self._nothing_else():
+            self._short, self._body = short_head(self.url, self.headers), b""
+        if self._short is None:
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -123,13 +136,13 @@ class Connection(HttpToolsProtocol):
         if self._short is None:
             super().on_body(body)
         else:
-            self._short += body
+            self._body += body
 
     def on_message_complete(self) -> None:
         """The last byte of a request."""
         self._arriving = False
         self._all_arrived()
-        if self._short is None or not self._answered_here(self._short):
+        if self._short is None or not self._answered_here(self._short, self._body):
             self._in_full()
             super().on_message_complete()
 
@@ -141,8 +154,7 @@ class Connection(HttpToolsProtocol):
     def _nothing_else(self) -> bool:
         """Whether a usual POST is all that this connection has to do."""
         return (
-            (self.cycle is None or self.cycle.response_complete)
-            and not self.flow.write_paused
+            self._idle()
             and not self.expect_100_continue
             and self.parser.get_method() == b"POST"
             and self.parser.get_http_version() == "1.1"
@@ -150,25 +162,52 @@ class Connection(HttpToolsProtocol):
             and not self.parser.should_upgrade()
         )
 
-    def _answered_here(self, body: bytes) -> bool:
+    def _idle(self) -> bool:
+        return (self.cycle is None or self.cycle.response_complete) and not self.flow.write_paused
+
+    def _answered_here(self, head: Head, body: bytes) -> bool:
         """Answer an inference of a known key without task, queue and scope, which would cost a third more."""
         assert self._inference is not None
-        reply = self._inference.at_once(self.url, self.headers, body, encrypted=self.scheme == "https")
+        reply = self._inference.at_once(head, body, encrypted=self.scheme == "https")
         if reply is None:
             return False
-        self._short = None
+        self._short, self._answered = None, head
         status, headers, content = reply
         lines = [b"%s: %s\r\n" % header for header in (*self.server_state.default_headers, *headers)]
         self._together.send(b"".join((STATUS_LINE[status], *lines, b"\r\n", content)))
         self.on_response_complete()
         return True
 
+    def _known_again(self, inference: Inference, data: bytes) -> bool:
+        """Answer a whole inference that begins with the same bytes as one before.
+
+        Programs send the same head each time; what the parser made of it once, it would make of it again.
+        """
+        end = data.find(_HEAD_ENDS) + len(_HEAD_ENDS)
+        head = inference.heads.get(_digest(data[:end]))
+        if head is None or len(data) != end + head.length or not self._idle():
+            return False
+        if not self._answered_here(head, data[end:]):
+            return False
+        self._all_arrived()
+        return True
+
+    def _remember(self, head: Head, data: bytes) -> None:
+        """The head of an inference that was answered here, if it and its body are all of ``data``."""
+        assert self._inference is not None
+        end = data.find(_HEAD_ENDS) + len(_HEAD_ENDS)
+        if len(data) == end + head.length:
+            heads = self._inference.heads
+            heads[_digest(data[:end])] = head
+            if len(heads) > HEADS:
+                del heads[next(iter(heads))]
+
     def _in_full(self) -> None:
         """Go on with a request that was to be answered here as with any other."""
         if self._short is not None:
-            body, self._short = self._short, None
+            self._short = None
             super().on_headers_complete()
-            super().on_body(body)
+            super().on_body(self._body)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # the parser's words say less
         """What cannot be read as a request."""
@@ -202,3 +241,8 @@ class Connection(HttpToolsProtocol):
         lines += [b"content-type: application/json", b"content-length: %d" % len(body), b"connection: close"]
         self.transport.write(STATUS_LINE[status] + b"\r\n".join(lines) + b"\r\n\r\n" + body)
         self.transport.close()
+
+
+def _digest(head: bytes) -> bytes:
+    """A head holds a key, which is not kept."""
+    return hashlib.sha256(head).digest()

@@ -23,6 +23,9 @@ from bedside.serving.served import NOT_FOR_CARE, Loaded, Served, Standing, arran
 __all__ = ["NOT_FOR_CARE", "Loaded", "Service", "Standing", "load"]
 
 
+PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+"""Those that this process may use."""
+
 RECENT = 4
 """Decisions about a name whose releases stay loaded: for replay, and for going back at once."""
 
@@ -40,6 +43,7 @@ class Service:
     given: digests of what the command line named: these stay loaded.
     settled: numbers of the decisions that this server has served or refused.
     loading: held while a release is opened and checked, so that two threads do not open the same one.
+    computing: held while an answer is computed, by as many threads as there are processors: more would only take turns.
     """
 
     ledger: Ledger
@@ -53,6 +57,7 @@ class Service:
     given: frozenset[str] = frozenset()
     settled: set[int] = field(default_factory=set)
     loading: threading.Lock = field(default_factory=threading.Lock)
+    computing: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(PROCESSORS))
     _served: Served = field(default_factory=lambda: Served({}))
     _seen: int = -1
     _turn: threading.Lock = field(default_factory=threading.Lock)

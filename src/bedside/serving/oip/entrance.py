@@ -23,7 +23,7 @@ from bedside.serving.envelope import HEADERS, OVER_TLS, Counting
 from bedside.serving.failures import Failure, refusal, told
 from bedside.serving.oip import body as bodies
 from bedside.serving.oip.infer import Inferred, infer
-from bedside.serving.oip.keys import Keys
+from bedside.serving.oip.keys import Keys, digest
 from bedside.serving.oip.routes import INFER
 from bedside.serving.oip.use import Use
 from bedside.serving.route import Route
@@ -56,28 +56,51 @@ class _Reply(NamedTuple):
     body: bytes
 
 
-def short(url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bool:
-    """Whether a POST is an inference whose body is plain, and short enough to be judged where it arrives."""
-    if _PLAIN.fullmatch(url) is None:
-        return False
-    length = b""
-    for name, value in headers:
-        if name in _UNUSUAL:
-            return False
-        if name == b"content-length":
-            length = value
-    return length.isdigit() and int(length) <= INLINE_BYTES
+class Head(NamedTuple):
+    """The head of an inference whose body is plain, and short enough to be judged where it arrives.
+
+    ``key``: SHA-256 of the service's key. ``length``: bytes of the body; ``header_length``: how many of them are JSON,
+    where binary data follow it.
+    """
+
+    name: str
+    version: str | None
+    key: bytes
+    length: int
+    header_length: int | None
+
+
+def short_head(url: bytes, sent: Sequence[tuple[bytes, bytes]]) -> Head | None:
+    """What a POST of this path with these headers is about; None where it is anything but a short inference."""
+    asked = _PLAIN.fullmatch(url)
+    if asked is None:
+        return None
+    headers = dict(sent)
+    key, length = _key(headers), headers.get(b"content-length", b"")
+    if key is None or not length.isdigit() or int(length) > INLINE_BYTES or not _UNUSUAL.isdisjoint(headers):
+        return None
+    try:
+        bodies.check_headers(headers)
+        header_length = bodies.header_length(headers)
+    except HTTPException:  # in full, this becomes a reply
+        return None
+    name, version = (None if part is None else part.decode("ascii") for part in asked.groups())
+    return Head(str(name), version, digest(key), int(length), header_length)
 
 
 @dataclass(frozen=True)
 class Inference:
-    """The entrance to ``infer``; ``threads`` bounds how many long requests are worked on at once."""
+    """The entrance to ``infer``.
+
+    ``threads`` bounds how many long requests are worked on at once; ``heads``: short ones, by SHA-256 of their bytes.
+    """
 
     service: Service
     use: Use
     keys: Keys
     count: Counting
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
+    heads: dict[bytes, Head] = field(default_factory=dict)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, name: str, version: str | None) -> None:
         """Serve one request."""
@@ -93,21 +116,16 @@ class Inference:
             path = _route(version).path
             self.count(scope["method"], path, status, time.perf_counter() - started)
 
-    def at_once(
-        self, url: bytes, sent: Sequence[tuple[bytes, bytes]], body: bytes, *, encrypted: bool
-    ) -> _Reply | None:
-        """The reply to a request that is ``short``; None where its key is not known from a moment ago."""
+    def at_once(self, head: Head, body: bytes, *, encrypted: bool) -> _Reply | None:
+        """The reply to a short request; None where its key is not known from a moment ago."""
         started = time.perf_counter()
-        headers = dict(sent)
-        user = self._known(headers)
-        asked = _PLAIN.fullmatch(url)
-        if user is None or asked is None:
+        user = self.keys.known(head.key)
+        if user is None:
             return None
-        name, version = (None if part is None else part.decode("ascii") for part in asked.groups())
-        route = _route(version)
+        route = _route(head.version)
         try:
-            loaded, warnings = self._admitted(headers, user, str(name), version)
-            reply = _success(self._judged(loaded, user, body, bodies.header_length(headers), warnings))
+            loaded, warnings = self._admitted(user, head.name, head.version)
+            reply = _success(self._judged(loaded, user, body, head.header_length, warnings))
         except Exception as error:  # the last resort, as below
             reply = _failed(error, route)
         self.count("POST", route.path, reply.status, time.perf_counter() - started)
@@ -126,8 +144,11 @@ class Inference:
 
     async def _inferred(self, scope: Scope, receive: Receive, name: str, version: str | None) -> Inferred:
         headers = dict(scope["headers"])
-        user = self._known(headers) or await self._proven(scope, _key(headers), version)
-        loaded, warnings = self._admitted(headers, user, name, version)
+        key = _key(headers)
+        known = None if key is None else self.keys.known(digest(key))
+        user = known or await self._proven(scope, key, version)
+        loaded, warnings = self._admitted(user, name, version)
+        bodies.check_headers(headers)
         body = await bodies.read(receive)
         packing, length = bodies.encoding(headers), bodies.header_length(headers)
         if len(body) <= INLINE_BYTES and not packing:
@@ -136,16 +157,9 @@ class Inference:
             lambda: self._judged(loaded, user, bodies.unpacked(body, packing), length, warnings), limiter=self.threads
         )
 
-    def _known(self, headers: Mapping[bytes, bytes]) -> User | None:
-        key = _key(headers)
-        return None if key is None else self.keys.known(key)
-
-    def _admitted(
-        self, headers: Mapping[bytes, bytes], user: User, name: str, version: str | None
-    ) -> tuple[Loaded, tuple[str, ...]]:
+    def _admitted(self, user: User, name: str, version: str | None) -> tuple[Loaded, tuple[str, ...]]:
         """The release that may answer, with its warnings; raises what stands against it."""
         count_known(self.service, user)
-        bodies.check_headers(headers)
         self.service.require_ready()
         served = self.service.served
         loaded = served.find(name, version)

@@ -21,20 +21,21 @@ class Keys:
     clock: Callable[[], float] = time.monotonic
     proven: dict[bytes, tuple[User, float]] = field(default_factory=dict)
 
-    def known(self, key: str) -> User | None:
-        """The service, where the ledger was asked within the last second."""
-        found = self.proven.get(_digest(key))
+    def known(self, digested: bytes) -> User | None:
+        """The service whose key has this `digest`, where the ledger was asked within the last second."""
+        found = self.proven.get(digested)
         return found[0] if found is not None and self.clock() - found[1] < HOLDS_SECONDS else None
 
     def prove(self, key: str) -> User:
         """The service, as the ledger says now. Raises ``AccessDenied`` (401)."""
         # The time before asking: what the ledger says was true no earlier.
-        asked, digest = self.clock(), _digest(key)
-        self.proven.pop(digest, None)
+        asked, digested = self.clock(), digest(key)
+        self.proven.pop(digested, None)
         user = self.ledger.authenticate_key(key)
-        self.proven[digest] = (user, asked)
+        self.proven[digested] = (user, asked)
         return user
 
 
-def _digest(key: str) -> bytes:
+def digest(key: str) -> bytes:
+    """SHA-256: a key itself is not kept."""
     return hashlib.sha256(key.encode()).digest()
