@@ -40,6 +40,21 @@ def test_a_path_and_a_url_name_the_same_ledger(place: Path, form: str) -> None:
         assert ledger.verify().entries == 1
 
 
+def test_a_ledger_opened_twice_in_one_process_loses_nothing(place: Path) -> None:
+    """Another process that opens and closes it must find it in use, or it would remove the log that is written to."""
+    script = f"from bedside.ledger import Ledger; print(Ledger.open({str(place)!r}).verify().entries)"
+
+    def elsewhere() -> str:
+        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
+
+    with Ledger.open(place) as ledger:
+        ledger.append("note", actor="a", body={})
+        Ledger.open(place).close()
+        assert elsewhere() == "1"
+        ledger.append("note", actor="a", body={})
+        assert elsewhere() == "2"
+
+
 def test_only_their_owner_reads_ledger_and_key(place: Path) -> None:
     before = os.umask(0)
     try:
@@ -60,7 +75,9 @@ def test_writes_are_on_the_disk_before_they_are_acknowledged(ledger: Ledger, pla
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2  # FULL
 
 
-@pytest.mark.parametrize("content", [b"not a database" * 99, b"x", b"SQLite format 3\0" + b"but nothing else" * 99])
+@pytest.mark.parametrize(
+    "content", [b"not a database" * 99, b"x", b"x" * 99, b"SQLite format 3\0" + b"but nothing else" * 99]
+)
 def test_another_file_is_refused_and_left_alone(place: Path, content: bytes) -> None:
     place.write_bytes(content)
     with pytest.raises(LedgerError, match="not a ledger"):

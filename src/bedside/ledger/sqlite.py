@@ -16,7 +16,7 @@ from bedside.errors import LedgerError, UsageError
 from bedside.ledger.tables import REVISION, metadata, revisions
 from bedside.ledger.trouble import MAKING, WRITES, other_revision, reported
 
-_MAGIC = b"SQLite format 3\0"
+_SHORTEST = 512  # bytes: the smallest page there is
 _APPLICATION = 0x62647367  # "bdsg", in the file's header
 _LAYOUTS = {1: "0001", 2: None}  # in the file's header: the first revision, and "as the table alembic_version says"
 _WAIT_SECONDS = 30.0
@@ -67,9 +67,10 @@ class SQLite:
         if not path.is_file():
             raise LedgerError("this is a folder, not a ledger", where=str(path))
         with reported(str(path)):
-            with path.open("rb") as file:  # SQLite itself would take a very short file for an empty one, and write it
-                if file.read(len(_MAGIC)) not in (b"", _MAGIC):
-                    raise LedgerError("this is not a ledger", where=str(path))
+            # SQLite itself would take a very short file for an empty one, and write it. Never open the file to look:
+            # closing it again would take the locks of whoever has the ledger open in this process.
+            if 0 < path.stat().st_size < _SHORTEST:
+                raise LedgerError("this is not a ledger", where=str(path))
             found = self._looked(create)
         if current and found not in (None, REVISION):
             raise other_revision(found, str(path))
