@@ -22,6 +22,7 @@ if [ ! -x "$target/bin/python" ] && ! "$python" -m venv "$target"; then
     echo "install.sh: Python's venv is missing (Debian: the package $wanted-venv), or $target cannot be written" >&2
     exit 2
 fi
-"$target/bin/python" -m pip --disable-pip-version-check --quiet install --no-index --find-links wheels --upgrade "bedside==$(cat VERSION)"
+# Without settings of this machine's pip: one that names a folder of wheels would bring in others than those checked above.
+PIP_CONFIG_FILE=/dev/null "$target/bin/python" -m pip --isolated --disable-pip-version-check --quiet install --no-index --find-links wheels --upgrade "bedside==$(cat VERSION)"
 install -m 755 ward "$target/ward"
 "$target/bin/bedside" --version

@@ -125,13 +125,13 @@ def test_versions_are_deployed_run_silently_and_rolled_back(
     for who in ("clinician", "scientist"):
         assert _act(ward, who, "approve", "Read", version="2.0.0").headers["Location"] == f"{PAGE}?version=2.0.0"
     assert sent(act="deploy", place=str(second), mode="live", reason="Better").status_code == 303
-    assert ward.app.state.service.release("breast-fna").version == "2.0.0"
+    assert ward.app.state.service.served.find("breast-fna").version == "2.0.0"
     back = sent(act="roll-back", name="breast-fna", reason="Worse")
     assert (back.status_code, "not approved for care" in _text(back)) == (409, True)  # 1.0.0 never was
     for who in ("clinician", "scientist"):
         _act(ward, who, "approve", "Read", version="1.0.0")
     assert sent(act="roll-back", name="breast-fna", reason="Worse").status_code == 303
-    assert ward.app.state.service.release("breast-fna").version == "1.0.0"
+    assert ward.app.state.service.served.find("breast-fna").version == "1.0.0"
     assert [entry.actor for entry in ward.ledger.entries(kind="rolled-back")] == ["admin"]
 
 

@@ -7,17 +7,18 @@ import json
 import math
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import hospital as house
 import pytest
 
-from bedside.errors import Conflict, Refused, UsageError
+from bedside.errors import Conflict, LedgerError, Refused, UsageError
 from bedside.ledger import Ledger
-from bedside.release import open_release
+from bedside.release import open_candidate, open_release, sign
 from bedside.review import PAGES
-from bedside.serving import create_app
+from bedside.serving import Service, create_app, deployments
 from bedside.serving.deployments import begin, deploy, rollback, take_over
 
 Signed = tuple[Path, Path]
@@ -69,7 +70,7 @@ def test_a_deployment_over_http_answers_from_then_on_and_rolls_back(ward: Any, n
         ("taken-over", ward.app.state.service.id),
     ]
     with pytest.raises(Refused, match="rolled back"):
-        ward.app.state.service.release("breast-fna", "1.1.0")
+        ward.app.state.service.served.find("breast-fna", "1.1.0")
 
 
 def test_the_values_of_one_patient_meet_the_new_graph(ward: Any, newer: Signed) -> None:
@@ -151,6 +152,121 @@ def test_refusals_over_http(ward: Any, signed: Signed, newer: Signed, tmp_path: 
     assert decisions(ward) == []
 
 
+def test_what_cannot_be_served_is_said_and_never_deployed(
+    ward: Any, signed: Signed, newer: Signed, tmp_path: Path
+) -> None:
+    expired, _ = house.make_release(
+        tmp_path, version="2.0.0", keys=signed[1].parent, valid_until=house.START.date() - dt.timedelta(days=1)
+    )
+    garbled = tmp_path / "garbled"
+    shutil.copytree(newer[0], garbled)
+    for name in ("signature.json", "signing.json"):
+        (garbled / name).unlink()
+    (garbled / "card.md").write_bytes(b"\xff")
+    sign(open_candidate(garbled), signed[1].parent / "signing.key", tmp_path / "unread", "Grace Signer")
+    for place, status, words in (
+        (expired, 409, "this release was valid until 2026-03-01: it would give no estimate any more"),
+        (tmp_path / "unread", 400, "is not UTF-8"),
+        (tmp_path / ("long" * 200), 400, "cannot be read: File name too long"),
+    ):
+        said = act(ward, "admin", "deployments", place=str(place))
+        assert (said.status_code, said.json()["error"]["what"]) == (status, words)
+    assert (version(ward), decisions(ward)) == ("1.0.0", [])
+
+
+def test_two_who_go_back_at_once_go_back_once(ward: Any, signed: Signed, newer: Signed, tmp_path: Path) -> None:
+    service, admin = ward.app.state.service, ward.users["admin"]
+    third, _ = house.make_release(tmp_path, version="2.0.0", keys=signed[1].parent)
+    verified = open_release(third, signed[1]).verified
+    for who in ("clinician", "scientist"):
+        ward.ledger.approve(verified.digest, "breast-fna", "2.0.0", ward.users[who])
+    for place in (newer[0], third):
+        deploy(service, admin, place)
+    assert act(ward, "admin", "rollback", expected="2.0.0").json()["version"] == "1.1.0"
+    again = act(ward, "admin", "rollback", expected="2.0.0")
+    assert (again.status_code, again.json()["error"]["what"]) == (
+        409,
+        "breast-fna 2.0.0 has been replaced meanwhile, by 1.1.0",
+    )
+    page = ward.form(ward.client("admin"), "/deployments", act="roll-back", name="breast-fna", expected="2.0.0")
+    assert (page.status_code, "has been replaced meanwhile, by 1.1.0" in page.text) == (409, True)
+    assert 'name="expected" value="1.1.0"' in ward.client("admin").get("/deployments").text
+    assert version(ward) == "1.1.0"
+    assert act(ward, "admin", "rollback", silent=True, expected="1.0.0").status_code == 409
+
+
+def test_a_version_that_is_gone_is_not_gone_back_to(ward: Any, signed: Signed, newer: Signed, tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    shutil.copytree(signed[0], first)
+    for place in (first, newer[0]):
+        deploy(ward.app.state.service, ward.users["admin"], place)
+    first.rename(tmp_path / "elsewhere")
+    ward.app = create_app([], ward.ledger, clock=ward.clock, key=newer[1])
+    ward.app.state.service.check()
+    back = act(ward, "admin", "rollback")
+    assert (back.status_code, back.json()["error"]["where"]) == (404, str(first))
+    assert (version(ward), decisions(ward)) == ("1.1.0", ["deployed 1.0.0", "deployed 1.1.0"])
+    (tmp_path / "elsewhere").rename(first)
+    assert act(ward, "admin", "rollback").status_code == 201
+    assert version(ward) == "1.0.0"
+
+
+def test_a_ledger_that_fails_after_a_decision_is_no_refusal(
+    ward: Any, newer: Signed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk may fill between the entry of an administrator and the word of the server about it."""
+
+    def full(*_: Any, **__: Any) -> Any:
+        raise LedgerError("the disk is full")
+
+    service = ward.app.state.service
+    with monkeypatch.context() as patched:
+        patched.setattr(ward.ledger, "take_over", full)
+        assert act(ward, "admin", "deployments", place=str(newer[0])).status_code == 201
+        assert version(ward) == "1.1.0"
+        with pytest.raises(LedgerError):
+            take_over(service)
+    take_over(service)
+    assert [one.version for one in ward.ledger.standings().acts if one.kind == "taken-over" and one.of] == ["1.1.0"]
+
+
+def test_what_breaks_one_release_keeps_back_no_other(ward: Any, newer: Signed, monkeypatch: pytest.MonkeyPatch) -> None:
+    verified, service, admin = open_release(*newer).verified, ward.app.state.service, ward.users["admin"]
+    ward.ledger.deploy("0" * 64, "heart", "1.0.0", place="/heart", mode="silent", user=admin)
+    heart = ward.ledger.standings().acts[-1]
+    ward.ledger.deploy(verified.digest, "breast-fna", "1.1.0", place=str(newer[0]), user=admin)
+    opened = deployments.open_release
+
+    def breaks(place: Path, key: Path) -> Any:
+        if place == Path("/heart"):
+            raise MemoryError
+        return opened(place, key)
+
+    monkeypatch.setattr(deployments, "open_release", breaks)
+    take_over(service)
+    assert version(ward) == "1.1.0"
+    (refused,) = [one for one in ward.ledger.standings().acts if one.of == heart.seq]
+    assert (refused.kind, refused.reason) == ("deployment-refused", "MemoryError")
+
+
+def test_a_release_that_is_let_go_meanwhile_is_no_fault(ward: Any, signed: Signed, newer: Signed) -> None:
+    """A request takes one picture, and keeps to it while another takes its place."""
+    service, admin = ward.app.state.service, ward.users["admin"]
+    deploy(service, admin, signed[0], "withdrawn")
+    deploy(service, admin, newer[0], "silent")
+    pictures = iter([service.served])
+    gone = replace(service.served, standings={}, versions={}, live={})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Service, "served", property(lambda _: next(pictures, gone)))
+        assert ward.client("service").post(ANSWERS, json={"values": house.HIGH}).status_code == 202
+    deploy(service, admin, newer[0])
+    pictures = iter([service.served])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Service, "served", property(lambda _: next(pictures, gone)))
+        listed = ward.client("service").get("/api/v1/releases")
+    assert [one["version"] for one in listed.json()["releases"]] == ["1.1.0"]
+
+
 def test_the_ledger_decides_what_is_live_after_a_new_start(ward: Any, signed: Signed, newer: Signed) -> None:
     deploy(ward.app.state.service, ward.users["admin"], newer[0])
     ward.app = house.create_app([], ward.ledger, clock=ward.clock, key=newer[1])
@@ -189,7 +305,7 @@ def test_a_decision_for_solo_servers_does_not_count_for_care(ward: Any, signed: 
     take_over(ward.app.state.service)
     assert version(ward) == "1.0.0"
     alone = create_app([open_release(*signed)], ward.ledger, solo=True, clock=ward.clock, key=key)
-    assert alone.state.service.release("breast-fna").version == "2.0.0"
+    assert alone.state.service.served.find("breast-fna").version == "2.0.0"
     for who in ("clinician", "scientist"):
         ward.ledger.approve(verified.digest, "breast-fna", "2.0.0", ward.users[who])
     take_over(ward.app.state.service)
@@ -224,7 +340,7 @@ def test_a_clinician_suspends_at_once_and_two_people_reinstate(ward: Any) -> Non
 
 
 def test_a_suspension_by_another_process_counts_at_once(ward: Any) -> None:
-    digest = ward.app.state.service.release("breast-fna").digest
+    digest = ward.app.state.service.served.find("breast-fna").digest
     with Ledger.open(ward.ledger.place, clock=ward.clock, hasher=house.CHEAP) as elsewhere:
         elsewhere.suspend(digest, "breast-fna", "1.0.0", ward.users["second"], "It missed two")
     refused = ward.client("service").post(ANSWERS, json={"values": house.HIGH})

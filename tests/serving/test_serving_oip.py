@@ -111,7 +111,7 @@ def test_every_form_of_the_inputs_gives_the_same(client: Any) -> None:
 
 def test_the_reply_says_what_answered_and_that_nobody_has_signed(ward: Any, client: Any) -> None:
     reply = client.post(INFER, json=matrix(house.HIGH, house.STRANGE, id="42")).json()
-    model = ward.app.state.service.release("breast-fna").model
+    model = ward.app.state.service.served.find("breast-fna").model
     assert (reply["id"], reply["model_name"], reply["model_version"]) == ("42", "breast-fna", "1.0.0")
     assert reply["parameters"] == {
         "status": "preliminary",
@@ -397,7 +397,7 @@ def test_metadata_say_what_to_send_and_what_comes_back(ward: Any, client: Any) -
         ("alert", "BOOL", [-1]),
         ("prediction_set", "BOOL", [-1, 2]),
     ]
-    assert found["parameters"]["digest"] == ward.app.state.service.release("breast-fna").model.digest
+    assert found["parameters"]["digest"] == ward.app.state.service.served.find("breast-fna").model.digest
     assert "[-1, 10]" in found["parameters"]["inputs"]
     assert found["parameters"]["classes"] == "benign, malignant"
     assert client.get(f"{MODEL}/versions/1.0.0").json() == found
@@ -464,7 +464,7 @@ def test_nothing_is_inferred_before_the_release_is_approved(tmp_path: Path, sign
     client = careful.client("service")
     assert "not approved for care" in refused(client.post(INFER, json=matrix(house.HIGH)), 409)
     assert "not approved for care" in refused(client.get(f"{MODEL}/ready"), 409)
-    model = careful.app.state.service.release("breast-fna").model
+    model = careful.app.state.service.served.find("breast-fna").model
     for who in ("clinician", "scientist"):
         careful.ledger.approve(model.digest, "breast-fna", "1.0.0", careful.users[who], "Read and understood")
     assert client.post(INFER, json=matrix(house.HIGH)).json()["parameters"]["warnings"] == ""
@@ -494,7 +494,7 @@ def test_versions_are_asked_by_name(tmp_path: Path, signed: tuple[Path, Path], n
     assert len(listed) > 1
     for version in listed:
         reply = client.post(f"{MODEL}/versions/{version}/infer", json=matrix(house.HIGH)).json()
-        model = ward.app.state.service.release("breast-fna", version).model
+        model = ward.app.state.service.served.find("breast-fna", version).model
         assert (reply["model_version"], reply["parameters"]["digest"]) == (version, model.digest)
     assert client.post(INFER, json=matrix(house.HIGH)).json()["model_version"] == listed[0]
     ward.ledger.close()

@@ -68,7 +68,7 @@ def test_a_key_that_is_not_known_is_asked_for_each_time(ward: Any) -> None:
 
 
 def test_use_is_entered_in_sums_and_at_the_end(ward: Any) -> None:
-    model = ward.app.state.service.release("breast-fna").model
+    model = ward.app.state.service.served.find("breast-fna").model
     with ward.anonymous() as running:
         for who, times in (("service", 3), ("monitor", 1)):
             headers = {"Authorization": f"Bearer {ward.secrets[who]}"}
@@ -111,7 +111,7 @@ def test_nothing_is_inferred_while_use_cannot_be_entered(ward: Any, monkeypatch:
 
 def test_sums_that_could_not_be_entered_are_added_to_the_next(ward: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     use = Use(ward.ledger)
-    model = ward.app.state.service.release("breast-fna").model
+    model = ward.app.state.service.served.find("breast-fna").model
     user = ward.users["service"]
     use.note(model, user, 5, 1)
     append = ward.ledger.append

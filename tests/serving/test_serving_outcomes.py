@@ -92,7 +92,7 @@ def test_again_nothing_is_entered_twice_and_a_change_replaces(ward: Any, newer: 
     rows[0]["outcome"] = "malignant" if truth(0) == "benign" else "benign"
     changed = link(ward, newer[0], table(tmp_path, rows))
     assert (changed.new, changed.changed, changed.repeated) == (0, 1, 23)
-    digest = ward.app.state.service.release("breast-fna", "1.1.0").digest
+    digest = ward.app.state.service.served.find("breast-fna", "1.1.0").digest
     case = {case.id: case for case in ward.ledger.cases(digest, "breast-fna").cases}[ward.answers[0]["id"]]
     assert case.outcome == rows[0]["outcome"]
     entries = list(ward.ledger.entries(kind="outcome"))

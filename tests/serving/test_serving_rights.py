@@ -75,7 +75,7 @@ REQUESTS |= {
 
 
 def _place(hospital: Any) -> str:
-    return str(hospital.app.state.service.release("breast-fna").place)
+    return str(hospital.app.state.service.served.find("breast-fna").place)
 
 
 def _returning(hospital: Any, _: str) -> dict[str, Any]:

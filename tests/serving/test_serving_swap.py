@@ -115,7 +115,7 @@ def test_swaps_under_load_drop_no_request(ward: Ward, newer: Signed) -> None:
         for turn in range(8):
             begun = time.monotonic()
             if turn % 2:
-                done = bedside.rollback("breast-fna", **common)
+                done = bedside.rollback("breast-fna@1.1.0", **common)
             else:
                 done = bedside.deploy(newer[0], key=newer[1], reason="sees more", **common)
             acts.append((begun, time.monotonic(), done.version))

@@ -17,7 +17,7 @@ from bedside.serving.answers import ask
 from bedside.serving.deployments import begin
 from bedside.serving.documents import AnswerRequest
 from bedside.serving.following import following
-from bedside.serving.served import NOT_FOR_CARE, precedence
+from bedside.serving.served import NOT_FOR_CARE, cleared, precedence
 
 Signed = tuple[Path, Path]
 
@@ -30,7 +30,7 @@ def both(tmp_path: Path, signed: Signed, newer: Signed) -> Iterator[Any]:
 
 
 def approve(place: Any, version: str, whose: Ledger | None = None) -> None:
-    digest = place.app.state.service.release("breast-fna", version).digest
+    digest = place.app.state.service.served.find("breast-fna", version).digest
     for who in ("clinician", "scientist"):
         (whose or place.ledger).approve(digest, "breast-fna", version, place.users[who], "read the report")
 
@@ -46,12 +46,13 @@ def until(holds: Any) -> None:
 
 def test_the_highest_version_answers_and_the_others_are_there_by_version(both: Any) -> None:
     service = both.app.state.service
-    assert service.release("breast-fna").version == "1.1.0"
-    assert service.release("breast-fna", "1.0.0").version == "1.0.0"
-    assert [service.standing(service.release("breast-fna", v)).mode for v in ("1.1.0", "1.0.0")] == ["live", "loaded"]
+    assert service.served.find("breast-fna").version == "1.1.0"
+    assert service.served.find("breast-fna", "1.0.0").version == "1.0.0"
+    modes = {loaded.version: service.served.standings[loaded.digest].mode for loaded in service.served.all}
+    assert modes == {"1.1.0": "live", "1.0.0": "loaded"}
     for name, version in (("breast-fna", "2.0.0"), ("lung", None), ("lung", "1.0.0")):
         with pytest.raises(NotFound):
-            service.release(name, version)
+            service.served.find(name, version)
 
 
 def test_versions_sort_as_semantic_versioning_says() -> None:
@@ -64,14 +65,14 @@ def test_versions_sort_as_semantic_versioning_says() -> None:
 def test_each_version_needs_its_own_approvals(both: Any) -> None:
     service = both.app.state.service
     approve(both, "1.0.0")
-    assert service.cleared(service.release("breast-fna", "1.0.0")) == ()
+    assert cleared(service.served, service.served.find("breast-fna", "1.0.0"), solo=service.solo) == ()
     with pytest.raises(Refused, match="not approved for care"):
-        service.cleared(service.release("breast-fna"))
+        cleared(service.served, service.served.find("breast-fna"), solo=service.solo)
 
 
 def test_solo_clears_with_a_warning(hospital: Any) -> None:
     service = hospital.app.state.service
-    assert service.cleared(service.release("breast-fna")) == (NOT_FOR_CARE,)
+    assert cleared(service.served, service.served.find("breast-fna"), solo=service.solo) == (NOT_FOR_CARE,)
 
 
 def test_an_answer_of_an_older_version_is_replayed_with_that_version(
@@ -93,17 +94,17 @@ def test_an_answer_of_an_older_version_is_replayed_with_that_version(
 
 def test_approvals_by_another_process_count_soon(both: Any) -> None:
     service = both.app.state.service
-    loaded = service.release("breast-fna")
+    loaded = service.served.find("breast-fna")
     with Ledger.open(both.ledger.place, clock=both.clock, hasher=house.CHEAP) as elsewhere, following(service):
-        assert not service.standing(loaded).approved
+        assert not service.served.standings[loaded.digest].approved
         approve(both, "1.1.0", elsewhere)
-        until(lambda: service.standing(loaded).approved)
-        assert service.cleared(loaded) == ()
+        until(lambda: service.served.standings[loaded.digest].approved)
+        assert cleared(service.served, loaded, solo=service.solo) == ()
 
 
 def test_following_goes_on_after_the_ledger_failed(both: Any, caplog: pytest.LogCaptureFixture) -> None:
     service = both.app.state.service
-    loaded = service.release("breast-fna")
+    loaded = service.served.find("breast-fna")
 
     def rename(before: str, after: str) -> None:
         with sqlite3.connect(both.ledger.place) as connection:
@@ -114,7 +115,7 @@ def test_following_goes_on_after_the_ledger_failed(both: Any, caplog: pytest.Log
         until(lambda: service.metrics.blind["ledger"] >= 2)
         rename("gone", "head")
         approve(both, "1.1.0")
-        until(lambda: service.standing(loaded).approved)
+        until(lambda: service.served.standings[loaded.digest].approved)
     assert "bedside_unfollowed_total{" in service.metrics.text(0, (), ready=True)
     assert [record.message for record in caplog.records].count("the ledger cannot be followed") == 1
 
@@ -130,7 +131,7 @@ def test_inferences_stop_soon_after_a_suspension_elsewhere(tmp_path: Path, signe
 
     assert infer().status_code == 200
     with Ledger.open(place.ledger.place, clock=place.clock, hasher=house.CHEAP) as elsewhere, following(service):
-        digest = service.release("breast-fna").digest
+        digest = service.served.find("breast-fna").digest
         elsewhere.suspend(digest, "breast-fna", "1.0.0", place.users["clinician"], "It missed two")
         until(lambda: infer().status_code == 409)
     assert "It missed two" in infer().json()["error"]
@@ -153,14 +154,14 @@ def test_servers_on_postgresql_follow_each_other(
             begin(service)
             facts = (verified.digest, "breast-fna", "1.1.0")
             elsewhere.deploy(*facts, place=str(newer[0]), user=people["admin"], solo=True)
-            until(lambda: service.release("breast-fna").version == "1.1.0")
+            until(lambda: service.served.find("breast-fna").version == "1.1.0")
             request = AnswerRequest(values=house.HIGH, explain=False)
             answer = ask(service, people["clinician"], "breast-fna", request)
             elsewhere.suspend(*facts, people["clinician"], "It missed two")
             with pytest.raises(Refused, match="It missed two"):
                 ask(service, people["clinician"], "breast-fna", request)
             elsewhere.roll_back("breast-fna", user=people["admin"])
-            until(lambda: service.release("breast-fna").version == "1.0.0")
+            until(lambda: service.served.find("breast-fna").version == "1.0.0")
         (case,) = elsewhere.cases(verified.digest, "breast-fna").cases
         release = {"name": "breast-fna", "version": "1.1.0", "digest": verified.digest}
         elsewhere.enter_outcomes([(case, "benign", None)], release=release, user=people["scientist"])

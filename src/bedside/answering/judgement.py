@@ -94,9 +94,8 @@ def judge(model: Model, reading: Reading, *, today: dt.date) -> Judgement:
 def _reasons(
     manifest: Manifest, reading: Reading, distance: Float[np.ndarray, " patient"], today: dt.date
 ) -> UInt16[np.ndarray, " patient"]:
-    expired = manifest.valid_until is not None and today > manifest.valid_until
     reasons = np.zeros(len(reading), dtype=np.uint16)
-    if expired:
+    if manifest.expired(today):
         reasons |= _EXPIRED
     missing = unknown(reading)
     if np.count_nonzero(missing) > most_unknown(manifest):

@@ -148,7 +148,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         ("rollback",), "cli.standing", "rollback", "go back to the version that was live before",
         (
-            Argument("NAME", "name", "the release's name"),
+            Argument("NAME", "name", "the release's name, or NAME@VERSION: the version to leave"),
             USER,
             Argument("--silent", "silent", "end the silent release of this name instead", {"action": "store_true"}),
             Argument("--reason", "reason", "why, in a sentence", {"default": ""}),

@@ -133,14 +133,14 @@ class _Asked:
 
         from bedside.sources import fingerprint
 
-        until, model = self.model.manifest.valid_until, self.model
+        model = self.model
         read = hashlib.sha256(msgspec.json.encode((self.schema, self.recode), order="sorted")).hexdigest()
         return {
             "the table": fingerprint(self.table),
             "the release": model.digest,
             "the target": model.target,
             "the map": read,
-            "the release's validity": "expired" if until is not None and self.today > until else "valid",
+            "the release's validity": "expired" if model.manifest.expired(self.today) else "valid",
             "the processor": model.processor,
             "bedside": version("bedside"),
         }
@@ -181,9 +181,10 @@ def _from_json(model: Model, path: Path, method: str) -> Iterator[dict[str, Any]
     if not isinstance(sent, dict):
         raise DataError("must hold one JSON object", where=str(path), remedy='Write {"values": {...}}')
     values = sent.get("values", sent)
-    reading = read_patient(model.manifest.schema, values, now=dt.datetime.now(dt.UTC))
+    now = dt.datetime.now(dt.UTC)
+    reading = read_patient(model.manifest.schema, values, now=now)
     patient = sent.get("patient")
-    judged = judge(model, reading, today=dt.datetime.now(dt.UTC).date())
+    judged = judge(model, reading, today=now.date())
     yield _case(model, reading, judged, 0, patient.get("id") if isinstance(patient, dict) else None, method)
 
 
@@ -191,11 +192,11 @@ def _from_table(model: Model, path: Path, method: str, progress: Progress | None
     from bedside.answering import judge
     from bedside.sources import columns, open_stream
 
-    schema = model.manifest.schema
+    schema, today = model.manifest.schema, dt.datetime.now(dt.UTC).date()
     patient = schema.patient if schema.patient in columns(path) else None
     with open_stream(path, schema, extra=(patient,) if patient else ()) as stream:
         for reading in stream.pieces():
-            judged = judge(model, reading, today=dt.datetime.now(dt.UTC).date())
+            judged = judge(model, reading, today=today)
             for row in range(len(reading)):
                 identifier = reading.extra[patient][row] if patient else str(reading.rows[row])
                 yield _case(model, reading, judged, row, identifier, method)

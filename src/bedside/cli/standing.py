@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,14 +92,15 @@ def deploy(
     With `silent` it answers beside the live one and is shown to nobody who treats. `solo`: for servers in solo mode.
     `wait`: seconds to wait for a server's word.
 
-    Raises `SignatureInvalid` or `Refused` where it does not hold here, is suspended or is not approved for care, and
+    Raises `SignatureInvalid` or `Refused` where it does not hold here, has expired, is suspended or not approved, and
     `AccessDenied` where `user` is no administrator: then nothing is entered.
     """
     from bedside.release import golden_check, open_release
 
     opened = open_release(Path(release), Path(key))
-    golden_check(opened.load("server-cpu"))
     manifest = opened.manifest
+    manifest.require_valid(dt.datetime.now(dt.UTC).date())
+    golden_check(opened.load("server-cpu"))
     with open_ledger(ledger) as book:
         person = proven(book, user, password)
         act = book.deploy(
@@ -126,10 +128,13 @@ def rollback(
 ) -> Deployed:
     """Go back to the version of `name` that was live before; with `silent`, end its silent release instead.
 
-    Raises `Conflict` where there is nothing to go back to, `AccessDenied` where `user` is no administrator.
+    ``NAME@VERSION`` names the version to leave. Raises `Conflict` where another has taken its place meanwhile or there
+    is nothing to go back to, `AccessDenied` where `user` is no administrator.
     """
+    name, _, leaving = name.partition("@")
     with open_ledger(ledger) as book:
-        act = book.roll_back(name, user=proven(book, user, password), reason=reason, silent=silent)
+        person = proven(book, user, password)
+        act = book.roll_back(name, user=person, reason=reason, silent=silent, expected=leaving or None)
         # Nobody has to open anything in order to stop: no server says a word about that.
         return _followed(book, act, 0 if act.mode == "withdrawn" else wait)
 

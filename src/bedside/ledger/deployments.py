@@ -51,27 +51,32 @@ class Deployments(Standing):
         self.latest_standing = act.seq
         return act
 
-    def roll_back(self, name: str, *, user: User, reason: str = "", silent: bool = False) -> Deployment:
+    def roll_back(
+        self, name: str, *, user: User, reason: str = "", silent: bool = False, expected: str | None = None
+    ) -> Deployment:
         """Go back to the version of this name that was live before; with ``silent``, end its silent release instead.
 
-        Raises ``AccessDenied`` for anybody but an administrator, ``Conflict`` where there is nothing to go back to,
-        ``Refused`` where the version before is suspended or, on a server for care, not approved.
+        ``expected``: the version that the user saw live, or silent, and wants to leave. Raises ``AccessDenied`` for
+        anybody but an administrator, ``Conflict`` where there is nothing to go back to or another version than
+        ``expected`` is to be left, ``Refused`` where the version before is suspended or, on a server for care, not
+        approved.
         """
         _only_admins(user)
         with self._writing() as connection:
             said = self._standings(connection)
             now = self._succession(said, name)
+            _refuse_unexpected(now.silent if silent else now.present, name, expected)
             if silent:
                 if now.silent is None:
                     raise Conflict(f"no release of the name {name} runs silently")
                 body = {**_facts(now.silent), "mode": "withdrawn"}
                 act = self._enter_act(connection, "deployed", body, user.name, reason)
             else:
-                if len(now.live) < 2:
+                before = now.before
+                if before is None:
                     raise Conflict(
                         f"no other version of {name} was live before", remedy="Deploy the one that shall answer"
                     )
-                before = now.live[-2]
                 _refuse_unfit(said, before.digest, name, before.version, care=not before.solo)
                 act = self._enter_act(connection, "rolled-back", _facts(before), user.name, reason)
         self.latest_standing = act.seq
@@ -111,6 +116,16 @@ def _facts(act: Deployment) -> dict[str, Any]:
 def _only_admins(user: User) -> None:
     if user.role != "admin" or not user.active:
         raise AccessDenied("only an administrator decides which version answers")
+
+
+def _refuse_unexpected(present: Deployment | None, name: str, expected: str | None) -> None:
+    """Two people who go back at the same time must not go back twice."""
+    version = None if present is None else present.version
+    if expected is not None and version != expected:
+        raise Conflict(
+            f"{name} {expected} has been replaced meanwhile, by {version or 'none'}",
+            remedy="Look who decided what, then decide again",
+        )
 
 
 def _refuse_other_bytes(said: Standings, digest: str, name: str, version: str) -> None:

@@ -62,6 +62,11 @@ class Succession(msgspec.Struct, frozen=True, kw_only=True):
         """The act that made the present version live."""
         return self.live[-1] if self.live else None
 
+    @property
+    def before(self) -> Deployment | None:
+        """The act that made the version before the present one live: the one to go back to."""
+        return self.live[-2] if len(self.live) > 1 else None
+
 
 def successions(
     acts: Iterable[Deployment], counts: Callable[[Deployment], bool] = lambda _: True

@@ -24,6 +24,7 @@ OUTSIDE_DIGEST = frozenset((*EVIDENCE, *SIGNED))
 LARGEST_FILE = 2 * 1024**3
 LARGEST_RELEASE = 4 * 1024**3
 MOST_FILES = 64
+_READABLE = "Let the user that bedside runs as read it"
 
 
 def sha256(content: bytes) -> str:
@@ -62,13 +63,17 @@ def read_files(path: Path) -> dict[str, bytes]:
 
     Raises
     ------
-    NotFound: there is nothing at `path`.
+    NotFound: there is nothing at `path`. UsageError: it cannot be read.
     Refused: a subfolder, a link, a name with a path in it, too many files or too many bytes; the message names it.
     """
-    if path.is_dir():
-        return {name: file.read_bytes() for name, file in _flat(path)}
-    if path.is_file():
-        return _unzipped(path)
+    try:
+        if path.is_dir():
+            return {name: file.read_bytes() for name, file in _flat(path)}
+        if path.is_file():
+            return _unzipped(path)
+    except OSError as error:
+        place = str(error.filename or path)
+        raise UsageError(f"cannot be read: {error.strerror}", where=place, remedy=_READABLE) from error
     raise NotFound("there is no such folder or zip file", where=str(path))
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 
 import msgspec
 
+from bedside.errors import Refused
 from bedside.sources import Schema
 
 
@@ -116,3 +117,16 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     privacy: dict[str, float] | None = None
     review: ReviewRule = ReviewRule()
     valid_until: dt.date | None = None
+
+    def expired(self, today: dt.date) -> bool:
+        """Whether its last day is over; days are those of UTC, wherever it serves."""
+        return self.valid_until is not None and today > self.valid_until
+
+    def require_valid(self, today: dt.date) -> None:
+        """Raises ``Refused`` where it has expired: it would abstain from every answer."""
+        if self.expired(today):
+            raise Refused(
+                f"this release was valid until {self.valid_until}: it would give no estimate any more",
+                where=f"{self.name} {self.version}",
+                remedy="Validate and sign a newer one",
+            )

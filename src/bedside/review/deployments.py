@@ -15,7 +15,7 @@ from bedside.serving.access import Caller
 from bedside.serving.call import Call
 from bedside.serving.service import Service
 
-FIELDS = ("act", "name", "place", "mode", "reason")
+FIELDS = ("act", "name", "place", "mode", "reason", "expected")
 
 
 def show(service: Service, call: Call, caller: Caller) -> Response:
@@ -44,8 +44,8 @@ def _do(service: Service, caller: Caller, typed: dict[str, str]) -> str:
         mode: Literal["live", "silent"] = "silent" if typed["mode"] == "silent" else "live"
         return deployments.deploy(service, user, typed["place"].strip(), mode, reason).name
     if typed["act"] in {"roll-back", "end-silent"}:
-        silent = typed["act"] == "end-silent"
-        return deployments.rollback(service, user, typed["name"], reason, silent=silent).name
+        silent, expected = typed["act"] == "end-silent", typed["expected"] or None
+        return deployments.rollback(service, user, typed["name"], reason, silent=silent, expected=expected).name
     raise NotFound("there is no such act", where=typed["act"][:100])
 
 

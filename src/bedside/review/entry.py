@@ -41,13 +41,13 @@ class Field:
 
 def form(service: Service, call: Call, caller: Caller) -> Response:
     """``GET /releases/{name}/new``."""
-    return _page(service, call, caller, service.release(call.parameters["name"]), {}, {}, "", 200)
+    return _page(service, call, caller, service.served.find(call.parameters["name"]), {}, {}, "", 200)
 
 
 def enter(service: Service, call: Call, caller: Caller) -> Response:
     """``POST /releases/{name}/new``: an answer, or the form again with what was typed and what is wrong with it."""
     typed, reader = call.form(), reader_of(call)
-    loaded = service.release(call.parameters["name"])
+    loaded = service.served.find(call.parameters["name"])
     patient, problems = _patient(typed, reader.t)
     values, unread = _values(loaded, typed, reader)
     problems |= unread

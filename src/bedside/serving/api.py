@@ -28,7 +28,8 @@ from bedside.serving.documents import (
 from bedside.serving.finding import by_number
 from bedside.serving.replay import replay
 from bedside.serving.route import EVERYONE, Route
-from bedside.serving.service import Loaded, Service
+from bedside.serving.served import Loaded, Served
+from bedside.serving.service import Service
 from bedside.serving.withholding import lines
 
 
@@ -40,9 +41,10 @@ def reply(document: msgspec.Struct, status: int = 200) -> Response:
 def ask(service: Service, call: Call, caller: Caller) -> Response:
     """``POST /api/v1/releases/{name}/answers``."""
     name, request = call.parameters["name"], call.json(AnswerRequest)
-    silent = silently.alone(service.served, name)
+    served = service.served
+    silent = silently.alone(served, name)
     if silent is not None:
-        return reply(silently.store(service, caller.user, silent, request), 202)
+        return reply(silently.store(service, caller.user, served, silent, request), 202)
     answer = answers.ask(service, caller.user, name, request)
     response = reply(answer, 201)
     response.headers["Location"] = f"/api/v1/answers/{answer.id}"
@@ -99,10 +101,11 @@ def replayed(service: Service, call: Call, caller: Caller) -> Response:
 
 def releases(service: Service, call: Call, caller: Caller) -> Response:  # noqa: ARG001
     """``GET /api/v1/releases``."""
-    return reply(ReleaseList(releases=tuple(summary(service, loaded) for loaded in service.releases.values())))
+    served = service.served
+    return reply(ReleaseList(releases=tuple(summary(served, loaded) for loaded in served.live.values())))
 
 
-def summary(service: Service, loaded: Loaded) -> ReleaseSummary:
+def summary(served: Served, loaded: Loaded) -> ReleaseSummary:
     """A loaded release as the API describes it."""
     manifest = loaded.model.manifest
     return ReleaseSummary(
@@ -118,7 +121,7 @@ def summary(service: Service, loaded: Loaded) -> ReleaseSummary:
         target=loaded.model.target,
         processor=loaded.model.processor,
         valid_until=manifest.valid_until,
-        approved_for_care=service.standing(loaded).approved,
+        approved_for_care=served.standings[loaded.digest].approved,
     )
 
 
@@ -139,7 +142,7 @@ API = (
         "GET",
         "/api/v1/releases",
         EVERYONE,
-        "The releases that are loaded here, and what to send them",
+        "The releases that answer here, and what to send them",
         releases,
         response=ReleaseList,
     ),

@@ -7,13 +7,14 @@ logged, and the old version stays.
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from bedside.errors import BedsideError, Conflict, Refused, UsageError
-from bedside.ledger import Deployment, Succession, User
+from bedside.errors import Conflict, LedgerError, Refused, UsageError
+from bedside.ledger import Deployment, Succession, User, successions
 from bedside.release import golden_check, open_release
 from bedside.serving.logs import log
 from bedside.serving.served import Loaded, Served, arranged, load
@@ -49,13 +50,15 @@ def deploy(
 ) -> Deployment:
     """Open, verify and check the release at ``place`` here, enter the decision, and serve it from then on.
 
-    Raises ``SignatureInvalid`` or ``Refused`` where it does not hold here, ``Conflict`` where it is not the release
-    ``name`` that was meant, and what ``Ledger.deploy`` raises: then nothing is entered.
+    Raises ``SignatureInvalid`` or ``Refused`` where it does not hold here or has expired, ``Conflict`` where it is not
+    the release ``name`` that was meant, and what ``Ledger.deploy`` raises: then nothing is entered.
     """
     with service.loading:
-        loaded = _opened(service, Path(place))
+        loaded = _opened(service, service.follow(), Path(place))
         if name is not None and loaded.name != name:
             raise Conflict(f"the release there is {loaded.name}, not {name}", where=str(place))
+        if mode != "withdrawn":
+            loaded.model.manifest.require_valid(service.clock().astimezone(dt.UTC).date())
         act = service.ledger.deploy(
             loaded.digest,
             loaded.name,
@@ -66,16 +69,39 @@ def deploy(
             reason=reason,
             solo=service.solo,
         )
-        service.take_in((loaded,))
+        _serve(service, (loaded,))
+    return act
+
+
+def rollback(
+    service: Service, user: User, name: str, reason: str = "", *, silent: bool = False, expected: str | None = None
+) -> Deployment:
+    """Go back to the version before, which is opened and checked first, or end the silent release.
+
+    Raises what ``deploy`` raises where the version before does not hold here, and as ``Ledger.roll_back``: then nothing
+    is entered, and what was live stays.
+    """
+    with service.loading:
+        picture = service.follow()
+        before = None if silent else successions(picture.said.acts).get(name, _NOTHING).before
+        missing = before is not None and picture.of_digest(before.digest) is None
+        opened = (_opened(service, picture, Path(before.place), before),) if before is not None and missing else ()
+        act = service.ledger.roll_back(name, user=user, reason=reason, silent=silent, expected=expected)
+        _serve(service, opened)
+    return act
+
+
+def _serve(service: Service, opened: tuple[Loaded, ...]) -> None:
+    """Serve what was entered just now.
+
+    It stands whatever happens next: where the ledger fails before this server has taken it in, the thread that follows
+    the ledger does so as soon as it can.
+    """
+    try:
+        service.take_in(opened)
         _acknowledge(service)
-    return act
-
-
-def rollback(service: Service, user: User, name: str, reason: str = "", *, silent: bool = False) -> Deployment:
-    """Go back to the version before, or end the silent release; raises as ``Ledger.roll_back``."""
-    act = service.ledger.roll_back(name, user=user, reason=reason, silent=silent)
-    take_over(service)
-    return act
+    except LedgerError as error:
+        log("a decision was entered and will be followed later", level=logging.ERROR, what=error.what)
 
 
 def take_over(service: Service) -> Served:
@@ -91,8 +117,8 @@ def take_over(service: Service) -> Served:
             if act.seq in service.settled:
                 continue
             try:
-                opened.append(_opened(service, Path(act.place), act))
-            except (BedsideError, OSError) as error:
+                opened.append(_opened(service, picture, Path(act.place), act))
+            except Exception as error:  # whatever is wrong with one release must not keep back the others
                 _refuse(service, act, error)
         if opened:
             service.take_in(opened)
@@ -106,10 +132,11 @@ def _deployed_elsewhere(service: Service) -> list[Loaded]:
     Raises ``Refused`` where a live one cannot be had: then the server must not start. A silent one is left out.
     """
     opened = []
-    for act in _missing(service.served):
+    picture = service.served
+    for act in _missing(picture):
         try:
-            opened.append(_opened(service, Path(act.place), act, golden=False))
-        except (BedsideError, OSError) as error:
+            opened.append(_opened(service, picture, Path(act.place), act, golden=False))
+        except Exception as error:
             if act.mode == "live":
                 raise Refused(
                     f"{act.name} {act.version} is deployed and cannot be served: {error}",
@@ -143,14 +170,16 @@ def _missing(picture: Served) -> list[Deployment]:
     return [act for act in _decisions(picture) if picture.of_digest(act.digest) is None]
 
 
-def _opened(service: Service, place: Path, act: Deployment | None = None, *, golden: bool = True) -> Loaded:
+def _opened(
+    service: Service, picture: Served, place: Path, act: Deployment | None = None, *, golden: bool = True
+) -> Loaded:
     """The release at ``place``, verified with this server's key and, with ``golden``, asked its golden cases here."""
     if service.key is None:
         raise UsageError("this server was started without a key to verify releases with", where=str(place))
     loaded = load(open_release(place, service.key))
     if act is not None and loaded.digest != act.digest:
         raise Refused(f"the release there is not the one that was deployed ({act.name} {act.version})")
-    other = service.served.versions.get(loaded.name, {}).get(loaded.version)
+    other = picture.versions.get(loaded.name, {}).get(loaded.version)
     if other is not None and other.digest != loaded.digest:
         raise Refused(f"{loaded.name} {loaded.version} is loaded here with other bytes")
     if golden:
@@ -158,11 +187,12 @@ def _opened(service: Service, place: Path, act: Deployment | None = None, *, gol
     return loaded
 
 
-def _refuse(service: Service, act: Deployment, error: BedsideError | OSError) -> None:
-    service.settled.add(act.seq)
+def _refuse(service: Service, act: Deployment, error: Exception) -> None:
+    reason = str(error) or type(error).__name__
+    service.ledger.take_over(act, server=service.id, refused=reason)
+    service.settled.add(act.seq)  # not before: what could not be entered is tried again
     service.metrics.deployment("refused")
-    log("deployment refused", level=logging.ERROR, release=act.name, version=act.version, reason=str(error))
-    service.ledger.take_over(act, server=service.id, refused=str(error))
+    log("deployment refused", level=logging.ERROR, release=act.name, version=act.version, reason=reason)
 
 
 def _acknowledge(service: Service) -> None:
@@ -173,7 +203,7 @@ def _acknowledge(service: Service) -> None:
         loaded = serving.get(act.name)
         if act.seq in service.settled or loaded is None or loaded.digest != act.digest:
             continue
+        service.ledger.take_over(act, server=service.id)
         service.settled.add(act.seq)
         service.metrics.deployment("taken-over")
         log("deployment taken over", release=act.name, version=act.version, mode=act.mode)
-        service.ledger.take_over(act, server=service.id)

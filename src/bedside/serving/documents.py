@@ -210,7 +210,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReleaseSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A release that is loaded here, and what to send it."""
+    """A release that answers here, and what to send it."""
 
     name: str
     version: str
@@ -228,7 +228,7 @@ class ReleaseSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReleaseList(msgspec.Struct, frozen=True, kw_only=True):
-    """All releases that are loaded here."""
+    """All releases that answer here."""
 
     releases: tuple[ReleaseSummary, ...]
 

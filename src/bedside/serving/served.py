@@ -225,15 +225,23 @@ def load(release: Release, *, target: str = "server-cpu") -> Loaded:
     """A verified release as serving needs it: one target's graph in its runtime, and its documents.
 
     The documents are the bytes that were verified. Raises ``UsageError`` where the release has no such target, and
-    ``DataError`` where its graph cannot be loaded or a document is missing.
+    ``DataError`` where its graph cannot be loaded or a document is missing or no text.
     """
     return Loaded(
         model=release.load(target),
-        card=_document(release, "card.md").decode("utf-8"),
+        card=_text(release, "card.md"),
         evidence=release.document("evidence.json"),
         report=_document(release, "report.html"),
         place=str(release.folder.absolute()),
     )
+
+
+def _text(release: Release, name: str) -> str:
+    try:
+        return _document(release, name).decode("utf-8")
+    except UnicodeDecodeError as error:
+        where = str(release.folder / name)
+        raise DataError("is not UTF-8", where=where, remedy="Validate and sign again") from error
 
 
 def _document(release: Release, name: str) -> bytes:

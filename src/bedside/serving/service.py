@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,10 +18,9 @@ from bedside.serving.admission import Admission
 from bedside.serving.limits import Limits
 from bedside.serving.logs import log
 from bedside.serving.metrics import Metrics
-from bedside.serving.served import NOT_FOR_CARE, Loaded, Served, Standing, arranged, cleared, load, settled
+from bedside.serving.served import Loaded, Served, arranged, load, settled
 
-__all__ = ["NOT_FOR_CARE", "Loaded", "Service", "Standing", "load"]
-
+__all__ = ["Loaded", "Service", "load"]
 
 PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 """Those that this process may use."""
@@ -112,29 +111,6 @@ class Service:
         serving = {loaded.digest for by_name in (picture.live, picture.silent) for loaded in by_name.values()}
         recent = (act.digest for name in picture.versions for act in picture.decisions(name)[-RECENT:])
         return self.given | serving | set(recent)
-
-    @property
-    def releases(self) -> Mapping[str, Loaded]:
-        """By name, the release that answers."""
-        return self.served.live
-
-    def release(self, name: str, version: str | None = None) -> Loaded:
-        """The release that answers under that name, or one of its versions that is loaded. Raises ``NotFound``.
-
-        Raises ``Refused`` where the name has only a silent release, and for a version that was rolled back.
-        """
-        return self.served.find(name, version)
-
-    def standing(self, loaded: Loaded) -> Standing:
-        """Whether it is approved or suspended, and whether it answers."""
-        return self.served.standings[loaded.digest]
-
-    def cleared(self, loaded: Loaded) -> tuple[str, ...]:
-        """Warnings that its answers must carry.
-
-        Raises ``Refused`` where it is suspended, silent, or not approved for care and this server is not solo.
-        """
-        return cleared(self.served, loaded, solo=self.solo)
 
     def check(self) -> None:
         """Run every release's golden cases on this machine. Raises ``Refused`` for the first that does not hold."""

@@ -23,7 +23,7 @@ def alone(served: Served, name: str) -> Loaded | None:
     return None if name in served.live else served.silent.get(name)
 
 
-def store(service: Service, user: User, loaded: Loaded, request: AnswerRequest) -> SilentReply:
+def store(service: Service, user: User, served: Served, loaded: Loaded, request: AnswerRequest) -> SilentReply:
     """Let a silent release without a live one answer, and store the answer: the reply holds its id and nothing of it.
 
     Raises ``Refused`` for a person, and where the release is suspended; ``ValueRefused`` as an ordinary question does.
@@ -31,9 +31,9 @@ def store(service: Service, user: User, loaded: Loaded, request: AnswerRequest) 
     service.require_ready()
     if user.role != "service":
         raise Refused(SILENT, where=loaded.name, remedy="Only a service may ask it, to be compared later")
-    standing = service.standing(loaded)
-    if standing.suspended is not None:
-        raise refusal(standing.suspended)
+    suspended = served.standings[loaded.digest].suspended
+    if suspended is not None:
+        raise refusal(suspended)
     answer = answer_patient(loaded.model, request.values, now=service.clock(), explain=False)
     ref = patient_ref(service, user, request.patient)
     kept = msgspec.to_builtins(msgspec.structs.replace(answer, patient=ref))

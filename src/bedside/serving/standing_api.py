@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -12,6 +13,7 @@ from bedside.errors import NotFound
 from bedside.ledger import Approval, Deployment, Reinstatement, SilentReport, Suspension, User
 from bedside.serving import deployments
 from bedside.serving.access import Caller
+from bedside.serving.api import reply
 from bedside.serving.call import Call
 from bedside.serving.documents import Words
 from bedside.serving.route import PEOPLE, Role, Route
@@ -28,10 +30,17 @@ class DeploymentRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
 
 class RollbackRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``silent``: end the silent release of this name; otherwise the live version goes back to the one before."""
+    """Which version to leave.
+
+    Attributes
+    ----------
+    silent: end the silent release of this name; otherwise the live version goes back to the one before.
+    expected: the version that the administrator saw there; where another is by now, nothing happens (409).
+    """
 
     reason: Words = ""
     silent: bool = False
+    expected: Annotated[str, Meta(max_length=100)] | None = None
 
 
 class CareRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -138,48 +147,64 @@ def reinstate(service: Service, user: User, name: str, version: str | None, reas
     return ReinstatementReply(**msgspec.structs.asdict(said), lifted=lifted)
 
 
-def _made(document: msgspec.Struct, status: int = 201) -> Response:
-    return Response(msgspec.json.encode(document), status, media_type="application/json")
-
-
 def _show(service: Service, call: Call, caller: Caller) -> Response:  # noqa: ARG001  # every endpoint is called alike
-    return _made(standing_of(service, call.parameters["name"]), 200)
+    return reply(standing_of(service, call.parameters["name"]))
 
 
 def _silent_report(service: Service, call: Call, caller: Caller) -> Response:  # noqa: ARG001
-    return _made(service.ledger.silent_report(call.parameters["name"]), 200)
+    return reply(service.ledger.silent_report(call.parameters["name"]))
 
 
 def _deploy(service: Service, call: Call, caller: Caller) -> Response:
     asked = call.json(DeploymentRequest)
     name = call.parameters["name"]
-    return _made(deployments.deploy(service, caller.user, asked.place, asked.mode, asked.reason, name=name))
+    return reply(deployments.deploy(service, caller.user, asked.place, asked.mode, asked.reason, name=name), 201)
 
 
 def _rollback(service: Service, call: Call, caller: Caller) -> Response:
     asked = call.json(RollbackRequest)
-    name = call.parameters["name"]
-    return _made(deployments.rollback(service, caller.user, name, asked.reason, silent=asked.silent))
+    return reply(
+        deployments.rollback(service, caller.user, call.parameters["name"], **msgspec.structs.asdict(asked)), 201
+    )
 
 
 def _suspend(service: Service, call: Call, caller: Caller) -> Response:
     asked = call.json(CareRequest)
-    return _made(suspend(service, caller.user, call.parameters["name"], asked.version, asked.reason))
+    return reply(suspend(service, caller.user, call.parameters["name"], asked.version, asked.reason), 201)
 
 
 def _reinstate(service: Service, call: Call, caller: Caller) -> Response:
     asked = call.json(CareRequest)
-    return _made(reinstate(service, caller.user, call.parameters["name"], asked.version, asked.reason))
+    return reply(reinstate(service, caller.user, call.parameters["name"], asked.version, asked.reason), 201)
 
 
 def _approve(service: Service, call: Call, caller: Caller) -> Response:
     asked = call.json(CareRequest)
-    return _made(approve(service, caller.user, call.parameters["name"], asked.version, asked.reason))
+    return reply(approve(service, caller.user, call.parameters["name"], asked.version, asked.reason), 201)
 
 
 _ADMIN: frozenset[Role] = frozenset({"admin"})
+_CLINICIANS: frozenset[Role] = frozenset({"clinician"})
 _APPROVING: frozenset[Role] = frozenset({"clinician", "scientist", "admin"})
 _OF = "/api/v1/releases/{name}"
+
+
+def _act(
+    path: str, roles: frozenset[Role], summary: str, endpoint: Callable[..., Response], request: Any, response: Any
+) -> Route:
+    """A route by which a person decides something about the releases of one name."""
+    return Route(
+        "POST",
+        f"{_OF}/{path}",
+        roles,
+        summary,
+        endpoint,
+        request=request,
+        response=response,
+        success=201,
+        statuses=(404, 409),
+    )
+
 
 STANDING = (
     Route(
@@ -191,16 +216,13 @@ STANDING = (
         response=ReleaseStanding,
         statuses=(404,),
     ),
-    Route(
-        "POST",
-        f"{_OF}/deployments",
+    _act(
+        "deployments",
         _ADMIN,
         "Put a version into service: verified and checked here, then swapped in",
         _deploy,
-        request=DeploymentRequest,
-        response=Deployment,
-        success=201,
-        statuses=(404, 409),
+        DeploymentRequest,
+        Deployment,
     ),
     Route(
         "GET",
@@ -211,48 +233,22 @@ STANDING = (
         response=SilentReport,
         statuses=(404,),
     ),
-    Route(
-        "POST",
-        f"{_OF}/rollback",
-        _ADMIN,
-        "Go back to the version that was live before",
-        _rollback,
-        request=RollbackRequest,
-        response=Deployment,
-        success=201,
-        statuses=(404, 409),
-    ),
-    Route(
-        "POST",
-        f"{_OF}/suspension",
-        frozenset({"clinician"}),
-        "Suspend a release at once",
-        _suspend,
-        request=CareRequest,
-        response=Suspension,
-        success=201,
-        statuses=(404, 409),
-    ),
-    Route(
-        "POST",
-        f"{_OF}/reinstatement",
+    _act("rollback", _ADMIN, "Go back to the version that was live before", _rollback, RollbackRequest, Deployment),
+    _act("suspension", _CLINICIANS, "Suspend a release at once", _suspend, CareRequest, Suspension),
+    _act(
+        "reinstatement",
         _APPROVING,
         "Say that a suspended release may answer again; it takes two people, one of them a clinician",
         _reinstate,
-        request=CareRequest,
-        response=ReinstatementReply,
-        success=201,
-        statuses=(404, 409),
+        CareRequest,
+        ReinstatementReply,
     ),
-    Route(
-        "POST",
-        f"{_OF}/approvals",
+    _act(
+        "approvals",
         _APPROVING,
         "Approve a release for care; it takes two people, one of them a clinician",
         _approve,
-        request=CareRequest,
-        response=Approval,
-        success=201,
-        statuses=(404, 409),
+        CareRequest,
+        Approval,
     ),
 )

@@ -23,6 +23,7 @@ from bedside.serving.oip.documents import (
 from bedside.serving.oip.outputs import declared_outputs
 from bedside.serving.oip.patients import VALUES
 from bedside.serving.route import Role, Route
+from bedside.serving.served import cleared
 from bedside.serving.service import Service
 
 SERVICE: frozenset[Role] = frozenset({"service"})
@@ -52,15 +53,17 @@ def server(service: Service, call: Call, caller: Caller) -> Response:  # noqa: A
 
 def model(service: Service, call: Call, caller: Caller) -> Response:  # noqa: ARG001
     """``GET /v2/models/{name}`` and one of its versions."""
-    loaded = service.release(call.parameters["name"], call.parameters.get("version"))
-    return _reply(metadata(loaded.model, tuple(service.served.versions[loaded.name])))
+    served = service.served
+    loaded = served.find(call.parameters["name"], call.parameters.get("version"))
+    return _reply(metadata(loaded.model, tuple(served.versions[loaded.name])))
 
 
 def model_ready(service: Service, call: Call, caller: Caller) -> Response:  # noqa: ARG001
     """``GET /v2/models/{name}/ready``: 409 where it is suspended or not approved for care."""
-    loaded = service.release(call.parameters["name"], call.parameters.get("version"))
+    served = service.served
+    loaded = served.find(call.parameters["name"], call.parameters.get("version"))
     service.require_ready()
-    service.cleared(loaded)
+    cleared(served, loaded, solo=service.solo)
     return _reply(ModelReady(name=loaded.name, ready=True))
 
 
