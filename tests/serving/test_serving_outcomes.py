@@ -93,13 +93,25 @@ def test_again_nothing_is_entered_twice_and_a_change_replaces(ward: Any, newer: 
     changed = link(ward, newer[0], table(tmp_path, rows))
     assert (changed.new, changed.changed, changed.repeated) == (0, 1, 23)
     digest = ward.app.state.service.served.find("breast-fna", "1.1.0").digest
-    case = {case.id: case for case in ward.ledger.cases(digest, "breast-fna").cases}[ward.answers[0]["id"]]
+    with ward.ledger.cases(digest, "breast-fna") as known:
+        case = known.get(ward.answers[0]["id"])
     assert case.outcome == rows[0]["outcome"]
     entries = list(ward.ledger.entries(kind="outcome"))
     assert len(entries) == 25
     assert entries[0].patient == ward.answers[0]["patient"]
     assert b"malignant" not in b"".join(entry.body for entry in entries)
     assert ward.ledger.verify().holds
+
+
+def test_of_several_words_about_one_answer_the_last_counts(ward: Any, newer: Signed, tmp_path: Path) -> None:
+    first, second = by_answer(ward)[:2]
+    rows = [{**first, "outcome": "benign"}, second, {**first, "outcome": "malignant"}]
+    done = link(ward, newer[0], table(tmp_path, rows))
+    assert (done.rows, done.linked, done.new, done.changed) == (3, 2, 2, 0)
+    entered = [(one.subject, ward.ledger.decoded(one)["outcome"]) for one in ward.ledger.entries(kind="outcome")]
+    assert entered == [(second["answer"], second["outcome"]), (first["answer"], "malignant")]
+    again = link(ward, newer[0], table(tmp_path, rows))
+    assert (again.linked, again.repeated) == (2, 2)
 
 
 def test_a_patients_outcome_belongs_to_the_last_answer_before_it(ward: Any, newer: Signed, tmp_path: Path) -> None:
@@ -144,6 +156,7 @@ def test_columns_and_rights(ward: Any, newer: Signed, tmp_path: Path) -> None:
 
 
 def test_withdrawn_and_erased_answers_are_left_out_and_counted(ward: Any, newer: Signed, tmp_path: Path) -> None:
+    ward.ask("service", patient={"id": "H-1"}, explain=False)  # twice asked about, still one patient
     link(ward, newer[0], table(tmp_path, by_answer(ward)))
     ward.ledger.withdraw(ward.answers[0]["id"], "wrong patient", ward.users["clinician"])
     ward.ledger.erase_patient("H-1", reason="asked for", user=ward.users["admin"])

@@ -10,6 +10,7 @@ from typing import Any
 
 import hospital as house
 import pytest
+from msgspec.structs import replace
 
 from bedside.errors import NotFound, Refused
 from bedside.ledger import Ledger
@@ -162,9 +163,11 @@ def test_servers_on_postgresql_follow_each_other(
                 ask(service, people["clinician"], "breast-fna", request)
             elsewhere.roll_back("breast-fna", user=people["admin"])
             until(lambda: service.served.find("breast-fna").version == "1.0.0")
-        (case,) = elsewhere.cases(verified.digest, "breast-fna").cases
+        with elsewhere.cases(verified.digest, "breast-fna") as known:
+            (case,) = known
         release = {"name": "breast-fna", "version": "1.1.0", "digest": verified.digest}
-        elsewhere.enter_outcomes([(case, "benign", None)], release=release, user=people["scientist"])
-        (case,) = ledger.cases(verified.digest, "breast-fna").cases
+        elsewhere.enter_outcomes([replace(case, outcome="benign")], release=release, user=people["scientist"])
+        with ledger.cases(verified.digest, "breast-fna") as known:
+            (case,) = known
         assert (case.id, case.outcome) == (answer.id, "benign")
         assert ledger.verify().holds

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,62 +76,66 @@ def outcomes(
         require_scipy()
     opened = open_release(Path(release), Path(key)) if key else open_candidate(Path(release))
     outputs = opened.manifest.outputs
-    rows = read_outcomes(Path(file), outputs.classes, outputs.codes)
+
+    def rows() -> Iterator[OutcomeRow]:
+        return read_outcomes(Path(file), outputs.classes, outputs.codes)
+
+    # Once before the ledger is asked, which takes longer than to find a row that cannot be right.
+    given = Counter(row.outcome is not None for row in rows())
     with open_ledger(ledger) as book:
         person = proven(book, user, password)
         require_linking(person)
-        name, version = opened.manifest.name, opened.manifest.version
-        known = book.cases(opened.digest, name)
-        ways = _Ways(book, known, str(file))
-        found = [(row, ways.case(row)) for row in rows if row.outcome is not None]
-        linked = [(case, row.outcome or "", row.observed) for row, case in found if case is not None]
-        facts = {"name": name, "version": version, "digest": opened.digest}
-        entered = book.enter_outcomes(linked, release=facts, user=person)
-        known = book.cases(opened.digest, name)
-        report = None if out is None else _report(book, person, opened, known, Path(out))
-    done = sum(case.outcome is not None for case in known.cases)
+        facts = {"name": opened.manifest.name, "version": opened.manifest.version, "digest": opened.digest}
+        with book.cases(opened.digest, opened.manifest.name) as known:
+            unknown = _tell(book, known, rows(), str(file))
+            entered = book.enter_outcomes(known.told(), release=facts, user=person)
+            report = None if out is None else _report(book, person, opened, known, Path(out))
+            done = sum(case.outcome is not None for case in known)
+            waiting = len(known) - done
     return Linked(
         **facts,
-        rows=len(rows),
-        empty=sum(row.outcome is None for row in rows),
-        linked=len(linked),
+        rows=given.total(),
+        empty=given[False],
+        linked=entered.new + entered.changed + entered.repeated,
         new=entered.new,
         changed=entered.changed,
         repeated=entered.repeated,
-        unknown=len(found) - len(linked),
+        unknown=unknown,
         with_outcome=done,
-        without_outcome=len(known.cases) - done,
+        without_outcome=waiting,
         report=report,
     )
 
 
-class _Ways:
-    """From a row to the case that it is about."""
+def _tell(book: Ledger, known: Cases, rows: Iterable[OutcomeRow], file: str) -> int:
+    """Tell each case what happened in it; how many rows are about what the release was never asked."""
+    unknown = 0
+    for row in rows:
+        if row.outcome is not None:
+            case = _case(book, known, row, file)
+            if case is None:
+                unknown += 1
+            else:
+                known.tell(case, row.outcome, row.observed)
+    return unknown
 
-    def __init__(self, book: Ledger, known: Cases, file: str) -> None:
-        self.book = book
-        self.file = file
-        self.by_id = {case.id: case for case in known.cases}
-        self.by_patient: dict[str, list[Case]] = {}
-        for case in known.cases:
-            if case.patient is not None:
-                self.by_patient.setdefault(case.patient, []).append(case)
 
-    def case(self, row: OutcomeRow) -> Case | None:
-        """The case; None where the release was never asked about it."""
-        from bedside.ledger import asked_after, latest_before
+def _case(book: Ledger, known: Cases, row: OutcomeRow, file: str) -> Case | None:
+    """The case that a row is about; None where the release was never asked about it."""
+    from bedside.ledger import asked_after, latest_before
 
-        if row.answer is not None:
-            meant = [self.by_id[row.answer]] if row.answer in self.by_id else []
-        else:
-            meant = self.by_patient.get(self.book.find_patient(row.patient or "") or "", [])
-        if meant and all(asked_after(case, row.observed) for case in meant):
-            raise DataError(
-                f"the outcome was observed on {row.observed}, before the answer was given",
-                where=f"{self.file}, row {row.row}",
-                remedy="Leave out what was known when the question was asked",
-            )
-        return latest_before(meant, row.observed)
+    if row.answer is not None:
+        case = known.get(row.answer)
+        meant = [] if case is None else [case]
+    else:
+        meant = known.of_patient(book.find_patient(row.patient or "") or "")
+    if meant and all(asked_after(case, row.observed) for case in meant):
+        raise DataError(
+            f"the outcome was observed on {row.observed}, before the answer was given",
+            where=f"{file}, row {row.row}",
+            remedy="Leave out what was known when the question was asked",
+        )
+    return latest_before(meant, row.observed)
 
 
 def _report(book: Ledger, person: User, release: Candidate, known: Cases, out: Path) -> str:
@@ -149,16 +155,20 @@ def silent_evidence(manifest: Manifest, digest: str, known: Cases) -> SilentEvid
     from bedside.ledger import one_per_patient
     from bedside.validation import Asked, SilentEvidence, compared, figures
 
-    of_silent = [case for case in known.cases if case.silent is not None and case.silent.digest == digest]
-    silently, classes = bool(of_silent), manifest.outputs.classes
-    # A release that ran silently and went live later is judged by its silent answers: nobody acted on them.
-    studied = of_silent or [case for case in known.cases if case.live is not None and case.live.digest == digest]
-    judged = [case for case in studied if case.outcome in classes]
-    last = one_per_patient(judged)
-    pairs = [case for case in last if silently and _comparable(case, classes)]
+    silently, classes = any(case.silent is not None for case in known), manifest.outputs.classes
+    tally = Counter(case.outcome and case.outcome in classes for case in _studied(known, digest, silently=silently))
+    own, silent, live = _Told(classes), _Told(classes), _Told(classes)
+    versions = set()
+    judged = (case for case in _studied(known, digest, silently=silently) if case.outcome in classes)
+    for case in one_per_patient(judged):
+        said, outcome = case.silent if silently else case.live, classes.index(case.outcome)
+        assert said is not None
+        own.add(outcome, said)
+        if silently and case.live is not None and _comparable(case.live, classes):
+            silent.add(outcome, said)
+            live.add(outcome, case.live)
+            versions.add(case.live.version)
     asked = Asked(classes=classes, positive=manifest.outputs.positive, threshold=manifest.threshold)
-    said = [case.silent if silently else case.live for case in last]
-    own = figures(asked, _classes(last, classes), _answered(said, classes))
     return SilentEvidence(
         name=manifest.name,
         version=manifest.version,
@@ -168,48 +178,61 @@ def silent_evidence(manifest: Manifest, digest: str, known: Cases) -> SilentEvid
         threshold=manifest.threshold,
         date=dt.datetime.now(dt.UTC).date().isoformat(),
         silently=silently,
-        with_outcome=len(last),
-        without_outcome=sum(case.outcome is None for case in studied),
+        with_outcome=len(own.outcomes),
+        without_outcome=tally[None],
         left_out={
-            "earlier answers about the same patient": len(judged) - len(last),
+            "earlier answers about the same patient": tally[True] - len(own.outcomes),
             "entered in error": known.in_error,
             "erased patients": known.erased,
         },
-        own=own,
-        compared=None
-        if not pairs
-        else compared(
-            asked,
-            _classes(pairs, classes),
-            _answered([case.silent for case in pairs], classes),
-            _answered([case.live for case in pairs], classes),
-            tuple(sorted({case.live.version for case in pairs if case.live is not None})),
-        ),
+        own=figures(asked, own.outcome(), own.answered()),
+        compared=compared(asked, silent.outcome(), silent.answered(), live.answered(), tuple(sorted(versions)))
+        if versions
+        else None,
     )
 
 
-def _comparable(case: Case, classes: tuple[str, ...]) -> bool:
-    """Whether both were asked, and the live one knows the same classes."""
-    if case.silent is None or case.live is None:
-        return False
-    return case.live.estimate is None or set(case.live.estimate) == set(classes)
+def _studied(known: Cases, digest: str, *, silently: bool) -> Iterator[Case]:
+    """A release that ran silently and went live later is judged by its silent answers: nobody acted on them."""
+    for case in known:
+        if case.silent is not None if silently else case.live is not None and case.live.digest == digest:
+            yield case
 
 
-def _classes(cases: Sequence[Case], classes: tuple[str, ...]) -> Any:
-    return np.array([classes.index(case.outcome or "") for case in cases], dtype=np.int64)
+def _comparable(live: Said, classes: tuple[str, ...]) -> bool:
+    """Whether the live one knows the same classes."""
+    return live.estimate is None or set(live.estimate) == set(classes)
 
 
-def _answered(said: Sequence[Said | None], classes: tuple[str, ...]) -> Answered:
-    from bedside.validation import Answered
+class _Told:
+    """What one release said of one patient after another, and what happened, as numbers: a million take little."""
 
-    given = [one for one in said if one is not None]
-    nothing = dict.fromkeys(classes, float("nan"))
-    rows = [[(one.estimate or nothing)[name] for name in classes] for one in given]
-    abstained = np.array([one.abstained for one in given], dtype=bool)
-    alerts = [bool(one.alert) for one in given]
-    declared = all(one.alert is not None or one.abstained for one in given)
-    return Answered(
-        probability=np.array(rows, dtype=np.float64).reshape(len(given), len(classes)),
-        abstained=abstained,
-        alert=np.array(alerts, dtype=bool) if declared else None,
-    )
+    def __init__(self, classes: tuple[str, ...]) -> None:
+        self._classes = classes
+        self._nothing = dict.fromkeys(classes, float("nan"))
+        self._probability, self._abstained, self._alert = array("d"), array("b"), array("b")
+        self._declared = True
+        self.outcomes = array("q")
+
+    def add(self, outcome: int, said: Said) -> None:
+        """One patient; ``outcome`` is a position among the classes."""
+        self.outcomes.append(outcome)
+        estimate = said.estimate or self._nothing
+        self._probability.extend(estimate[name] for name in self._classes)
+        self._abstained.append(said.abstained)
+        self._alert.append(bool(said.alert))
+        self._declared &= said.alert is not None or said.abstained
+
+    def outcome(self) -> Any:
+        """What happened."""
+        return np.array(self.outcomes, dtype=np.int64)
+
+    def answered(self) -> Answered:
+        """What it said."""
+        from bedside.validation import Answered
+
+        return Answered(
+            probability=np.array(self._probability, dtype=np.float64).reshape(-1, len(self._classes)),
+            abstained=np.array(self._abstained, dtype=bool),
+            alert=np.array(self._alert, dtype=bool) if self._declared else None,
+        )

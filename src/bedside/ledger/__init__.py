@@ -3,6 +3,7 @@
 from bedside.ledger.accounts import ROLES, User
 from bedside.ledger.answers import OwnEstimate, Review, StoredAnswer
 from bedside.ledger.backup import BackedUp
+from bedside.ledger.cases import Case, Cases, Said, asked_after, latest_before, one_per_patient
 from bedside.ledger.checkpoints import Checkpoint, read_checkpoints
 from bedside.ledger.entry import Entry
 from bedside.ledger.erasing import Erasure
@@ -10,16 +11,7 @@ from bedside.ledger.exporting import Exported
 from bedside.ledger.journal import Noted
 from bedside.ledger.ledger import Ledger
 from bedside.ledger.migration import Migrated, migrate
-from bedside.ledger.outcomes import (
-    Case,
-    Cases,
-    Said,
-    SilentReport,
-    asked_after,
-    latest_before,
-    one_per_patient,
-    require_linking,
-)
+from bedside.ledger.outcomes import SilentReport, require_linking
 from bedside.ledger.patients import Identity
 from bedside.ledger.projection import STATUSES, AnswerRow
 from bedside.ledger.restoring import Restored, restore

@@ -16,6 +16,7 @@ from bedside.ledger.checkpoints import Checkpoint, Comparison
 from bedside.ledger.dialect import guards_amiss
 from bedside.ledger.entry import Entry
 from bedside.ledger.implied import Implied
+from bedside.ledger.patient_keys import PatientKeys
 from bedside.ledger.projection import AnswerRow
 from bedside.ledger.scratch import scratch
 from bedside.ledger.store import Store, opened
@@ -24,7 +25,6 @@ from bedside.ledger.walk import Walk, every
 Progress = Callable[[str, int, int], None]
 NAMED = 1000
 """Problems that are told one by one; of the others, how many."""
-_KEYS = 10_000
 _PIECE = 500
 
 
@@ -79,7 +79,7 @@ class Verifying(Store):
         heads = connection.execute(select(tables.head).order_by(tables.head.c.id)).all()
         head = next((row for row in heads if row.id == 1), None)
         with scratch() as room:
-            implied, keys = Implied(room, self._vault), _Keys(self, connection)
+            implied, keys = Implied(room, self._vault), PatientKeys(self, connection)
             for entry in every(connection):
                 found.add(walk.step(entry))
                 compared.step(entry)
@@ -111,7 +111,7 @@ class Verifying(Store):
         """
         number = 0
         with self._writing() as connection, scratch() as room:
-            implied, keys = Implied(room, self._vault), _Keys(self, connection)
+            implied, keys = Implied(room, self._vault), PatientKeys(self, connection)
             for entry in every(connection):
                 for problem in _taken(implied, entry, keys):
                     raise LedgerError(problem, where=self.place, remedy="Restore a backup")
@@ -148,28 +148,7 @@ class _Found:
         return (*self._kept, f"and {more} more problems") if more > 0 else tuple(self._kept)
 
 
-class _Keys:
-    """The keys of the patients met last."""
-
-    def __init__(self, ledger: Store, connection: Connection) -> None:
-        self._ledger = ledger
-        self._connection = connection
-        self._kept: dict[str, bytes | None] = {}
-
-    def of(self, ref: str) -> bytes | None:
-        """The patient's key; None where it was destroyed. Raises ``LedgerError``."""
-        if ref not in self._kept:
-            if len(self._kept) >= _KEYS:
-                self._kept.clear()
-            row = self._connection.execute(select(tables.patients).where(tables.patients.c.ref == ref)).one_or_none()
-            if row is None:
-                raise LedgerError(f"the row of its patient {ref} is missing")
-            wrapped = row.wrapped_key
-            self._kept[ref] = None if wrapped is None else self._ledger._vault.unwrap(wrapped, ref)
-        return self._kept[ref]
-
-
-def _taken(implied: Implied, entry: Entry, keys: _Keys) -> list[str]:
+def _taken(implied: Implied, entry: Entry, keys: PatientKeys) -> list[str]:
     """Take one entry in; what cannot be read or cannot follow is a problem. What an erased patient's key hid is not."""
     try:
         key = None if entry.patient is None else keys.of(entry.patient)

@@ -56,8 +56,10 @@ def _span(first: int, last: int) -> str:
     return f"entry {first}: is" if first == last else f"entries {first} to {last}: are"
 
 
-def every(connection: Connection) -> Iterator[Entry]:
-    """All entries in their order, some hundreds in memory at a time."""
-    query = select(tables.entries).order_by(tables.entries.c.seq).execution_options(yield_per=_PIECE)
-    for row in connection.execute(query).mappings():
+def every(connection: Connection, *, kind: str | None = None) -> Iterator[Entry]:
+    """All entries, or those of one kind, in their order, some hundreds in memory at a time."""
+    query = select(tables.entries).order_by(tables.entries.c.seq)
+    if kind is not None:
+        query = query.where(tables.entries.c.kind == kind)
+    for row in connection.execute(query.execution_options(yield_per=_PIECE)).mappings():
         yield Entry(**row)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from bedside.errors import DataError
 from bedside.sources import as_text
-from bedside.validation.predictions import texts
+from bedside.validation.predictions import text_pieces
 
 COLUMNS = ("answer", "patient")
 
@@ -31,8 +31,8 @@ class OutcomeRow:
     observed: str | None
 
 
-def read_outcomes(path: Path, classes: tuple[str, ...], codes: Mapping[str, int]) -> list[OutcomeRow]:
-    """Read the columns ``answer`` or ``patient``, ``outcome`` and, where it is there, ``observed``.
+def read_outcomes(path: Path, classes: tuple[str, ...], codes: Mapping[str, int]) -> Iterator[OutcomeRow]:
+    """Read the columns ``answer`` or ``patient``, ``outcome`` and, where it is there, ``observed``, row after row.
 
     An outcome is a class's name or one of the release's ``codes`` (text → position among ``classes``).
 
@@ -41,7 +41,33 @@ def read_outcomes(path: Path, classes: tuple[str, ...], codes: Mapping[str, int]
     UsageError: there is no such file. DataError: a column is missing, an outcome is none of the classes, or a moment
         cannot be read; the message names the row.
     """
-    columns = texts(path)
+    known = {**{as_text(name): name for name in classes}, **{as_text(c): classes[at] for c, at in codes.items()}}
+    number = 0
+    for columns in text_pieces(path):
+        who = _who(columns, path)
+        observed = columns.get("observed") or [None] * len(columns[who])
+        for name, outcome, moment in zip(columns[who], columns["outcome"], observed, strict=True):
+            number += 1
+            where = f"{path}, row {number}"
+            if name is None:
+                raise DataError(f"has no {who}", where=where)
+            if outcome is not None and as_text(outcome) not in known:
+                raise DataError(
+                    f"outcome {outcome!r} is none of the release's classes and codes",
+                    where=where,
+                    remedy=f"They are: {', '.join(dict.fromkeys((*classes, *codes)))}",
+                )
+            yield OutcomeRow(
+                row=number,
+                answer=name if who == "answer" else None,
+                patient=name if who == "patient" else None,
+                outcome=None if outcome is None else known[as_text(outcome)],
+                observed=None if moment is None else _moment(moment, where),
+            )
+
+
+def _who(columns: Mapping[str, list[str | None]], path: Path) -> str:
+    """Which column says whom a row is about."""
     named = [name for name in COLUMNS if name in columns]
     if len(named) != 1 or "outcome" not in columns:
         raise DataError(
@@ -49,31 +75,7 @@ def read_outcomes(path: Path, classes: tuple[str, ...], codes: Mapping[str, int]
             where=str(path),
             remedy=f"It has: {', '.join(columns)}",
         )
-    known = {**{as_text(name): name for name in classes}, **{as_text(c): classes[at] for c, at in codes.items()}}
-    observed = columns.get("observed") or [None] * len(columns["outcome"])
-    rows = []
-    for number, (who, outcome, moment) in enumerate(
-        zip(columns[named[0]], columns["outcome"], observed, strict=True), start=1
-    ):
-        where = f"{path}, row {number}"
-        if who is None:
-            raise DataError(f"has no {named[0]}", where=where)
-        if outcome is not None and as_text(outcome) not in known:
-            raise DataError(
-                f"outcome {outcome!r} is none of the release's classes and codes",
-                where=where,
-                remedy=f"They are: {', '.join(dict.fromkeys((*classes, *codes)))}",
-            )
-        rows.append(
-            OutcomeRow(
-                row=number,
-                answer=who if named[0] == "answer" else None,
-                patient=who if named[0] == "patient" else None,
-                outcome=None if outcome is None else known[as_text(outcome)],
-                observed=None if moment is None else _moment(moment, where),
-            )
-        )
-    return rows
+    return named[0]
 
 
 def _moment(text: str, where: str) -> str:

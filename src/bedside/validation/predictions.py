@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ BINARY = ("0", "1")
 YES, NO = frozenset({"1", "1.0", "true"}), frozenset({"0", "0.0", "false"})
 PREFIX = "probability_"
 MOST_GROUPS = 50
+_PIECE = 10_000
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ class PredictionTable:
     attrition: tuple[AttritionStep, ...]
 
 
-def texts(path: Path) -> dict[str, list[str | None]]:
-    """Every column as text; None where empty."""
+def text_pieces(path: Path) -> Iterator[dict[str, list[str | None]]]:
+    """Every column as text, None where empty; some thousand rows at a time, and at least one piece."""
     import duckdb
 
     if not path.is_file():
@@ -59,16 +61,27 @@ def texts(path: Path) -> dict[str, list[str | None]]:
     with duckdb.connect() as connection:
         try:
             relation = connection.execute(f"SELECT COLUMNS(*)::VARCHAR FROM {reader}", [str(path)])  # noqa: S608
-            names = [column[0] for column in relation.description or ()]
-            rows = relation.fetchall()
+            names = [column[0].strip() for column in relation.description or ()]
+            rows = relation.fetchmany(_PIECE)
+            while True:
+                columns = zip(*rows, strict=True) if rows else [()] * len(names)
+                yield {name: list(map(_text, column)) for name, column in zip(names, columns, strict=True)}
+                rows = relation.fetchmany(_PIECE)
+                if not rows:
+                    return
         except duckdb.Error as error:
             reason = str(error).splitlines()[0]
             raise DataError(f"cannot be read as a table ({reason})", where=str(path)) from None
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
-    return {
-        name.strip(): [None if text is None or not text.strip() else text.strip() for text in column]
-        for name, column in zip(names, columns, strict=True)
-    }
+
+
+def texts(path: Path) -> dict[str, list[str | None]]:
+    """Every column as text; None where empty."""
+    first, *others = text_pieces(path)
+    return {name: column + [text for piece in others for text in piece[name]] for name, column in first.items()}
+
+
+def _text(cell: str | None) -> str | None:
+    return None if cell is None else cell.strip() or None
 
 
 def _numbers(column: list[str | None], name: str, path: Path) -> Float[np.ndarray, " row"]:
