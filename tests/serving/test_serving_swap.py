@@ -169,3 +169,15 @@ def test_the_command_line_says_what_happened(ward: Ward, newer: Signed, bedside:
     (copy / "card.md").write_text("changed")
     refused = bedside("deploy", copy, *common, input=password)
     assert (refused.returncode, "card.md" in refused.stderr) == (1, True)
+
+
+def test_without_a_server_nobody_is_waited_for(tmp_path: Path, signed: Signed, newer: Signed, bedside: Run) -> None:
+    """It would wait an hour for one that has ended, and the test would not end either."""
+    opened = house.open_hospital(tmp_path, [signed])
+    opened.ledger.close()
+    common = ("--key", newer[1], "--user", "admin", "--solo", "--ledger", tmp_path / "ledger.db", "--wait", "3600")
+    done = bedside("deploy", newer[0], *common, input=f"{house.PASSWORD}\n")
+    assert (done.returncode, "No server runs on this ledger: it takes effect when one starts" in done.stdout) == (
+        0,
+        True,
+    )

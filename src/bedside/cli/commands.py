@@ -19,7 +19,7 @@ USER = Argument("--user", "user", "in whose name; the password is asked for", {"
 WAIT = Argument(
     "--wait",
     "wait",
-    "seconds to wait for a running server's word (default: 10)",
+    "seconds to wait for a server's word, where one runs (default: 10)",
     {"type": float, "default": 10, "metavar": "SECONDS"},
 )
 STOPPED = Argument("RELEASE", "release", "folder or zip of a release, or the name it is served by, or NAME@VERSION")

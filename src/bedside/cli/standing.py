@@ -29,6 +29,7 @@ class Deployed(msgspec.Struct, frozen=True, kw_only=True):
     taken_over_by: the server that follows it by now; None where none has said so yet.
     refused: why a server could not follow it; None where none said so.
     holds: False where a server refused it.
+    followed: whether a server runs that follows this ledger; where none does, nobody is waited for.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Deployed(msgspec.Struct, frozen=True, kw_only=True):
     taken_over_by: str | None
     refused: str | None
     holds: bool
+    followed: bool
 
 
 class Reinstated(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +92,7 @@ def deploy(
 
     Servers on this ledger open it from the same place, check it on their own machine and swap it in while they answer.
     With `silent` it answers beside the live one and is shown to nobody who treats. `solo`: for servers in solo mode.
-    `wait`: seconds to wait for a server's word.
+    `wait`: seconds to wait for the word of a server, where one runs.
 
     Raises `SignatureInvalid` or `Refused` where it does not hold here, has expired, is suspended or not approved, and
     `AccessDenied` where `user` is no administrator: then nothing is entered.
@@ -200,7 +202,8 @@ def _meant(book: Ledger, release: str | Path, key: str | Path | None) -> tuple[s
 
 def _followed(book: Ledger, act: Deployment, wait: float) -> Deployed:
     """The decision with the first word of a server about it, waited for that long."""
-    until = time.monotonic() + wait
+    followed = book.attended()
+    until = time.monotonic() + (wait if followed else 0)
     word = None
     while word is None and time.monotonic() < until:
         time.sleep(_POLL_SECONDS)
@@ -217,4 +220,5 @@ def _followed(book: Ledger, act: Deployment, wait: float) -> Deployed:
         taken_over_by=None if word is None or refused else word.by,
         refused=word.reason if word is not None and refused else None,
         holds=not refused,
+        followed=followed,
     )

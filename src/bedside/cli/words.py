@@ -173,8 +173,10 @@ def deploy(result: Deployed) -> str:
         lines.append(f"A server refused it, and what answered before goes on answering: {result.refused}")
     elif result.taken_over_by is not None:
         lines.append(f"Taken over by {result.taken_over_by}")
+    elif result.mode != "withdrawn" and result.followed:
+        lines.append("No server has said yet that it took it over: its log says why, or wait longer with --wait")
     elif result.mode != "withdrawn":
-        lines.append("No running server has taken it over yet: it takes effect when a server on this ledger starts")
+        lines.append("No server runs on this ledger: it takes effect when one starts")
     return "\n".join([*lines, f"Digest {result.digest}"])
 
 

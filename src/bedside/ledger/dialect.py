@@ -13,7 +13,19 @@ from bedside.errors import LedgerError
 from bedside.ledger import sqlite
 from bedside.ledger.trouble import MAKING, WRITES, reported
 
-__all__ = ["MAKING", "WRITES", "Database", "database", "guards_amiss", "place_of", "reported", "wipe"]
+__all__ = [
+    "MAKING",
+    "WRITES",
+    "Database",
+    "Presence",
+    "attended",
+    "database",
+    "guards_amiss",
+    "place_of",
+    "presence",
+    "reported",
+    "wipe",
+]
 
 _FORMS = "Give a path, sqlite:///path/ledger.db or postgresql://user@host/database"
 
@@ -73,6 +85,19 @@ class Database(Protocol):
         ...
 
 
+@runtime_checkable
+class Presence(Protocol):
+    """What others see of a process that follows the ledger, until it leaves or ends."""
+
+    def stay(self) -> None:
+        """Be there, also where that had ended without our doing."""
+        ...
+
+    def leave(self) -> None:
+        """Be there no more."""
+        ...
+
+
 def database(url: str | Path) -> Database:
     """The database that a path, ``sqlite:///path`` or ``postgresql://user:password@host/database`` names.
 
@@ -119,3 +144,25 @@ def guards_amiss(connection: Connection) -> tuple[str, ...]:
     from bedside.ledger import postgresql
 
     return postgresql.guards_amiss(connection)
+
+
+def presence(engine: Engine) -> Presence:
+    """A process's own, which is not there yet."""
+    if engine.dialect.name == "sqlite":
+        return sqlite.Presence(_lock_file(engine))
+    from bedside.ledger import postgresql
+
+    return postgresql.Presence(engine)
+
+
+def attended(engine: Engine) -> bool:
+    """Whether any process is there."""
+    if engine.dialect.name == "sqlite":
+        return sqlite.attended(_lock_file(engine))
+    from bedside.ledger import postgresql
+
+    return postgresql.attended(engine)
+
+
+def _lock_file(engine: Engine) -> Path:
+    return Path(f"{engine.url.database}.servers")

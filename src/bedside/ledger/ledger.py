@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select
 from bedside.errors import LedgerError
 from bedside.ledger import dialect, tables
 from bedside.ledger.approvals import Approvals
+from bedside.ledger.attending import Attending
 from bedside.ledger.backup import BackingUp
 from bedside.ledger.checkpoints import Checkpoints
 from bedside.ledger.clock import Clock, utc_now
@@ -40,6 +41,7 @@ class Ledger(
     Worklists,
     Approvals,
     Deployments,
+    Attending,
     Outcomes,
     Sessions,
     Staff,
@@ -54,8 +56,8 @@ class Ledger(
 
     What it keeps is told by the classes that it is made of: ``Store`` (entries), ``Patients``, ``Erasing``,
     ``Answers``, ``Reviews``, ``OwnEstimates`` and ``Worklists``, ``Approvals``, ``Suspensions`` and ``Deployments``,
-    ``Outcomes``, ``Accounts``, ``Sessions``, ``Staff``, ``Vouched``, ``Checkpoints``, ``BackingUp``, ``Exporting``,
-    ``Journal`` and ``Verifying``. Open it with ``Ledger.open``.
+    ``Attending``, ``Outcomes``, ``Accounts``, ``Sessions``, ``Staff``, ``Vouched``, ``Checkpoints``, ``BackingUp``,
+    ``Exporting``, ``Journal`` and ``Verifying``. Open it with ``Ledger.open``.
     """
 
     @classmethod

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
 
 from bedside.errors import LedgerError, UsageError
 from bedside.ledger import tables
@@ -34,6 +35,11 @@ _WRITE = (
     "SELECT seq FROM head WHERE id = 1 FOR UPDATE"
 )
 _MAKE = "BEGIN; SELECT pg_advisory_xact_lock(1650750311)"  # "bdsg": of several that find no ledger one makes it
+_ATTEND = "SELECT pg_advisory_lock_shared(1650750312)"  # by each server as long as it follows the ledger
+_ATTENDED = (
+    "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
+    "WHERE l.locktype = 'advisory' AND d.datname = current_database() AND l.classid = 0 AND l.objid = 1650750312)"
+)
 _REFUSE = "BEGIN RAISE EXCEPTION 'the ledger is append-only' USING ERRCODE = 'restrict_violation'; END"
 _GUARDS = {f"entries_no_{verb}": f"BEFORE {verb.upper()} ON entries" for verb in ("update", "delete", "truncate")}
 
@@ -243,6 +249,44 @@ def wipe(engine: Engine) -> bool:
     finally:
         connection.close()
     return True
+
+
+class Presence:
+    """A shared advisory lock, held by a connection of its own: the server ends it with the connection."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+
+    def stay(self) -> None:
+        """Take the lock, unless the connection that holds it still answers."""
+        if self._connection is not None and self._answers(self._connection):
+            return
+        self.leave()
+        self._connection = self._engine.connect()
+        self._connection.exec_driver_sql(_ATTEND)
+        self._connection.commit()
+
+    def leave(self) -> None:
+        """End the connection, as it would keep the lock in the pool."""
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
+
+    def _answers(self, connection: Connection) -> bool:
+        try:
+            connection.exec_driver_sql("SELECT 1")
+            connection.commit()
+        except SQLAlchemyError:
+            return False
+        return True
+
+
+def attended(engine: Engine) -> bool:
+    """Whether any connection to this database holds the lock."""
+    with engine.begin() as connection:
+        return bool(connection.exec_driver_sql(_ATTENDED).scalar_one())
 
 
 def guards_amiss(connection: Connection) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
 import time
 from dataclasses import dataclass
@@ -162,6 +164,50 @@ def wipe(engine: Engine) -> bool:
     finally:
         connection.close()
     return not busy
+
+
+class Presence:
+    """A shared lock on a file of its own beside the ledger: the system ends it with the process."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._held: int | None = None
+
+    def stay(self) -> None:
+        """Take the lock, unless it is held on the file that lies there now."""
+        if self._held is not None and _same(self._held, self._file):
+            return
+        self.leave()
+        self._held = os.open(self._file, os.O_RDONLY | os.O_CREAT, 0o600)
+        fcntl.flock(self._held, fcntl.LOCK_SH)
+
+    def leave(self) -> None:
+        """Give the lock back."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+
+def attended(file: Path) -> bool:
+    """Whether anybody holds a lock on this file."""
+    try:
+        tried = os.open(file, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(tried, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(tried)
+    return False
+
+
+def _same(descriptor: int, file: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), file.stat())
+    except FileNotFoundError:
+        return False
 
 
 def guards_amiss(connection: Connection) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from bedside.serving.deployments import take_over
@@ -19,19 +19,21 @@ INTERVAL = 0.25
 def following(service: Service) -> Iterator[None]:
     """Meanwhile a thread looks for entries of other processes; a look that fails is logged and tried again."""
     ended = threading.Event()
-    thread = threading.Thread(target=_follow, args=(service, ended), name="bedside-follow", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+    with service.ledger.attending() as stay:
+        thread = threading.Thread(target=_follow, args=(service, ended, stay), name="bedside-follow", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
 
-def _follow(service: Service, ended: threading.Event) -> None:
+def _follow(service: Service, ended: threading.Event, stay: Callable[[], None]) -> None:
     seen, failing = -1, False
     while not ended.wait(INTERVAL * (4 if failing else 1)):
         try:
+            stay()
             changed, last = service.ledger.standing_since(seen) if seen >= 0 else (True, 0)
             seen = take_over(service).said.seq if changed else last
         except Exception as error:  # whatever it is, the next look may go well, and this thread must live
