@@ -284,7 +284,7 @@ def test_security_headers_are_on_every_reply(hospital: Any) -> None:
     for path in ("/livez", "/nothing", "/api/v1/releases", "/login"):
         headers = hospital.anonymous().get(path).headers
         assert headers["X-Content-Type-Options"] == "nosniff"
-        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Referrer-Policy"] == "same-origin"
         assert headers["Cache-Control"] == "no-store"
         policy = headers["Content-Security-Policy"]
         for rule in (

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import resource
+import socket
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import hospital as house
+import httpx2
 import pytest
+from served import serving
 
 from bedside.errors import UsageError
+from bedside.ledger import Ledger
 from bedside.serving import Admission, admission
+from bedside.serving.capped import require_files
 from bedside.serving.limits import LOG_INS, STRANGERS, Limits, Rate, TooMany, network
 
 ANSWERS = "/api/v1/releases/breast-fna/answers"
@@ -168,9 +177,44 @@ def test_a_session_lasts_as_long_unused_as_serve_was_told(tmp_path: Any, signed:
 def test_options_that_make_no_sense_are_refused() -> None:
     assert admission() == Admission()
     assert admission(30, 5) == Admission(timedelta(minutes=30), Rate(5, 5))
-    for words in ({"idle_minutes": 0}, {"idle_minutes": 721}, {"rate_limit": 0}):
+    for words in ({"idle_minutes": 0}, {"idle_minutes": 721}, {"rate_limit": 0}, {"connections": 0}):
         with pytest.raises(UsageError, match=next(iter(words)).replace("_", "-")):
             admission(**words)
+
+
+def test_more_connections_than_open_files_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
+    require_files(924)
+    with pytest.raises(UsageError, match="--connections"):
+        require_files(925)
+
+
+def test_one_connection_too_many_is_told_so_and_takes_no_place(signed: Any, tmp_path: Any) -> None:
+    """On a real server: two that stay are served on, a third is refused until one of them goes."""
+    with Ledger.open(tmp_path / "ledger.db", hasher=house.CHEAP) as ledger:
+        _, key = ledger.add_user("monitor", "service", actor="test")
+    with serving(tmp_path, signed, "--connections", "2") as server, ExitStack() as stack:
+        first, second, third = (stack.enter_context(httpx2.Client(base_url=server.url)) for _ in range(3))
+        assert [client.get("/livez").status_code for client in (first, second)] == [200, 200]
+        for _ in range(3):
+            refused = third.get("/livez")
+            assert (refused.status_code, refused.headers["X-Content-Type-Options"]) == (503, "nosniff")
+            assert refused.json()["error"]["what"].startswith("there are too many connections")
+        assert first.get("/livez").status_code == 200
+        second.close()
+        while third.get("/livez").status_code == 503:
+            pass
+        counted = first.get("/metrics", headers={"Authorization": f"Bearer {key}"}).text
+        found = re.search(r'bedside_connections_refused_total{why="too-many"} (\d+)', counted)
+        assert found is not None
+        assert int(found[1]) >= 3
+        silent = [stack.enter_context(socket.create_connection(first_address(server.url), 20)) for _ in range(2)]
+        assert [one.recv(100) for one in silent] == [b"", b""]  # refused, and let go though they asked nothing
+
+
+def first_address(url: str) -> tuple[str, int]:
+    place = urlsplit(url)
+    return str(place.hostname), int(place.port or 0)
 
 
 def test_every_route_says_that_it_may_refuse_for_now(hospital: Any) -> None:

@@ -234,10 +234,18 @@ def test_another_users_token_does_not_do(hospital: Any) -> None:
 
 
 def test_forms_sent_by_another_site_are_refused_even_where_no_session_is_needed(hospital: Any) -> None:
+    def status(path: str, **headers: str) -> int:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        return int(hospital.anonymous().post(path, data={"name": "x"}, headers=sent).status_code)
+
     for site in ("cross-site", "same-site"):
-        reply = hospital.anonymous().post("/login", data={"name": "x"}, headers={"Sec-Fetch-Site": site})
-        assert reply.status_code == 403
-    assert (
-        hospital.anonymous().post("/login", data={"name": "x"}, headers={"Sec-Fetch-Site": "same-origin"}).status_code
-        == 401
-    )
+        assert status("/login", Sec_Fetch_Site=site, Origin=house.LOOPBACK) == 403
+    for origin in ("https://elsewhere.example", "null", "http://127.0.0.1.elsewhere.example", "http://[", "127.0.0.1"):
+        assert status("/login", Origin=origin) == 403, origin
+        assert status("/preferences", Origin=origin) == 403, origin
+    for ours in ({}, {"Sec_Fetch_Site": "same-origin"}, {"Sec_Fetch_Site": "none"}, {"Origin": house.LOOPBACK}):
+        assert status("/login", **ours) == 401, ours
+    client = hospital.client("clinician")
+    forged = client.post("/logout", data={"csrf": client.headers["X-CSRF-Token"]}, headers={"Origin": "https://x.org"})
+    assert (forged.status_code, "another site" in forged.text) == (403, True)
+    assert client.get("/").status_code == 200

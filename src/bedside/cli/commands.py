@@ -126,6 +126,7 @@ COMMANDS: tuple[Command, ...] = (
             Argument("--insecure-host", "insecure_host", "allow a host beyond loopback without TLS (behind a proxy that does TLS)", {"action": "store_true"}),
             Argument("--idle-minutes", "idle_minutes", "a session ends after so many minutes without use (default: 15)", {"type": int, "default": 15, "metavar": "N"}),
             Argument("--rate-limit", "rate_limit", "requests a second that one service key may make (default: 10000)", {"type": int, "default": 10_000, "metavar": "N"}),
+            Argument("--connections", "connections", "connections that may be open at once (default: 500)", {"type": int, "default": 500, "metavar": "N"}),
         ),
     ),
     Command(

@@ -51,6 +51,7 @@ def serve(
     insecure_host: bool = False,
     idle_minutes: int = 15,
     rate_limit: int = 10_000,
+    connections: int = 500,
 ) -> None:
     """Serve verified releases, and those that the ledger says are deployed, until the process is told to stop.
 
@@ -63,7 +64,7 @@ def serve(
     from bedside.serving import admission, create_app, run, tls_files
 
     tls = tls_files(tls_cert, tls_key)
-    admitted = admission(idle_minutes, rate_limit, oidc)
+    admitted = admission(idle_minutes, rate_limit, oidc, connections)
     opened = [open_release(Path(release), Path(key)) for release in releases]
     with open_ledger(ledger) as book:
         app = create_app(opened, book, solo=solo, pages=PAGES, key=Path(key), oip=oip, admission=admitted)

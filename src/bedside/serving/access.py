@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
@@ -167,8 +169,25 @@ def require_token(ledger: Ledger, call: Call, token: str) -> None:
 
 
 def _refuse_other_sites(call: Call) -> None:
-    """Browsers say when another site made them send a form; this also guards the log-in, which has no token."""
-    if call.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
+    """Browsers say when another site made them send a form; this also guards the log-in, which has no token.
+
+    Programs say neither Sec-Fetch-Site nor Origin, and browsers from before 2020 not always: these pass.
+    """
+    site = call.headers.get("sec-fetch-site")
+    ours = _own_origin(call.headers) if site is None else site in {"same-origin", "none"}
+    if not ours:
         raise AccessDenied(
             "this form was sent from another site", remedy="Open bedside's own page and send it from there"
         )
+
+
+def _own_origin(headers: Mapping[str, str]) -> bool:
+    """Whether Origin names the host that was asked. Ports are not compared: proxies often leave them out of Host."""
+    origin = headers.get("origin")
+    if origin is None:
+        return True
+    try:
+        name = urlsplit(origin).hostname  # None for "null", which is what a page says that hides where it is from
+        return name is not None and name == urlsplit(f"//{headers.get('host', '')}").hostname
+    except ValueError:
+        return False

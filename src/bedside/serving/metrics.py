@@ -29,6 +29,7 @@ class Metrics:
     deployments: Counter[str] = field(default_factory=Counter)
     silent_failures: Counter[str] = field(default_factory=Counter)
     trouble: Counter[str] = field(default_factory=Counter)
+    surplus: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -74,6 +75,11 @@ class Metrics:
         with self.lock:
             self.refused[who] += 1
 
+    def turned_away(self) -> None:
+        """A connection was refused because there were too many."""
+        with self.lock:
+            self.surplus["too-many"] += 1
+
     def text(self, unreviewed: int, releases: Sequence[tuple[str, str, str, bool]], *, ready: bool) -> str:
         """Everything, with the number of answers that wait for review.
 
@@ -96,6 +102,7 @@ class Metrics:
                 ),
                 *_counter("bedside_ledger_errors_total", "Requests that failed for the ledger.", "route", self.trouble),
                 *_counter("bedside_rate_limited_total", "Requests refused with 429.", "who", self.refused),
+                *_counter("bedside_connections_refused_total", "Connections refused with 503.", "why", self.surplus),
             ]
         lines += _head("bedside_unreviewed", "gauge", "Answers that wait for a physician.")
         lines += [f"bedside_unreviewed {unreviewed}"]

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 
 from bedside.errors import UsageError
 from bedside.serving.call import is_loopback
-from bedside.serving.connection import Connection
+from bedside.serving.capped import at_most, require_files
 from bedside.serving.logs import logging_to
 from bedside.serving.service import Service
 from bedside.serving.tls import Tls, context, renewed
@@ -39,8 +39,9 @@ def run(
     The golden cases run before anything is answered. ``announce`` is called with the URL once requests are taken; with
     ``port`` 0 the system chooses one. ``behind_proxy``: addresses or networks of proxies, by comma, whose
     X-Forwarded-For and X-Forwarded-Proto are believed; nobody's are without. Raises ``Refused`` where a golden case
-    does not hold, and ``UsageError`` where the address cannot be had, a file of ``tls`` does not do or, without ``tls``
-    and ``insecure_host``, the host is not loopback: what leaves the machine unencrypted can be read on the way.
+    does not hold, and ``UsageError`` where the address cannot be had, the system allows too few open files, a file of
+    ``tls`` does not do or, without ``tls`` and ``insecure_host``, the host is not loopback: what leaves the machine
+    unencrypted can be read on the way.
     """
     if tls is None and not insecure_host and not is_loopback(host):
         raise UsageError(
@@ -50,6 +51,7 @@ def run(
             "--insecure-host where that proxy is on another machine",
         )
     service: Service = app.state.service
+    require_files(service.admission.connections)
     with ExitStack() as stack:
         stack.enter_context(logging_to())
         config = _config(app, _proxies(behind_proxy))
@@ -89,9 +91,10 @@ def _proxies(addresses: str | None) -> list[str]:
 
 
 def _config(app: Starlette, proxies: list[str]) -> uvicorn.Config:
+    service: Service = app.state.service
     config = uvicorn.Config(
         app,
-        http=Connection,
+        http=at_most(service.admission.connections, service.metrics.turned_away),
         ws="none",
         proxy_headers=bool(proxies),
         forwarded_allow_ips=proxies,
