@@ -134,7 +134,7 @@ def test_every_route_is_documented_with_its_roles_and_status() -> None:
 
 
 def test_the_roles_are_documented() -> None:
-    from bedside.ledger.accounts import ROLES
+    from bedside.ledger.user import ROLES
 
     rows = section(REFERENCE / "http.md", "Who may call what")
     assert set(re.findall(r"^\| (\w+) \|", rows, re.M)) - {"role"} == set(ROLES)

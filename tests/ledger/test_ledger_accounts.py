@@ -197,23 +197,75 @@ def test_who_left_cannot_come_in(ledger: Ledger, ada: User) -> None:
     assert ledger.verify().problems == ()
 
 
-def test_keys(ledger: Ledger, place: Path) -> None:
+def test_a_key_is_stored_as_a_digest_and_nothing_like_it_does(ledger: Ledger, place: Path) -> None:
     user, key = ledger.add_user("svc", "service", actor="root")
     assert re.fullmatch(r"bk_[\w-]{43}", key)  # 43 signs of base64 hold 256 bits
     with closing(sqlite3.connect(place)) as connection:
-        (stored,) = connection.execute("SELECT key_hash FROM users").fetchone()
+        (stored,) = connection.execute("SELECT key_hash FROM keys").fetchone()
     assert stored == hashlib.sha256(key.encode()).hexdigest()
     for wrong in ("", "bk_", key[:-1], key + "x", key.upper(), key[3:], stored):
         with pytest.raises(AccessDenied) as caught:
             ledger.authenticate_key(wrong)
         assert caught.value.status == 401
-    renewed = ledger.renew_secret("svc", actor="root")
-    assert ledger.authenticate_key(renewed) == user
-    with pytest.raises(AccessDenied):
-        ledger.authenticate_key(key)
     ledger.set_active("svc", False, actor="root")
     with pytest.raises(AccessDenied):
-        ledger.authenticate_key(renewed)
+        ledger.authenticate_key(key)
+    ledger.set_active("svc", True, actor="root")
+    assert ledger.authenticate_key(key) == user
+
+
+def test_one_key_takes_over_from_another_without_an_interruption(ledger: Ledger) -> None:
+    user, first = ledger.add_user("svc", "service", actor="root")
+    key, second = ledger.add_key(" SVC", actor="eva")
+    assert (key.service, key.number, key.expires) == ("svc", 2, None)
+    assert ledger.authenticate_key(first) == ledger.authenticate_key(second) == user
+    assert ledger.revoke_key("svc", 1, actor="eva").number == 1
+    with pytest.raises(AccessDenied):
+        ledger.authenticate_key(first)
+    assert ledger.authenticate_key(second) == user
+    ledger.revoke_key("svc", 2, actor="eva")
+    assert ledger.add_key("svc", actor="eva")[0].number == 3  # a number means one key for ever
+    assert [key.number for key in ledger.service_keys("svc")] == [3]
+    entered = [(entry.kind, entry.actor, ledger.decoded(entry)["number"]) for entry in ledger.entries(subject="svc")]
+    assert entered == [
+        ("user-added", "root", 1),
+        ("key-made", "eva", 2),
+        ("key-revoked", "eva", 1),
+        ("key-revoked", "eva", 2),
+        ("key-made", "eva", 3),
+    ]
+    assert all(secret.encode() not in entry.body for secret in (first, second) for entry in ledger.entries())
+    assert ledger.verify().problems == ()
+
+
+def test_a_key_ends_by_itself(ledger: Ledger, clock: Any) -> None:
+    user, first = ledger.add_user("svc", "service", days=1, actor="root")
+    _, second = ledger.add_key("svc", days=2, actor="root")
+    clock.forward(hours=23, minutes=59)
+    assert ledger.authenticate_key(first) == user
+    clock.forward(minutes=1)
+    with pytest.raises(AccessDenied, match="expired"):
+        ledger.authenticate_key(first)
+    assert ledger.authenticate_key(second) == user
+    assert [key.expired(ledger.now()) for key in ledger.service_keys()] == [True, False]
+    assert ledger.verify().problems == ()
+
+
+def test_keys_that_cannot_be_are_refused(ledger: Ledger, ada: User) -> None:
+    ledger.add_user("svc", "service", actor="root")
+    before = ledger.verify().entries
+    for days in (0, -1, 3651):
+        with pytest.raises(ValueRefused, match="3650"):
+            ledger.add_key("svc", days=days, actor="root")
+    with pytest.raises(ValueRefused):
+        ledger.add_user("eve", "admin", days=3, actor="root")
+    for ask in (lambda: ledger.add_key("ghost", actor="root"), lambda: ledger.revoke_key("svc", 2, actor="root")):
+        with pytest.raises(NotFound):
+            ask()
+    for ask in (lambda: ledger.add_key("ada", actor="root"), lambda: ledger.renew_secret("svc", actor="root")):
+        with pytest.raises(Conflict):
+            ask()
+    assert ledger.verify().entries == before
 
 
 def test_a_session_ends_when_idle(ledger: Ledger, ada: User, clock: Any) -> None:

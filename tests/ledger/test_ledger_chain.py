@@ -306,7 +306,7 @@ def test_a_byte_that_is_no_text_is_named_not_stumbled_over(original: Path, byte:
         ("DELETE FROM answers WHERE id = 'a1'", r"answer a1 is missing in the worklist"),
         ("UPDATE answers SET id = 'zz' WHERE id = 'a1'", r"answer zz: stands in the worklist and in no entry"),
         ("UPDATE users SET role = 'clinician'", r"user svc: the account is not what was entered"),
-        ("INSERT INTO users VALUES ('eve', NULL, 'admin', 1, NULL, NULL, 0, NULL, 0, NULL, NULL)", r"user eve"),
+        ("INSERT INTO users VALUES ('eve', NULL, 'admin', 1, NULL, 0, NULL, 0, NULL, NULL)", r"user eve"),
         ("UPDATE patients SET lookup = ref", r"not found by the identifier"),
         ("DELETE FROM patients", r"the row of its patient \w+ is missing"),
         ("UPDATE patients SET wrapped_key = (SELECT max(wrapped_key) FROM patients)", r"does not open"),

@@ -68,7 +68,7 @@ def first(request: pytest.FixtureRequest, place: Path, monkeypatch: pytest.Monke
         for table in old.tables.values():
             rows = [dict(row) for row in reading.execute(select(table)).mappings()]
             if rows:
-                writing.execute(insert(tables.metadata.tables[table.name]), rows)
+                writing.execute(insert(table), rows)
     source.dispose()
     target.dispose()
     return url
@@ -92,6 +92,30 @@ def test_a_first_ledger_is_refused_then_migrated_and_holds(first: Any) -> None:
         ledger.rebuild()
         assert ledger.verify().problems == ()
     assert migrate(first).before == REVISION
+
+
+def test_a_key_that_was_changed_twice_keeps_its_place_in_the_count(place: Path) -> None:
+    """As bedside wrote it while a service had one key: each change took the place of the key before."""
+    with Ledger.open(place) as ledger:
+        ledger.add_user("svc", "service", actor="root")
+        ledger.add_user("ada", "clinician", actor="root")
+        for number in (2, 3):
+            said = {"credential": ledger._vault.credential("svc", None, f"digest {number}", None)}
+            with ledger._writing() as connection:
+                ledger._enter(connection, "secret-renewed", actor="root", body=said, subject="svc")
+        changed = list(ledger.entries(kind="secret-renewed"))[-1].at
+    with closing(sqlite3.connect(place)) as connection:
+        connection.execute("DROP TABLE keys")
+        connection.execute("ALTER TABLE users ADD key_hash VARCHAR")
+        connection.execute("UPDATE users SET key_hash = 'digest 3' WHERE name = 'svc'")
+        connection.execute("UPDATE alembic_version SET version_num = '0004'")
+        connection.commit()
+    migrate(place)
+    with Ledger.open(place, create=False) as ledger:
+        assert [(key.number, key.made, key.expires) for key in ledger.service_keys()] == [(3, changed, None)]
+        assert ledger.verify().problems == ()
+        assert ledger.add_key("svc", actor="root")[0].number == 4
+        assert ledger.verify().problems == ()
 
 
 def test_a_migration_that_fails_changes_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,11 +41,14 @@ def test_an_account_tells_when_it_was_made_used_and_locked(ledger: Ledger, clock
     assert seen(ledger, "ada").locked_until is None
 
 
-def test_a_services_key_has_an_age(ledger: Ledger, clock: Any) -> None:
+def test_a_services_keys_have_an_age(ledger: Ledger, clock: Any) -> None:
     ledger.add_user("lab", "service", actor="root")
+    made = ledger.now()
     clock.forward(days=30)
-    ledger.renew_secret("lab", actor="root")
-    assert (seen(ledger, "lab").secret_since, seen(ledger, "lab").last_log_in) == (ledger.now(), None)
+    ledger.add_key("lab", actor="root")
+    assert [key.made for key in seen(ledger, "lab").keys] == [made, ledger.now()]
+    assert (seen(ledger, "lab").secret_since, seen(ledger, "lab").last_log_in) == (None, None)
+    assert not any(account.keys for account in ledger.staff() if account.user.role != "service")
 
 
 def test_everybody_is_listed_by_name(ledger: Ledger) -> None:

@@ -143,7 +143,7 @@ def test_any_change_of_any_row_is_found_and_named(original: Path, data: st.DataO
     if table == "entries":
         near = {str(int(seq) + step) for seq in changed if seq.lstrip("-").isdecimal() for step in (0, 1)}
         assert any(number in said for number in near | {"entries"}), (changed, problems)
-    elif table in ("answers", "users"):
+    elif table in ("answers", "users", "keys"):
         assert any(name in said for name in changed), (changed, problems)
     elif table == "patients":
         assert "patient" in said or "does not open" in said, problems
@@ -155,7 +155,6 @@ def test_any_change_of_any_row_is_found_and_named(original: Path, data: st.DataO
     ("statement", "problem"),
     [
         ("UPDATE users SET password_hash = '$argon2id$v=19$m=8,t=1,p=1$YQ$Yg' WHERE name = 'ada'", "ada"),
-        ("UPDATE users SET key_hash = 'x' WHERE name = 'svc'", "svc"),
         ("UPDATE users SET one_time_until = '2030-01-01T00:00:00.000000Z' WHERE name = 'root'", "root"),
     ],
 )  # fmt: skip
@@ -163,7 +162,38 @@ def test_another_password_or_key_is_found(original: Path, statement: str, proble
     with copied(original) as place:
         with unguarded(place) as connection:
             connection.execute(statement)
-        assert found(place) == (f"user {problem}: the password or key is not the one that was entered",)
+        assert found(place) == (f"user {problem}: the password is not the one that was entered",)
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("UPDATE keys SET key_hash = 'x'", "entry 2: the key 1 of svc is not the one that was entered"),
+        ("UPDATE keys SET expires = '2030-01-01T00:00:00.000000Z'", "the key 1 of svc is not the one"),
+        ("UPDATE keys SET made = '2020-01-01T00:00:00.000000Z'", "the key 1 of svc is not the one"),
+        ("DELETE FROM keys", "entry 2: the row of key 1 of svc is missing"),
+        ("INSERT INTO keys VALUES ('svc', 2, 'stolen', '2020', NULL)", "key 2 of svc: has a row"),
+        ("UPDATE users SET password_hash = 'x' WHERE name = 'svc'", "user svc: the password"),
+    ],
+)
+def test_a_key_put_in_prolonged_or_taken_away_is_found(original: Path, statement: str, problem: str) -> None:
+    with copied(original) as place:
+        with unguarded(place) as connection:
+            connection.execute(statement)
+        (said,) = found(place)
+    assert problem in said
+
+
+def test_a_key_that_was_revoked_does_not_come_back_unseen(original: Path) -> None:
+    with copied(original) as place:
+        with unguarded(place) as connection:
+            (row,) = connection.execute("SELECT * FROM keys").fetchall()
+        with Ledger.open(place, hasher=CHEAP) as ledger:
+            ledger.revoke_key("svc", 1, actor="root")
+            assert ledger.verify().holds
+        with unguarded(place) as connection:
+            connection.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?)", row)
+        assert found(place) == ("key 1 of svc: has a row, and no entry made it, or it was revoked",)
 
 
 def test_a_thousand_problems_are_told_and_the_rest_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

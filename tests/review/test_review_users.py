@@ -38,7 +38,7 @@ def test_a_user_is_added_and_the_password_is_shown_once(hospital: Any) -> None:
     assert secret.encode() not in entry.body
 
 
-def test_a_service_gets_a_key_that_works_until_it_is_renewed_or_revoked(hospital: Any) -> None:
+def test_a_services_keys_are_made_and_revoked_one_by_one(hospital: Any) -> None:
     admin = hospital.client("admin")
     first = _secret(hospital.form(admin, "/users", name="lab", role="service"))
 
@@ -49,14 +49,32 @@ def test_a_service_gets_a_key_that_works_until_it_is_renewed_or_revoked(hospital
     assert status(first) == 200
     hospital.clock.forward(days=40)
     admin = hospital.client("admin")
-    assert re.search(r"lab ✓ active 2 Mar 2026, 08:00 UTC 40 d 0 h", _text(admin.get("/users")))
-    second = _secret(hospital.form(admin, "/users/lab", act="renew"))
+    second = _secret(hospital.form(admin, "/users/lab", act="new-key", days="10"))
+    assert (status(first), status(second)) == (200, 200)
+    assert "lab ✓ active 2 40 d 0 h" in _text(admin.get("/users"))
+    assert "2 11 Apr 2026, 08:00 UTC 21 Apr 2026, 08:00 UTC" in _text(admin.get("/users/lab"))
+    assert hospital.form(admin, "/users/lab", act="revoke-key", key="1").headers["Location"] == "/users/lab"
     assert (status(first), status(second)) == (401, 200)
+    assert hospital.form(admin, "/users/lab", act="revoke-key", key="1").status_code == 404
+    for days in ("0", "-1", "soon", "9" * 5000):
+        reply = hospital.form(admin, "/users/lab", act="new-key", days=days)
+        assert (reply.status_code, "a key lasts 1 to 3650 days" in _text(reply)) == (422, True), days
+    assert hospital.form(admin, "/users/second", act="new-key").status_code == 409
+    assert hospital.form(admin, "/users/lab", act="renew").status_code == 409
     assert hospital.form(admin, "/users/lab", act="deactivate").headers["Location"] == "/users/lab"
     assert status(second) == 401
     assert "✕ deactivated" in _text(admin.get("/users/lab"))
     hospital.form(admin, "/users/lab", act="activate")
     assert status(second) == 200
+    hospital.clock.forward(days=10)
+    admin = hospital.client("admin")
+    assert status(second) == 401
+    assert "lab ⚠ no key that works 1" in _text(admin.get("/users"))
+    assert "⚠ expired" in _text(admin.get("/users/lab"))
+    assert [entry.kind for entry in hospital.ledger.entries(subject="lab") if "key" in entry.kind] == [
+        "key-made",
+        "key-revoked",
+    ]
 
 
 @pytest.mark.parametrize(

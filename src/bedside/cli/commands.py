@@ -7,6 +7,7 @@ from bedside.cli.command import Argument, Command
 STUDY = Argument("STUDY", "study", "the study file (study.toml)")
 CANDIDATE = Argument("CANDIDATE", "candidate", "folder of a candidate")
 RELEASE = Argument("RELEASE", "release", "folder or zip of a release")
+SERVICE = Argument("SERVICE", "service", "the log-in name of a service")
 LEDGER = Argument(
     "--ledger", "ledger", "URL or path of the ledger (default: $BEDSIDE_LEDGER, else bedside-ledger.db here)",
     {"metavar": "URL"},
@@ -182,11 +183,12 @@ COMMANDS: tuple[Command, ...] = (
             Argument("NAME", "name", "log-in name"),
             Argument("--role", "role", "clinician, scientist, admin, auditor or service", {"required": True}),
             Argument("--full-name", "full_name", "name that stands under reviews"),
+            Argument("--days", "days", "of a service: its key expires after so many days (default: never)", {"type": int, "metavar": "N"}),
             LEDGER,
         ),
     ),
     Command(
-        ("user", "renew"), "cli.server", "user_renew", "give a user a new one-time password, or a service a new API key",
+        ("user", "renew"), "cli.server", "user_renew", "give a user a new one-time password",
         (Argument("NAME", "name", "log-in name"), LEDGER),
     ),
     Command(
@@ -197,6 +199,22 @@ COMMANDS: tuple[Command, ...] = (
             Argument("--subject", "subject", "the person, as the provider's tokens name it (sub)", {"required": True}),
             LEDGER,
         ),
+    ),
+    Command(
+        ("key", "add"), "cli.service_keys", "key_add", "make one more API key for a service; printed once",
+        (
+            SERVICE,
+            Argument("--days", "days", "it expires after so many days (default: never)", {"type": int, "metavar": "N"}),
+            LEDGER,
+        ),
+    ),
+    Command(
+        ("key", "list"), "cli.service_keys", "key_list", "the API keys that were not revoked, without their secrets",
+        (Argument("SERVICE", "service", "of this service only", {"nargs": "?"}), LEDGER),
+    ),
+    Command(
+        ("key", "revoke"), "cli.service_keys", "key_revoke", "end one API key at once; the others of the service go on",
+        (SERVICE, Argument("NUMBER", "number", "of the key, as 'bedside key list' shows it", {"type": int}), LEDGER),
     ),
     Command(
         ("ledger", "migrate"), "cli.ledger", "ledger_migrate", "bring a ledger's tables to the newest revision; give a role the rights of a server",

@@ -20,7 +20,7 @@ DEFAULT_LEDGER = "bedside-ledger.db"
 
 
 class Added(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A new user with the one-time password, or the API key of a service; neither is shown again."""
+    """A user with a new one-time password, or a new service with its API key; neither is shown again."""
 
     name: str
     role: str
@@ -101,22 +101,28 @@ def proven(book: Ledger, user: str, password: str | None) -> User:
     return person
 
 
-def user_add(name: str, *, role: str, full_name: str | None = None, ledger: str | None = None) -> Added:
-    """Add a user; the one-time password (or a service's API key) is returned once and kept only as a hash."""
+def user_add(
+    name: str, *, role: str, full_name: str | None = None, days: int | None = None, ledger: str | None = None
+) -> Added:
+    """Add a user; the one-time password (or a service's API key) is returned once and kept only as a hash.
+
+    A service's key works for `days`, or until it is revoked.
+    """
+    actor = f"command line ({getpass.getuser()})"
     with open_ledger(ledger) as book:
-        user, secret = book.add_user(name, role, full_name=full_name, actor=f"command line ({getpass.getuser()})")
+        user, secret = book.add_user(name, role, full_name=full_name, days=days, actor=actor)
     return Added(user.name, user.role, key=secret) if user.role == "service" else Added(user.name, user.role, secret)
 
 
 def user_renew(name: str, *, ledger: str | None = None) -> Added:
-    """Give a user a new one-time password (a service: a new API key); ends the old one, a lock-out and all sessions.
+    """Give a user a new one-time password; ends the old one, a lock-out and all sessions.
 
-    Raises `NotFound` where there is no such user.
+    Raises `NotFound` where there is no such user, and `Conflict` for a service, which has keys.
     """
     with open_ledger(ledger) as book:
-        role = book.user(name).role
         secret = book.renew_secret(name, actor=f"command line ({getpass.getuser()})")
-    return Added(name, role, key=secret) if role == "service" else Added(name, role, secret)
+        user = book.user(name)
+    return Added(user.name, user.role, secret)
 
 
 def user_link(name: str, *, issuer: str, subject: str, ledger: str | None = None) -> User:

@@ -14,11 +14,23 @@ if TYPE_CHECKING:
     from bedside.cli.ledger import Checkpointed
     from bedside.cli.outcomes import Linked
     from bedside.cli.server import Added
+    from bedside.cli.service_keys import ListedKeys, MadeKey
     from bedside.cli.signing import Keys, Signed
     from bedside.cli.standing import Deployed, Reinstated
     from bedside.cli.study import Drafted, Trained
     from bedside.cohort import DataCheck
-    from bedside.ledger import Approval, BackedUp, Erasure, Exported, Migrated, Restored, Suspension, User, Verification
+    from bedside.ledger import (
+        Approval,
+        BackedUp,
+        Erasure,
+        Exported,
+        Key,
+        Migrated,
+        Restored,
+        Suspension,
+        User,
+        Verification,
+    )
     from bedside.release import Verified
 
 
@@ -221,6 +233,30 @@ def user_link(result: User) -> str:
 def user_renew(result: Added) -> str:
     """The new secret, once."""
     return f"Renewed for {result.role} {result.name}\n{_secret(result)}"
+
+
+def key_add(result: MadeKey) -> str:
+    """The secret, once."""
+    return f"Made key {result.number} of {result.service}, {_end(result.expires)}\nAPI key (shown once): {result.key}"
+
+
+def key_list(result: ListedKeys) -> str:
+    """One line a key."""
+    lines = [
+        f"{key.service}  key {key.number}  made {key.made[:10]}  "
+        + (f"EXPIRED {key.expires}" if key.expired else _end(key.expires))
+        for key in result.keys
+    ]
+    return "\n".join(lines) or "There are no keys"
+
+
+def key_revoke(result: Key) -> str:
+    """Which one is gone."""
+    return f"Revoked key {result.number} of {result.service}"
+
+
+def _end(expires: str | None) -> str:
+    return f"expires {expires}" if expires else "does not expire"
 
 
 def _secret(added: Added) -> str:

@@ -1,6 +1,5 @@
 """What happened, kept append-only and hash-chained: answers, reviews, approvals, log-ins, readings of identities."""
 
-from bedside.ledger.accounts import ROLES, User
 from bedside.ledger.answers import OwnEstimate, Review, StoredAnswer
 from bedside.ledger.backup import BackedUp
 from bedside.ledger.cases import Case, Cases, Said, asked_after, latest_before, one_per_patient
@@ -16,10 +15,12 @@ from bedside.ledger.patients import Identity
 from bedside.ledger.projection import STATUSES, AnswerRow
 from bedside.ledger.restoring import Restored, restore
 from bedside.ledger.reviews import REASONS, VERDICTS
+from bedside.ledger.service_keys import Key
 from bedside.ledger.staff import Account
 from bedside.ledger.standing import Approval, Reinstatement, Standings, Suspension
 from bedside.ledger.succession import Deployment, Succession, successions
 from bedside.ledger.suspensions import refusal, suspended_words
+from bedside.ledger.user import ROLES, User
 from bedside.ledger.verification import Verification
 from bedside.ledger.vouched import Voucher
 from bedside.ledger.worklist import Place, Tally, Wanted
@@ -41,6 +42,7 @@ __all__ = [
     "Erasure",
     "Exported",
     "Identity",
+    "Key",
     "Ledger",
     "Migrated",
     "Noted",

@@ -1,10 +1,8 @@
-"""Who may do what: users, their roles, and how they prove who they are."""
+"""Who may do what: users, their roles, and the passwords by which people prove who they are."""
 
 from __future__ import annotations
 
 import hmac
-import re
-import unicodedata
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
@@ -16,66 +14,67 @@ from sqlalchemy import Connection, delete, insert, select, update
 from bedside.errors import AccessDenied, Conflict, NotFound, ValueRefused
 from bedside.ledger import passwords, tables
 from bedside.ledger.clock import stamp
-from bedside.ledger.store import Store
+from bedside.ledger.service_keys import ServiceKeys
+from bedside.ledger.user import NAME, ROLES, User, normal_name, user_of
 
-ROLES = ("clinician", "scientist", "admin", "auditor", "service")
 ONE_TIME_LASTS = timedelta(hours=72)
 LOCKED_FOR = timedelta(minutes=15)
 FAILURES_ALLOWED = 5
 
 _USER = tables.users.c
-NAME = re.compile(r"\w[\w.@-]{0,63}")
-"""What a user may be called."""
+_NO_PASSWORD: dict[str, Any] = {
+    "password_hash": None,
+    "must_change": False,
+    "one_time_until": None,
+    "failures": 0,
+    "locked_until": None,
+}
 
 
-class User(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody, or a service, that may use bedside.
-
-    Attributes
-    ----------
-    name: for logging in; lower case. full_name: as reviews are signed; None where not given.
-    role: one of ``ROLES``. active: whether it may log in at all.
-    """
-
-    name: str
-    full_name: str | None
-    role: str
-    active: bool
-
-
-def normal_name(name: str) -> str:
-    """A user's name as it is stored: nobody can pass for another by width or case."""
-    return unicodedata.normalize("NFKC", name).strip().casefold()
-
-
-class Accounts(Store):
+class Accounts(ServiceKeys):
     """Users; all that happens to them is entered, never a secret."""
 
-    def add_user(self, name: str, role: str, *, full_name: str | None = None, actor: str) -> tuple[User, str]:
-        """A new user and their secret, which cannot be shown again: a one-time password, or a key for a service.
+    def add_user(
+        self, name: str, role: str, *, full_name: str | None = None, days: int | None = None, actor: str
+    ) -> tuple[User, str]:
+        """A new user and their secret, which cannot be shown again: a one-time password, or a service's first key.
 
-        A one-time password holds for 72 hours and must be changed at the first log-in.
-        Raises ``ValueRefused`` for a name or role that cannot be, ``Conflict`` where the name is taken.
+        A one-time password holds for 72 hours and must be changed at the first log-in; a key for ``days``, or for good.
+        Raises ``ValueRefused`` for a name, role or days that cannot be, ``Conflict`` where the name is taken.
         """
         name = normal_name(name)
         if not NAME.fullmatch(name):
             raise ValueRefused({"name": "letters, digits and . _ - @, at most 64, beginning with a letter or digit"})
         if role not in ROLES:
             raise ValueRefused({"role": f"{role!r} is none of {', '.join(ROLES)}"})
+        if days is not None and role != "service":
+            raise ValueRefused({"days": "only the key of a service expires after days"})
         user = User(name=name, full_name=(full_name or "").strip() or None, role=role, active=True)
-        secret, columns = self._new_secret(role)
+        secret, columns = self._one_time_password() if role != "service" else ("", _NO_PASSWORD)
         with self._writing() as connection:
             if self._row_of_user(connection, name) is not None:
                 raise Conflict(f"there already is a user {name}")
             connection.execute(insert(tables.users), {**msgspec.structs.asdict(user), **columns})
-            body = {"role": role, "full_name": user.full_name, "credential": self._credential(name, columns)}
-            self._enter(connection, "user-added", actor=actor, body=body, subject=name)
+            body = {"role": role, "full_name": user.full_name}
+            if role == "service":
+                _, secret = self._make_key(connection, "user-added", name, 1, body, days=days, actor=actor)
+            else:
+                body["credential"] = self._credential(name, columns)
+                self._enter(connection, "user-added", actor=actor, body=body, subject=name)
         return user, secret
 
     def renew_secret(self, name: str, *, actor: str) -> str:
-        """A new one-time password (or key) in place of the old; ends a lock-out and all sessions. ``NotFound``."""
+        """A new one-time password in place of the old; ends a lock-out and all sessions.
+
+        Raises ``NotFound``, and ``Conflict`` for a service, which has keys.
+        """
         user = self.user(name)
-        secret, columns = self._new_secret(user.role)
+        if user.role == "service":
+            raise Conflict(
+                f"{user.name} is a service and has no password",
+                remedy="Its keys: bedside key add, then bedside key revoke",
+            )
+        secret, columns = self._one_time_password()
         with self._writing() as connection:
             connection.execute(update(tables.users).where(_USER.name == user.name), columns)
             self._end_sessions(connection, user.name)
@@ -99,13 +98,13 @@ class Accounts(Store):
             row = self._row_of_user(connection, normal_name(name))
         if row is None:
             raise NotFound(f"there is no user {name!r}")
-        return _user(row)
+        return user_of(row)
 
     def users(self) -> tuple[User, ...]:
         """Everybody, by name."""
         with self._reading() as connection:
             rows = connection.execute(select(tables.users).order_by(_USER.name)).all()
-        return tuple(_user(row._asdict()) for row in rows)
+        return tuple(user_of(row._asdict()) for row in rows)
 
     def authenticate(self, name: str, password: str) -> User:
         """The user whose password this is.
@@ -157,34 +156,19 @@ class Accounts(Store):
             body = {"credential": self._credential(user.name, columns)}
             self._enter(connection, "password-changed", actor=user.name, body=body, subject=user.name)
 
-    def authenticate_key(self, key: str) -> User:
-        """The active service whose key this is. Raises ``AccessDenied`` (401). Not entered: each request brings one."""
-        with self._reading() as connection:
-            query = select(tables.users).where(_USER.key_hash == passwords.token_hash(key))
-            row = connection.execute(query).one_or_none()
-        if row is None or not row.active or not key.startswith(passwords.KEY_PREFIX):
-            raise AccessDenied("this is not the key of an active service", logged_in=False)
-        return _user(row._asdict())
-
     @cached_property
     def _nobodys_hash(self) -> str:
         """Compared with where a name is unknown, so that the time taken does not tell."""
         return passwords.hashed(self._hasher, passwords.one_time_password())
 
-    def _new_secret(self, role: str) -> tuple[str, dict[str, Any]]:
-        fresh: dict[str, Any] = {"password_hash": None, "key_hash": None, "must_change": False, "one_time_until": None}
-        fresh |= {"failures": 0, "locked_until": None}
-        if role == "service":
-            secret = passwords.api_key()
-            return secret, {**fresh, "key_hash": passwords.token_hash(secret)}
+    def _one_time_password(self) -> tuple[str, dict[str, Any]]:
         secret = passwords.one_time_password()
         until = stamp(self._clock() + ONE_TIME_LASTS)
         hashed = passwords.hashed(self._hasher, secret)
-        return secret, {**fresh, "password_hash": hashed, "must_change": True, "one_time_until": until}
+        return secret, {**_NO_PASSWORD, "password_hash": hashed, "must_change": True, "one_time_until": until}
 
     def _credential(self, name: str, columns: Mapping[str, Any]) -> str:
-        secret = (columns.get(column) for column in ("password_hash", "key_hash", "one_time_until"))
-        return self._vault.credential(name, *secret)
+        return self._vault.credential(name, columns.get("password_hash"), None, columns.get("one_time_until"))
 
     def _settled(self, connection: Connection, name: str, proven: str | None) -> User | None:
         """Decide under the write lock, so that guesses made at once cannot all be the first; enter what happened."""
@@ -197,7 +181,7 @@ class Accounts(Store):
         if why is None:
             connection.execute(update(tables.users).where(_USER.name == name), {"failures": 0, "locked_until": None})
             self._enter(connection, "log-in", actor=name, body={}, subject=name)
-            return _user(row)
+            return user_of(row)
         self._enter(connection, "log-in-failed", actor=name, body={"reason": why}, subject=name)
         if why == "wrong password":
             self._count_failure(connection, row)
@@ -229,7 +213,3 @@ class Accounts(Store):
 
     def _end_sessions(self, connection: Connection, name: str) -> None:
         connection.execute(delete(tables.sessions).where(tables.sessions.c.name == name))
-
-
-def _user(row: dict[str, Any]) -> User:
-    return User(name=row["name"], full_name=row["full_name"], role=row["role"], active=row["active"])

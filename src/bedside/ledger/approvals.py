@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from bedside.errors import AccessDenied, Conflict
-from bedside.ledger.accounts import User
 from bedside.ledger.standing import Approval, Standing, enough
+from bedside.ledger.user import User
 
 APPROVING_ROLES = ("clinician", "scientist", "admin")
 

@@ -79,6 +79,8 @@ AUDITED: dict[str, Audited] = {
     "user-linked": _USER,
     "role-changed": _USER._replace(subtype="110136"),
     "secret-renewed": _USER,
+    "key-made": _USER,
+    "key-revoked": _USER,
     "password-changed": _USER,
     "unlocked": _USER,
     "sessions-ended": _USER,

@@ -8,10 +8,10 @@ import msgspec
 from sqlalchemy import Connection
 
 from bedside.errors import AccessDenied, Conflict, Refused
-from bedside.ledger.accounts import User
 from bedside.ledger.standing import Standing, Standings
 from bedside.ledger.succession import Deployment, Succession, successions
 from bedside.ledger.suspensions import refusal
+from bedside.ledger.user import User
 
 Mode = Literal["live", "silent", "withdrawn"]
 

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from bedside.errors import AccessDenied, NotFound, ValueRefused
 from bedside.ledger import dialect, tables
-from bedside.ledger.accounts import User
 from bedside.ledger.entry import Entry
 from bedside.ledger.patients import Patients
+from bedside.ledger.user import User
 
 _ROW = tables.patients.c
 AGAIN = "in the list of erased patients; an older copy of the ledger had brought the patient back"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +27,8 @@ _USER_KINDS = (
     "name-changed",
     "user-linked",
     "secret-renewed",
+    "key-made",
+    "key-revoked",
     "password-changed",
 )
 _OF_USER = ("full_name", "role", "active", "linked")
@@ -39,14 +42,25 @@ class _Known(msgspec.Struct, frozen=True):
     lookup: str
 
 
+class _Made(msgspec.Struct, frozen=True):
+    """What the entry that made a service's key says of it; the first bedside said nothing of its hash."""
+
+    seq: int
+    made: str
+    expires: str | None
+    credential: str | None
+
+
 class Implied:
-    """What the entries read so far imply for ``answers``, ``patients`` and ``users``; a row per user in memory."""
+    """What the entries read so far imply for the other tables; users and their keys are held in memory."""
 
     def __init__(self, scratch: sqlite3.Connection, vault: Vault) -> None:
         self.answers: Shelf[AnswerRow] = Shelf(scratch, "answers", AnswerRow)
         self.patients: Shelf[_Known] = Shelf(scratch, "patients", _Known)
         self.users: dict[str, dict[str, Any]] = {}
         self.credentials: dict[str, str | None] = {}
+        self.keys: dict[tuple[str, int], _Made] = {}
+        self.keys_made: Counter[str] = Counter()
         self.erased: dict[str, int] = {}
         self._vault = vault
 
@@ -69,9 +83,11 @@ class Implied:
         if entry.kind == "user-added":
             added = {"full_name": body["full_name"], "role": body["role"], "active": True, "linked": None}
             self.users[subject] = added
-            self.credentials[subject] = body.get("credential")
-        elif entry.kind in ("secret-renewed", "password-changed"):
-            self.credentials[subject] = body.get("credential")
+            self._take_secret(entry, subject, body)
+        elif entry.kind in ("secret-renewed", "password-changed", "key-made"):
+            self._take_secret(entry, subject, body)
+        elif entry.kind == "key-revoked":
+            del self.keys[subject, body["number"]]
         elif entry.kind == "role-changed":
             self.users[subject]["role"] = body["role"]
         elif entry.kind == "name-changed":
@@ -81,11 +97,24 @@ class Implied:
         else:
             self.users[subject]["active"] = entry.kind == "user-activated"
 
+    def _take_secret(self, entry: Entry, subject: str, body: dict[str, Any]) -> None:
+        credential = body.get("credential")
+        if self.users[subject]["role"] != "service":
+            self.credentials[subject] = credential
+            return
+        self.credentials[subject] = self._vault.credential(subject, None, None, None)  # no password, ever
+        if entry.kind == "secret-renewed":  # as long as a service had one key, a new one took its place
+            self.keys = {key: made for key, made in self.keys.items() if key[0] != subject}
+        self.keys_made[subject] += 1
+        made = _Made(entry.seq, entry.at, body.get("expires"), credential)
+        self.keys[subject, self.keys_made[subject]] = made
+
     def amiss(self, connection: Connection) -> Iterator[str]:
         """Every row that is not as implied, and every one that is missing."""
         yield from self._answers_amiss(connection)
         yield from self._patients_amiss(connection)
         yield from self._users_amiss(connection)
+        yield from self._keys_amiss(connection)
 
     def _answers_amiss(self, connection: Connection) -> Iterator[str]:
         for found in _rows(connection, tables.answers):
@@ -121,18 +150,30 @@ class Implied:
         found = {}
         for row in _rows(connection, tables.users):
             found[row["name"]] = {column: row[column] for column in _OF_USER}
-            if not self._has_secret(row):
-                yield f"user {row['name']}: the password or key is not the one that was entered"
+            secret = (row["password_hash"], None, row["one_time_until"])
+            if not self._has_secret(row["name"], secret, self.credentials.get(row["name"])):
+                yield f"user {row['name']}: the password is not the one that was entered"
         for name in sorted({*found, *self.users}, key=repr):
             if found.get(name) != self.users.get(name):
                 yield f"user {name}: the account is not what was entered"
 
-    def _has_secret(self, row: Any) -> bool:
+    def _keys_amiss(self, connection: Connection) -> Iterator[str]:
+        for row in _rows(connection, tables.keys):
+            name, number = row["name"], row["number"]
+            due = self.keys.pop((name, number), None)
+            if due is None:
+                yield f"key {number} of {name}: has a row, and no entry made it, or it was revoked"
+            elif (row["made"], row["expires"]) != (due.made, due.expires) or not self._has_secret(
+                name, (None, row["key_hash"], row["expires"]), due.credential
+            ):
+                yield f"entry {due.seq}: the key {number} of {name} is not the one that was entered"
+        for (name, number), due in self.keys.items():
+            yield f"entry {due.seq}: the row of key {number} of {name} is missing"
+
+    def _has_secret(self, name: str, secret: tuple[Any, Any, Any], due: str | None) -> bool:
         """Entries of the first bedside say nothing of it."""
-        due = self.credentials.get(row["name"])
-        secret = (row["name"], row["password_hash"], row["key_hash"], row["one_time_until"])
         try:
-            return due is None or self._vault.credential(*secret) == due
+            return due is None or self._vault.credential(name, *secret) == due
         except TypeError:  # no text
             return False
 

@@ -56,8 +56,8 @@ class Ledger(
 
     What it keeps is told by the classes that it is made of: ``Store`` (entries), ``Patients``, ``Erasing``,
     ``Answers``, ``Reviews``, ``OwnEstimates`` and ``Worklists``, ``Approvals``, ``Suspensions`` and ``Deployments``,
-    ``Attending``, ``Outcomes``, ``Accounts``, ``Sessions``, ``Staff``, ``Vouched``, ``Checkpoints``, ``BackingUp``,
-    ``Exporting``, ``Journal`` and ``Verifying``. Open it with ``Ledger.open``.
+    ``Attending``, ``Outcomes``, ``ServiceKeys``, ``Accounts``, ``Sessions``, ``Staff``, ``Vouched``, ``Checkpoints``,
+    ``BackingUp``, ``Exporting``, ``Journal`` and ``Verifying``. Open it with ``Ledger.open``.
     """
 
     @classmethod

@@ -13,12 +13,12 @@ from sqlalchemy import Connection, select
 
 from bedside.errors import AccessDenied, NotFound
 from bedside.ledger import tables
-from bedside.ledger.accounts import User
 from bedside.ledger.cases import Case, Cases, Said
 from bedside.ledger.entry import Entry
 from bedside.ledger.patient_keys import PatientKeys
 from bedside.ledger.scratch import Shelf, scratch
 from bedside.ledger.store import Store, opened
+from bedside.ledger.user import User
 from bedside.ledger.walk import every
 
 LINKING_ROLES = ("clinician", "scientist", "admin")

@@ -10,9 +10,9 @@ from sqlalchemy import select
 
 from bedside.errors import AccessDenied, Conflict, ValueRefused
 from bedside.ledger import tables
-from bedside.ledger.accounts import User
 from bedside.ledger.answers import Answers, OwnEstimate
 from bedside.ledger.tables import OWN_ESTIMATE
+from bedside.ledger.user import User
 
 
 class OwnEstimates(Answers):

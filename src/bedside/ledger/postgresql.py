@@ -49,6 +49,7 @@ RIGHTS = {
     "patients": "SELECT, INSERT, UPDATE",
     "answers": "SELECT, INSERT, UPDATE, DELETE",
     "users": "SELECT, INSERT, UPDATE",
+    "keys": "SELECT, INSERT, DELETE",
     "sessions": "SELECT, INSERT, UPDATE, DELETE",
     "probe": "SELECT, INSERT, UPDATE",
     "alembic_version": "SELECT",

@@ -26,9 +26,9 @@ from collections.abc import Sequence
 import msgspec
 
 from bedside.errors import AccessDenied, Conflict, ValueRefused
-from bedside.ledger.accounts import User
 from bedside.ledger.answers import Answers, Review
 from bedside.ledger.projection import AnswerRow, status_at
+from bedside.ledger.user import User
 
 VERDICTS = ("agree", "disagree", "unsure")
 REASONS = (

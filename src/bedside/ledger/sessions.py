@@ -9,9 +9,10 @@ from sqlalchemy import delete, insert, select, update
 
 from bedside.errors import AccessDenied, LedgerError
 from bedside.ledger import tables
-from bedside.ledger.accounts import Accounts, User
+from bedside.ledger.accounts import Accounts
 from bedside.ledger.clock import stamp
 from bedside.ledger.passwords import token_hash
+from bedside.ledger.user import User, user_of
 
 IDLE = timedelta(minutes=15)
 LONGEST = timedelta(hours=12)
@@ -59,7 +60,7 @@ class Sessions(Accounts):
             with self._writing() as connection:
                 touched = update(tables.sessions).where(_SESSION.token_hash == token_hash(token))
                 connection.execute(touched, {"seen": stamp(moment)})
-        return User(name=row.name, full_name=row.full_name, role=row.role, active=row.active)
+        return user_of(row._asdict())
 
     def close_session(self, token: str) -> None:
         """Log out. A token that is no session's is no error."""

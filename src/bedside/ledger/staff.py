@@ -9,7 +9,9 @@ from sqlalchemy import Connection, func, select, update
 
 from bedside.errors import Conflict, ValueRefused
 from bedside.ledger import tables
-from bedside.ledger.accounts import ROLES, Accounts, User
+from bedside.ledger.accounts import Accounts
+from bedside.ledger.service_keys import Key
+from bedside.ledger.user import ROLES, User, user_of
 
 _USER = tables.users.c
 _ENTRY = tables.entries.c
@@ -26,7 +28,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     locked_until: set while too many wrong passwords keep the user out.
     one_time_until: set until the one-time password is changed: after this moment it no longer works.
     linked: whether the log-in provider vouches for them.
-    secret_since: since when the password, the one-time password or a service's key is what it is.
+    secret_since: since when a person's password or one-time password is what it is. keys: of a service.
     """
 
     user: User
@@ -36,6 +38,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     one_time_until: str | None
     linked: bool
     secret_since: str | None
+    keys: tuple[Key, ...]
 
 
 class Staff(Accounts):
@@ -46,7 +49,8 @@ class Staff(Accounts):
         with self._reading() as connection:
             rows = connection.execute(select(tables.users).order_by(_USER.name)).all()
             latest = self._latest_of(connection, [row.name for row in rows])
-        return tuple(self._account(row._asdict(), latest) for row in rows)
+            keys = self._keys(connection)
+        return tuple(self._account(row._asdict(), latest, keys) for row in rows)
 
     def set_role(self, name: str, role: str, *, actor: str) -> User:
         """Give a person another role; open sessions end, so that no page shows what the old role saw.
@@ -94,15 +98,17 @@ class Staff(Accounts):
         )
         return {(str(row.subject), row.kind): row.at for row in connection.execute(query)}
 
-    def _account(self, row: dict[str, Any], latest: dict[tuple[str, str], str]) -> Account:
+    def _account(self, row: dict[str, Any], latest: dict[tuple[str, str], str], keys: tuple[Key, ...]) -> Account:
         name, locked = row["name"], row["locked_until"]
-        since = [latest[name, kind] for kind in (_ADDED, _RENEWED, _CHANGED) if (name, kind) in latest]
+        secrets = () if row["role"] == "service" else (_ADDED, _RENEWED, _CHANGED)
+        since = [latest[name, kind] for kind in secrets if (name, kind) in latest]
         return Account(
-            user=User(name=name, full_name=row["full_name"], role=row["role"], active=row["active"]),
+            user=user_of(row),
             added=latest.get((name, _ADDED)),
             last_log_in=latest.get((name, _LOG_IN)),
             locked_until=locked if locked is not None and locked > self.now() else None,
             one_time_until=row["one_time_until"],
             linked=row["linked"] is not None,
             secret_since=max(since, default=None),
+            keys=tuple(key for key in keys if key.service == name),
         )

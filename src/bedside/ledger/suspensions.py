@@ -6,9 +6,9 @@ import msgspec
 from sqlalchemy import Connection
 
 from bedside.errors import AccessDenied, Conflict, Refused, ValueRefused
-from bedside.ledger.accounts import User
 from bedside.ledger.approvals import APPROVING_ROLES
 from bedside.ledger.standing import Reinstatement, Standing, Suspension, enough, suspended
+from bedside.ledger.user import User
 
 
 class Suspensions(Standing):

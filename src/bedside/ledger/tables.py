@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest file in ``migrations/versions``: what this bedside reads and writes."""
 
 Text = String().with_variant(String(collation="C"), "postgresql")
@@ -111,7 +111,6 @@ users = Table(
     Column("role", Text, nullable=False),
     Column("active", Boolean, nullable=False),
     Column("password_hash", Text),
-    Column("key_hash", Text, unique=True),
     Column("must_change", Boolean, nullable=False),
     Column("one_time_until", Text),
     Column("failures", Integer, nullable=False),
@@ -119,7 +118,18 @@ users = Table(
     Column("linked", Text),
     Index("users_linked", "linked", unique=True),
 )
-"""Who may log in: Argon2id of the password, SHA-256 of a service's key, or of who it is at the log-in provider."""
+"""Who may log in: Argon2id of a person's password, or SHA-256 of who it is at the log-in provider."""
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("key_hash", Text, nullable=False, unique=True),
+    Column("made", Text, nullable=False),
+    Column("expires", Text),
+)
+"""Keys of services that were not revoked, by SHA-256."""
 
 sessions = Table(
     "sessions",

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, insert, select, update
 
 from bedside.errors import AccessDenied, Conflict, ValueRefused
 from bedside.ledger import tables
-from bedside.ledger.accounts import NAME, ROLES, Accounts, User, normal_name
+from bedside.ledger.accounts import Accounts
 from bedside.ledger.entry import canonical
+from bedside.ledger.user import NAME, ROLES, User, normal_name
 
 PROVIDER = "log-in provider"
 """Who did what a provider told."""

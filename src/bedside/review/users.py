@@ -10,8 +10,8 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from bedside.errors import BedsideError, Conflict, NotFound
-from bedside.ledger import Account, User
-from bedside.ledger.accounts import ROLES
+from bedside.ledger import Account, Key, Ledger, User
+from bedside.ledger.user import ROLES
 from bedside.review.accounts import refused
 from bedside.review.figures import ago
 from bedside.review.reader import Reader, reader_of
@@ -28,15 +28,16 @@ ADDED = ("name", "full_name", "role")
 class Row:
     """One user in the list.
 
-    ``tone`` is ``good``, ``warn`` or ``bad``; ``until``: when the state ends by itself; ``since``: how old the password
-    or key is.
+    ``tone`` is ``good``, ``warn`` or ``bad``; ``until``: when the state ends by itself. ``keys``: of a service,
+    each with whether it has expired; ``oldest``: how old the first of them is.
     """
 
     account: Account
     state: str
     tone: str
     until: str
-    since: str
+    keys: tuple[tuple[Key, bool], ...]
+    oldest: str
 
 
 def listing(service: Service, call: Call, caller: Caller) -> Response:
@@ -66,17 +67,19 @@ def show(service: Service, call: Call, caller: Caller) -> Response:
 
 def change(service: Service, call: Call, caller: Caller) -> Response:
     """``POST /users/{name}``: one act, named by the form's ``act``."""
-    form, name = call.form(), call.parameters["name"]
-    user = service.ledger.user(name)
-    act = form.get("act", "")
+    form, ledger = call.form(), service.ledger
+    user, actor, act = ledger.user(call.parameters["name"]), caller.user.name, form.get("act", "")
     try:
         _refuse_own(act, user, caller.user)
         if act == "renew":
-            secret = service.ledger.renew_secret(user.name, actor=caller.user.name)
-            return _secret(service, call, caller, 200, user, secret)
-        _acts(service, user, form)[act](caller.user.name)
-    except KeyError:
-        raise NotFound("there is no such act", where=act[:100]) from None
+            return _secret(service, call, caller, 200, user, ledger.renew_secret(user.name, actor=actor))
+        if act == "new-key":
+            _, key = ledger.add_key(user.name, days=_number(form.get("days", "")), actor=actor)
+            return _secret(service, call, caller, 200, user, key)
+        acts = _acts(ledger, user, form)
+        if act not in acts:
+            raise NotFound("there is no such act", where=act[:100])
+        acts[act](actor)
     except BedsideError as error:
         if error.status not in {409, 422}:
             raise
@@ -84,10 +87,16 @@ def change(service: Service, call: Call, caller: Caller) -> Response:
     return go(f"/users/{quote(user.name)}")
 
 
-def _acts(service: Service, user: User, form: Mapping[str, str]) -> dict[str, Callable[[str], object]]:
+def _number(text: str) -> int | None:
+    """None where nothing was typed, and 0, which the ledger refuses, for what is no number."""
+    text = text.strip()
+    return None if not text else int(text) if text.isdecimal() and len(text) < 10 else 0
+
+
+def _acts(ledger: Ledger, user: User, form: Mapping[str, str]) -> dict[str, Callable[[str], object]]:
     """What can be done to a user; each takes the name of who does it."""
-    ledger = service.ledger
     return {
+        "revoke-key": lambda actor: ledger.revoke_key(user.name, _number(form.get("key", "")) or 0, actor=actor),
         "deactivate": lambda actor: ledger.set_active(user.name, False, actor=actor),
         "activate": lambda actor: ledger.set_active(user.name, True, actor=actor),
         "unlock": lambda actor: ledger.unlock(user.name, actor=actor),
@@ -103,14 +112,19 @@ def _refuse_own(act: str, user: User, admin: User) -> None:
 
 
 def _row(service: Service, account: Account, reader: Reader) -> Row:
-    state, tone, until = _state(account, service.clock(), reader.t)
-    since = ago(account.secret_since, service.clock(), reader.t) if account.secret_since else ""
-    return Row(account, state, tone, until, since)
+    keys = tuple((key, key.expired(service.ledger.now())) for key in account.keys)
+    state, tone, until = _state(account, keys, service.clock(), reader.t)
+    oldest = ago(min(key.made for key, _ in keys), service.clock(), reader.t) if keys else ""
+    return Row(account, state, tone, until, keys, oldest)
 
 
-def _state(account: Account, now: dt.datetime, t: Translate) -> tuple[str, str, str]:
+def _state(
+    account: Account, keys: tuple[tuple[Key, bool], ...], now: dt.datetime, t: Translate
+) -> tuple[str, str, str]:
     if not account.user.active:
         return t("deactivated"), "bad", ""
+    if account.user.role == "service" and all(expired for _, expired in keys):
+        return t("no key that works"), "warn", ""
     if account.locked_until is not None:
         return t("locked"), "warn", account.locked_until
     if account.one_time_until is None:

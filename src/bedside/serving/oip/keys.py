@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from bedside.ledger import Ledger, User
 
-HOLDS_SECONDS = 1.0
-"""How long a key that was found good is taken as good: a key that was withdrawn works no longer than that."""
+HOLDS_SECONDS = 0.5
+"""How long a key that was found good is taken as good: one that was revoked or expired works no longer than that."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Keys:
     proven: dict[bytes, tuple[User, float]] = field(default_factory=dict)
 
     def known(self, digested: bytes) -> User | None:
-        """The service whose key has this `digest`, where the ledger was asked within the last second."""
+        """The service whose key has this `digest`, where the ledger was asked a moment ago."""
         found = self.proven.get(digested)
         return found[0] if found is not None and self.clock() - found[1] < HOLDS_SECONDS else None
 
