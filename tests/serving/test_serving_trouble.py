@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 from asking import Asking
+from postgres import APART, Postgres
 from served import serving
 
 from bedside.ledger import Ledger
-
-APART = ("unshare", "--user", "--map-root-user", "--mount")
 
 
 def staffed(url: str | Path) -> str:
@@ -79,10 +78,15 @@ def nothing_is_lost(url: str | Path, acknowledged: list[str]) -> None:
         assert set(acknowledged) <= {row.id for row in ledger.worklist(limit=10_000)}
 
 
-def test_a_full_disk(signed: tuple[Path, Path], tmp_path: Path) -> None:
-    """A file system of 2 MiB in a namespace of the server's own, filled up and emptied."""
+@pytest.fixture
+def mounting() -> None:
     if subprocess.run([*APART, "true"], capture_output=True).returncode:
         pytest.skip("this system lets nobody mount a file system of one's own")
+
+
+@pytest.mark.usefixtures("mounting")
+def test_a_full_disk(signed: tuple[Path, Path], tmp_path: Path) -> None:
+    """A file system of 2 MiB in a namespace of the server's own, filled up and emptied."""
     disk, made, kept = (tmp_path / name for name in ("disk", "made", "kept"))
     for folder in (disk, made, kept):
         folder.mkdir()
@@ -141,3 +145,18 @@ def test_a_postgresql_that_goes_and_comes_back(
     finally:
         postgres.stop()
         postgres.start()
+
+
+@pytest.mark.usefixtures("mounting")
+def test_a_full_disk_of_postgresql(signed: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system of the database's own, filled up and emptied; the database says so, and goes on running."""
+    monkeypatch.setenv("BEDSIDE_LEDGER_KEY", str(tmp_path / "postgres.key"))
+    database = Postgres(disk=96)
+    try:
+        database.start()
+        url = database.url(database.fresh())
+        with running(tmp_path, signed, url, staffed(url)) as (_, client):
+            assert through(client, database.fill, database.make_room).endswith("the disk of the database is full")
+        nothing_is_lost(url, client.acknowledged)
+    finally:
+        database.remove()

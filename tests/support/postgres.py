@@ -15,15 +15,24 @@ from pathlib import Path
 PASSWORD = "only-for-tests"
 _UNPRIVILEGED = 65534  # nobody: PostgreSQL does not run as root
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
+APART = ("unshare", "--user", "--map-root-user", "--mount")
+"""Words of a command that runs another as one who may mount, unseen by the rest of the system."""
+# PostgreSQL does not run as root, not even as one who is so called; so it is called something else again.
+_OWN_DISK = (
+    'cp -a "$0" "$0.made" && mount -t tmpfs -o size="$1",mode=0700 none "$0" && cp -a "$0.made/." "$0" && shift && '
+    'exec unshare --user --map-user=1000 "$@"'
+)
 
 
 class Postgres:
     """One server with a data folder of its own, on a unix socket in that folder and on loopback.
 
-    The superuser is ``postgres``, with ``PASSWORD`` over TCP and without one over the socket.
+    The superuser is ``postgres``, with ``PASSWORD`` over TCP and without one over the socket. ``disk``: megabytes of a
+    file system of its own for its data, which nobody else sees and which goes with it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, disk: int | None = None) -> None:
+        self.disk = disk
         self.folder = Path(tempfile.mkdtemp(prefix="bedside-pg-", dir=_folder()))
         self.port = _free_port()
         self.user = _UNPRIVILEGED if os.geteuid() == 0 else None
@@ -52,9 +61,10 @@ class Postgres:
             "autovacuum": "off",
         }
         words = [str(word) for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        within = () if self.disk is None else (*APART, "sh", "-c", _OWN_DISK, self.folder / "data", f"{self.disk}m")
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self.programs / "postgres", "-D", self.folder / "data", *words],
+                [*within, self.programs / "postgres", "-D", self.folder / "data", *words],
                 stdout=log,
                 stderr=log,
                 preexec_fn=_die_with_parent,
@@ -73,6 +83,21 @@ class Postgres:
         """End it and delete its data."""
         self.stop()
         shutil.rmtree(self.folder)
+
+    def fill(self) -> None:
+        """Leave no byte free on its own disk."""
+        full = subprocess.run(["cp", "/dev/zero", self._filler], capture_output=True, text=True, **self._as())
+        assert "No space left" in full.stderr, full
+
+    def make_room(self) -> None:
+        """Take away again what filled it."""
+        subprocess.run(["rm", self._filler], check=True, **self._as())
+
+    @property
+    def _filler(self) -> str:
+        assert self.disk is not None
+        assert self._process is not None
+        return f"/proc/{self._process.pid}/root{self.folder}/data/filler"
 
     def sql(self, statement: str, *, database: str = "postgres", user: str = "postgres") -> str:
         """What psql prints for one statement or several; each outside a transaction."""

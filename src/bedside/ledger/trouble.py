@@ -20,6 +20,7 @@ MAKING = "making"
 """Value of ``WRITES`` for a transaction that makes what the write lock itself needs."""
 
 _PASSING = "Nothing of this was kept; try again once the disk or the database is well"
+_IN_DOUBT = "Once the database is well, look whether this was kept, and if not, try again"
 _SQLITE = {
     "SQLITE_FULL": "the disk is full",
     "SQLITE_IOERR": "the disk does not take it: full, at its limit, or broken",
@@ -42,6 +43,8 @@ _POSTGRESQL = {
     "57P": "the database is being stopped or started",
 }
 _REMEDIES = {
+    "08": _IN_DOUBT,
+    "57P": _IN_DOUBT,
     "28": "Correct the URL",
     "3D": "Make it first: createdb",
     "42501": "Let the owner of the tables run: bedside ledger migrate --ledger URL --grant USER",
@@ -79,8 +82,11 @@ def other_revision(found: str, place: str) -> LedgerError:
 
 def trouble(error: BaseException, where: str) -> LedgerError:
     """The ``LedgerError`` for what a driver or the system raised."""
-    code = _code(error) or ""
-    remedy = next((remedy for start, remedy in _REMEDIES.items() if code.startswith(start)), _PASSING)
+    code = _code(error)
+    if code is None:  # SQLite or the system, which leave no doubt, or a connection that broke, perhaps while committing
+        remedy = _PASSING if isinstance(error, sqlite3.Error | OSError) else _IN_DOUBT
+    else:
+        remedy = next((remedy for start, remedy in _REMEDIES.items() if code.startswith(start)), _PASSING)
     return LedgerError(f"the ledger cannot be read or written: {_said(error)}", where=where, remedy=remedy)
 
 
