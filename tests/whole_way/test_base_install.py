@@ -45,9 +45,7 @@ def install(bundle: Path, target: Path) -> subprocess.CompletedProcess[str]:
     if subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
         alone = []
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    settings = bundle.parent / "pip.conf"
-    settings.write_text("[global]\nfind-links = /nowhere/wheels\n")
-    of_pip = {"PIP_CONFIG_FILE": str(settings), "PIP_NO_INDEX": "1", "PIP_NO_CACHE_DIR": "1"}
+    of_pip = {"PIP_FIND_LINKS": "/nowhere/wheels", "PIP_NO_INDEX": "1", "PIP_NO_CACHE_DIR": "1"}
     environment = clean | of_pip | {"PYTHON": sys.executable}
     command = [*alone, str(bundle / "install.sh"), str(target)]
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)

@@ -12,7 +12,7 @@ from bedside.ledger.ledger import Ledger
 from bedside.ledger.migration import Migrated, migrate
 from bedside.ledger.outcomes import SilentReport, require_linking
 from bedside.ledger.patients import Identity
-from bedside.ledger.projection import STATUSES, AnswerRow
+from bedside.ledger.projection import STATUSES, AnswerRow, Listed
 from bedside.ledger.restoring import Restored, restore
 from bedside.ledger.reviews import REASONS, VERDICTS
 from bedside.ledger.service_keys import Key
@@ -44,6 +44,7 @@ __all__ = [
     "Identity",
     "Key",
     "Ledger",
+    "Listed",
     "Migrated",
     "Noted",
     "OwnEstimate",

@@ -20,25 +20,21 @@ KINDS = ("answer", "review", "withdrawal", "superseded")
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-class AnswerRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the worklist.
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worklist tells of one answer.
 
     Attributes
     ----------
-    id, seq: the answer, and the entry that holds it.
-    release, version, digest: what answered.
+    id: the answer. release, version, digest: what answered.
     patient: reference of the patient, or None.
     created, expires: UTC, as in an entry; ``expires`` None where it never does.
     alert: whether the estimate reaches the threshold; None where there is none.
     abstained, queued: whether the model abstains, and whether the release's rule asks for a review.
     status: one of ``STATUSES``. asker: who asked.
     reviewer: who reviewed last; on a preliminary answer, who asked for a second reading.
-    own_first: a clinician gives an own estimate before seeing the model's.
-    waits: microseconds from ``created`` to ``expires``; ``NEVER`` where it never expires.
     """
 
     id: str
-    seq: int
     release: str
     version: str
     digest: str
@@ -51,6 +47,18 @@ class AnswerRow(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     reviewer: str | None
     asker: str | None
+
+
+class AnswerRow(Listed, frozen=True, kw_only=True):
+    """One row of the worklist's table.
+
+    Attributes
+    ----------
+    seq: the entry that holds the answer. own_first: a clinician gives an own estimate before seeing the model's.
+    waits: microseconds from ``created`` to ``expires``; ``NEVER`` where it never expires.
+    """
+
+    seq: int
     own_first: bool
     waits: int
 

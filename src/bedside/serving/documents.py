@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from bedside.answering import Answer, Status
-from bedside.ledger import OwnEstimate, Review
+from bedside.ledger import Listed, OwnEstimate, Review
 from bedside.sources import Variable
 
 Verdict = Literal["agree", "disagree", "unsure"]
@@ -105,30 +105,14 @@ class AnswerFilter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     offset: Annotated[int, Meta(ge=0, le=10_000)] = 0
 
 
-class AnswerLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer in a list.
+class AnswerLine(Listed, frozen=True, kw_only=True):
+    """One answer in a list, its status as of now.
 
     Attributes
     ----------
-    patient: the ledger's reference. expires: None where it never does. status: as of now.
-    alert: None where there is no threshold, the model abstains, or it is ``withheld`` until the clinician who lists
-        has given an own estimate.
-    asker: user who asked. reviewer: who reviewed last; on a preliminary answer, who asked for a second reading.
+    withheld: the clinician who lists has not given the own estimate that is due; until then ``alert`` is None.
     """
 
-    id: str
-    release: str
-    version: str
-    digest: str
-    patient: str | None
-    created: str
-    expires: str | None
-    alert: bool | None
-    abstained: bool
-    queued: bool
-    status: str
-    reviewer: str | None
-    asker: str | None
     withheld: bool
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from bedside.ledger import AnswerRow, Review, User
+from bedside.ledger import AnswerRow, Listed, Review, User
 from bedside.serving.documents import AnswerLine, AnswerReply
 from bedside.serving.service import Service
 
@@ -50,19 +50,5 @@ def lines(service: Service, user: User, rows: Iterable[AnswerRow]) -> tuple[Answ
 
 
 def _line(row: AnswerRow, *, withheld: bool) -> AnswerLine:
-    return AnswerLine(
-        id=row.id,
-        release=row.release,
-        version=row.version,
-        digest=row.digest,
-        patient=row.patient,
-        created=row.created,
-        expires=row.expires,
-        alert=None if withheld else row.alert,
-        abstained=row.abstained,
-        queued=row.queued,
-        status=row.status,
-        reviewer=row.reviewer,
-        asker=row.asker,
-        withheld=withheld,
-    )
+    told = {name: getattr(row, name) for name in Listed.__struct_fields__}
+    return AnswerLine(**told | ({"alert": None} if withheld else {}), withheld=withheld)
