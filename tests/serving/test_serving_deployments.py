@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import hospital as house
+import msgspec
 import pytest
 
 from bedside.errors import Conflict, LedgerError, Refused, UsageError
@@ -391,6 +393,40 @@ def test_a_silent_release_answers_beside_the_live_one(ward: Any, newer: Signed) 
     assert entry.patient == kept["answer"]["patient"] == answer["patient"]
     assert b"malignant" not in entry.body
     assert ward.ledger.verify().holds
+
+
+@pytest.fixture
+def millimetres(tmp_path: Path, signed: Signed, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Version 3.0.0, which wants ``mean_radius`` in mm where 1.0.0 wants it in um."""
+    variables = [
+        msgspec.structs.replace(one, unit="mm", range=(0.001, 0.06)) if one.name == "mean_radius" else one
+        for one in house.SCHEMA.variables
+    ]
+    monkeypatch.setattr(house, "SCHEMA", msgspec.structs.replace(house.SCHEMA, variables=tuple(variables)))
+    return house.make_release(tmp_path, version="3.0.0", keys=signed[1].parent)[0]
+
+
+def test_a_silent_release_of_another_unit_is_told_the_live_one_s(ward: Any, millimetres: Path) -> None:
+    deploy(ward.app.state.service, ward.users["admin"], millimetres, "silent")
+    stated = {"value": 0.02, "unit": "mm"}
+    for sent in (20.0, {"value": 20.0}, {"value": 20.0, "unit": None}, {"value": 20.0, "unit": "um"}, stated):
+        ward.ask("service", values=house.HIGH | {"mean_radius": sent})
+    kept = [body["answer"]["values"]["mean_radius"] for body in silent_bodies(ward)]
+    assert [(one["value"], one["unit"]) for one in kept] == [(pytest.approx(0.02), "mm")] * 5
+
+
+def test_what_was_typed_for_one_version_reaches_no_other(ward: Any, millimetres: Path) -> None:
+    client = ward.client("clinician")
+    page = client.get("/releases/breast-fna/new").text
+    (digest,) = re.findall(r'name="digest" value="(\w+)"', page)
+    verified = open_release(millimetres, ward.app.state.service.key).verified
+    for who in ("clinician", "scientist"):
+        ward.ledger.approve(verified.digest, "breast-fna", "3.0.0", ward.users[who])
+    deploy(ward.app.state.service, ward.users["admin"], millimetres)
+    typed = {"value.age": "55", "value.mean_texture": "19", "value.mean_radius": "20", "digest": digest}
+    again = ward.form(client, "/releases/breast-fna/new", **typed)
+    assert (again.status_code, "another version answers by now: 3.0.0" in again.text.lower()) == (409, True)
+    assert (f'value="{verified.digest}"' in again.text, ward.ledger.count()) == (True, 0)
 
 
 def test_a_silent_failure_never_touches_the_live_answer(ward: Any, newer: Signed, caplog: Any) -> None:

@@ -52,10 +52,11 @@ def enter(service: Service, call: Call, caller: Caller) -> Response:
     values, unread = _values(loaded, typed, reader)
     problems |= unread
     try:
+        answers.require_meant(loaded, typed.get("digest"))
         if problems:
             raise ValueRefused(problems | _refused_values(service, loaded, values))
         request = AnswerRequest(values=values, patient=patient, asked=True)
-        answer = answers.ask(service, caller.user, loaded.name, request)
+        answer = answers.ask(service, caller.user, loaded.name, request, meant=loaded.digest)
     except ValueRefused as error:
         problem = reader.t("Nothing was answered: see the marked fields.")
         problems = {name: reader.told(text) for name, text in error.problems.items()}
@@ -139,6 +140,7 @@ def _page(
         caller,
         status,
         name=loaded.name,
+        digest=loaded.digest,
         intended_use=loaded.model.manifest.intended_use,
         fields=fields,
         patient=patient,

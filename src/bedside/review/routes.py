@@ -192,7 +192,7 @@ PAGES = Pages(
             CLINICIAN,
             "Ask about the patient entered",
             entry.enter,
-            form=("patient.id", "patient.name", "patient.birth_date", "csrf"),
+            form=("patient.id", "patient.name", "patient.birth_date", "digest", "csrf"),
             statuses=(404, 409, 503),
         ),
         _get("/deployments", ADMIN, "Which versions answer, and the forms to change that", deployments.show),

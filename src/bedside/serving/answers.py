@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from bedside.answering import Answer, answer_patient
-from bedside.errors import NotFound, ValueRefused
+from bedside.errors import Conflict, NotFound, ValueRefused
 from bedside.ledger import Identity, OwnEstimate, Review, StoredAnswer, User, suspended_words
 from bedside.serving.documents import (
     AnswerReply,
@@ -18,21 +18,23 @@ from bedside.serving.documents import (
     WithdrawalRequest,
 )
 from bedside.serving.identities import patient_ref
-from bedside.serving.served import cleared
+from bedside.serving.served import Loaded, cleared
 from bedside.serving.service import Service
 from bedside.serving.silently import beside
 from bedside.serving.withholding import seen_by
 
 
-def ask(service: Service, user: User, name: str, request: AnswerRequest) -> AnswerReply:
+def ask(service: Service, user: User, name: str, request: AnswerRequest, *, meant: str | None = None) -> AnswerReply:
     """Answer one patient and store the answer; its identity goes into the ledger encrypted, apart from the answer.
 
-    Raises ``NotFound`` (no such release), ``Refused`` (not approved for care, suspended), ``ValueRefused`` (naming each
-    value that cannot be used), and a 503 before the golden cases hold.
+    ``meant``: digest of the release whose fields and units the values were entered for. Raises ``NotFound`` (no such
+    release), ``Refused`` (not approved for care, suspended), ``Conflict`` (another than the one meant answers by now),
+    ``ValueRefused`` (naming each value that cannot be used), and a 503 before the golden cases hold.
     """
     service.require_ready()
     served, now = service.served, service.clock()
     loaded = served.find(name)
+    require_meant(loaded, meant)
     with service.computing:
         answer = answer_patient(
             loaded.model,
@@ -42,12 +44,21 @@ def ask(service: Service, user: User, name: str, request: AnswerRequest) -> Answ
             asked=user.role == "clinician" if request.asked is None else request.asked,
             warnings=cleared(served, loaded, solo=service.solo),
         )
-    answer = _stored(service, user, answer, request.patient, beside(service, served, name, request.values, now))
+    answer = _stored(service, user, answer, request.patient, beside(service, served, loaded, request.values, now))
     service.metrics.answer(name, abstained=answer.abstained)
     # Whoever sent the identity knows it: sending it back to a clinician reads nothing out of the ledger.
     identity = request.patient if user.role == "clinician" else None
     made = msgspec.structs.replace(reply(msgspec.to_builtins(answer), identity), asker=user.name)
     return seen_by(user, made)
+
+
+def require_meant(loaded: Loaded, meant: str | None) -> None:
+    """What was entered for one version's fields and units must not reach another's: raises ``Conflict``."""
+    if meant not in (None, loaded.digest):
+        raise Conflict(
+            f"another version answers by now: {loaded.version}",
+            remedy="Check each value and its unit, then ask again",
+        )
 
 
 def _stored(

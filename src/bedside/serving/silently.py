@@ -16,6 +16,7 @@ from bedside.serving.identities import patient_ref
 from bedside.serving.logs import log
 from bedside.serving.served import SILENT, Loaded, Served
 from bedside.serving.service import Service
+from bedside.sources import Schema
 
 
 def alone(served: Served, name: str) -> Loaded | None:
@@ -42,23 +43,36 @@ def store(service: Service, user: User, served: Served, loaded: Loaded, request:
 
 
 def beside(
-    service: Service, served: Served, name: str, values: dict[str, Any], now: dt.datetime
+    service: Service, served: Served, live: Loaded, values: dict[str, Any], now: dt.datetime
 ) -> dict[str, Any] | None:
-    """What the silent release of this name says of the values that the live one has answered; None where there is none.
+    """What the silent release beside ``live`` says of the values that it has answered; None where there is none.
 
     Of values that it does not declare it is told nothing. Whatever goes wrong in it is logged and counted, and the live
     answer is given all the same.
     """
+    name = live.name
     loaded = served.silent.get(name)
     if loaded is None or served.standings[loaded.digest].suspended is not None:
         return None
-    known = loaded.model.manifest.schema.names
     try:
-        answer = answer_patient(
-            loaded.model, {key: value for key, value in values.items() if key in known}, now=now, explain=False
-        )
+        told = _told(values, live.model.manifest.schema, loaded.model.manifest.schema)
+        answer = answer_patient(loaded.model, told, now=now, explain=False)
         return dict(msgspec.to_builtins(answer))
     except Exception as error:  # nothing in a silent release may reach the answer that a patient waits for
         log("silent release failed", level=logging.ERROR, error=error, release=name, version=loaded.version)
         service.metrics.silent_failure(name)
         return None
+
+
+def _told(values: dict[str, Any], live: Schema, silent: Schema) -> dict[str, Any]:
+    """The values that the silent release declares; what was sent without a unit was meant in the live release's."""
+    units = {variable.name: variable.unit for variable in live.variables}
+    told = {}
+    for variable in silent.variables:
+        if variable.name in values:
+            value, unit = values[variable.name], units.get(variable.name)
+            if unit is not None and unit != variable.unit:
+                given = value if isinstance(value, dict) else {"value": value}
+                value = {**given, "unit": given.get("unit") or unit}
+            told[variable.name] = value
+    return told
