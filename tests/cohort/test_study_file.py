@@ -60,6 +60,7 @@ names = ["no", "yes"]
 [training]
 network = "plain"
 members = 3
+prune = 0.25
 
 [validation]
 after = 2023-01-01
@@ -112,6 +113,7 @@ names = ["server-cpu"]
     assert study.outcome.classes == ("no", "yes")
     assert study.outcome.codes == {"no": 0, "yes": 1}
     assert (study.training.network, study.training.members) == ("plain", 3)
+    assert (study.training.distil, study.training.prune) == (False, 0.25)
     plan = study.validation
     assert (plan.holdout, plan.by, plan.threshold, plan.alpha, plan.seed) == (None, None, 0.2, 0.05, 20)
     assert plan.subgroups == (
@@ -237,6 +239,9 @@ WRONG = [
     ("threshold = 0.2", "[accept]\nsensitivity = { min = 0.9 }", "needs a threshold", "accept.sensitivity", "threshold"),  # noqa: E501
     ("seed = 7", '[training]\nnetwork = "deep"', "'deep' is not among", "training.network", "residual"),
     ("seed = 7", "[training]\nmembers = 0", "0 is less than 1", "training.members", ""),
+    ("seed = 7", "[training]\nprune = 1", "no share of the hidden units", "training.prune", "below 1"),
+    ("seed = 7", '[training]\nnetwork = "floor"\nprune = 0.5', "no hidden units", "training.prune", "Drop prune"),
+    ("seed = 7", "[training]\nmembers = 1\ndistil = true", "nothing to distil", "training.distil", "more members"),
     ("seed = 7", '[targets]\nnames = ["phone"]', "does not have the target 'phone'", "targets.names", "server-cpu"),
     ("seed = 7", '[targets]\nnames = ["server-cup"]', "no target 'server-cup'", "targets.names", "server-cpu"),
     ("seed = 7", "seed = 7\nseed = 8", "not TOML", "line 36", "once"),

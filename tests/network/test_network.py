@@ -50,7 +50,7 @@ def stopping() -> np.ndarray:
 
 def loss_of(z: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None) -> float:
     weight = np.ones(len(y)) if weight is None else weight
-    tensors = torch.tensor(z)[None], torch.tensor(y)[None], torch.tensor(weight)[None]
+    tensors = torch.tensor(z)[None], torch.eye(z.shape[1])[torch.tensor(y)][None], torch.tensor(weight)[None]
     return float(cross_entropy(*tensors)[0])
 
 

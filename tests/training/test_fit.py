@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from sklearn.datasets import load_wine
@@ -146,6 +147,32 @@ def test_plain_is_fitted_as_one_network(schema: Schema, make_study: Made, make_c
     assert plain.asked == "plain"
     assert plain.network.members.count == 1
     assert plain.development["hyper_parameters"]["network"]["stopped_at"] == [5]
+
+
+def test_a_smaller_network_is_what_everything_is_decided_on(
+    small_study: Study, sample: Sample, out_of_fold: cross_fitting.OutOfFold
+) -> None:
+    settings = replace(asked_settings(small_study), distil=True, prune=0.5)
+    made = fit_sample(small_study, sample, settings)
+    again = cross_fit(sample, {}, settings, (small_study.validation.seed, 20))
+    assert again.network is not None
+    np.testing.assert_array_equal(again.larger, out_of_fold.network)  # the same as without compression
+    assert not np.array_equal(again.network, again.larger)
+    assert made.network is not None
+    assert made.network.calibration.slope == fit_calibration(sample.y, again.network).slope
+    assert (made.network.members.count, made.network.members.last.shape[1]) == (1, 16)
+    said, kept = made.development["compression"], made.packed == "residual"
+    assert (said["distilled_from"], said["pruned"]) == (3, 0.5)
+    assert (made.distilled_from, made.pruned) == ((3, 0.5) if kept else (None, None))
+    features = made.network.members.linear.shape[1]
+    assert said["parameters"] == {
+        "before": 3 * (2 + 2 * features + 32 * (features + 1 + 2)),
+        "after": 2 + 2 * features + 16 * (features + 1 + 2),
+    }
+    both = (said["log_loss_difference"]["value"], said["larger"]["log_loss"]["value"])
+    assert both[0] + both[1] == pytest.approx(made.development["network"]["log_loss"]["value"], abs=0.01)
+    outputs = {output.name for output in onnx.load_from_string(replace(made, packed="residual").graph()).graph.output}
+    assert outputs == {"probability", "distance"}  # one network has no spread
 
 
 def test_the_seed_decides_everything(

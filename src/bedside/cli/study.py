@@ -178,6 +178,8 @@ def _manifest(study: Study, cohort: Cohort, fitted: Fit) -> Manifest:
             members=fitted.members,
             log_loss_difference=fitted.log_loss_difference,
             parameters=fitted.parameters,
+            distilled_from=fitted.distilled_from,
+            pruned=fitted.pruned,
         ),
         targets={},
         files={},

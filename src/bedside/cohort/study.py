@@ -71,10 +71,19 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Training(msgspec.Struct, frozen=True, kw_only=True):
-    """How the candidate is fitted."""
+    """How the candidate is fitted.
+
+    Attributes
+    ----------
+    network: what is asked for. members: networks that are averaged.
+    distil: one student learns the members' mean probability and is packed in their place.
+    prune: share of the hidden units that is taken out.
+    """
 
     network: Literal["residual", "plain", "floor"] = "residual"
     members: int = 5
+    distil: bool = False
+    prune: float = 0.0
 
 
 class Subgroup(msgspec.Struct, frozen=True, kw_only=True):

@@ -155,7 +155,16 @@ def _training(section: Section) -> Training:
     members = section.whole("members", plain.members, 1)
     if members > 100:
         raise section.error("members", f"{members} networks are more than can be of use", "5 is usual")
-    return Training(network=network, members=members)  # type: ignore[arg-type]
+    distil, prune = section.truth("distil", default=False), section.number("prune") or 0.0
+    if not 0.0 <= prune < 1.0:
+        raise section.error("prune", f"{prune:g} is no share of the hidden units", "Write a number from 0 to below 1")
+    if distil and (network != "residual" or members == 1):
+        raise section.error(
+            "distil", "there is only one network, and so nothing to distil", "Drop distil, or ask for more members"
+        )
+    if prune and network == "floor":
+        raise section.error("prune", "the floor has no hidden units", "Drop prune, or ask for a network")
+    return Training(network=network, members=members, distil=distil, prune=prune)  # type: ignore[arg-type]
 
 
 def _targets(section: Section) -> tuple[str, ...]:

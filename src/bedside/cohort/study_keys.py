@@ -37,6 +37,8 @@ KNOWN_KEYS: dict[str, str] = {
     "outcome.names": "how people read the classes: [not there, there], or one for each of classes",
     "training.network": "residual (default), plain or floor",
     "training.members": "how many networks the estimate is the mean of",
+    "training.distil": "true: one student learns the networks' mean probability and is packed in their place",
+    "training.prune": "share of the hidden units that is taken out after training; what is left is trained on",
     "validation.holdout": "share of the patients held out at random, stratified by outcome",
     "validation.by": "site column: one site is held out whole",
     "validation.held_out": "with by: the site that is held out; default: the one nearest to a quarter of the patients",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bedside.network.members import Members, linear_members, logits, untrained
+from bedside.network.pruning import pruned
 from bedside.network.settings import Settings, plain, residual
 from bedside.network.torch_operations import TorchOperations
 from bedside.network.training_loop import Trained, cross_entropy, train
@@ -16,6 +17,7 @@ __all__ = [
     "linear_members",
     "logits",
     "plain",
+    "pruned",
     "residual",
     "train",
     "untrained",

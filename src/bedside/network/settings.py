@@ -22,6 +22,8 @@ class Settings:
     dropout: share of hidden units left out in each step.
     patience: epochs without improvement on a member's stopping patients after which it stops; None: no early stopping.
     stopping_share: share of the patients that a member keeps for early stopping.
+    distil: whether one student learns the members' mean probability and takes their place.
+    prune: share of the hidden units that is taken out afterwards; what is left is trained on.
     """
 
     name: Literal["residual", "plain"]
@@ -36,6 +38,13 @@ class Settings:
     dropout: float = 0.0
     patience: int | None = None
     stopping_share: float = 0.2
+    distil: bool = False
+    prune: float = 0.0
+
+    @property
+    def compressed(self) -> bool:
+        """Whether what is packed is smaller than what is trained first."""
+        return self.distil or self.prune > 0
 
 
 def residual(members: int = 5) -> Settings:

@@ -38,12 +38,12 @@ class Trained:
 def cross_entropy(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:
     """Cross-entropy in nats, one weighted mean per member.
 
-    - sum_k [y = k] log f_k with f the softmax of the logits; with two classes that is - [y log f + (1 - y) log(1 - f)].
-    ``logits`` [member, patient, class], ``y`` [member, patient] class positions, ``weight`` [member, patient].
+    - sum_k y_k log f_k with f the softmax of the logits; with two classes that is - [y log f + (1 - y) log(1 - f)].
+    ``logits`` [member, patient, class], ``y`` [member, patient, class]: 1 for the patient's class and 0 for others, or
+    a teacher's probabilities; ``weight`` [member, patient].
     """
     log_f = logits - logits.logsumexp(dim=-1, keepdim=True)
-    of_outcome = log_f.gather(-1, y[..., None])[..., 0]
-    return -(weight * of_outcome).sum(dim=-1) / weight.sum(dim=-1)
+    return -(weight * (y * log_f).sum(dim=-1)).sum(dim=-1) / weight.sum(dim=-1)
 
 
 def train(
@@ -54,6 +54,8 @@ def train(
     *,
     seed: tuple[int, ...],
     start: Members | None = None,
+    begun: Members | None = None,
+    teacher: Float[np.ndarray, "patient class"] | None = None,
     stopping: Bool[np.ndarray, "member patient"] | None = None,
     device: str | None = None,
 ) -> Trained:
@@ -65,6 +67,9 @@ def train(
     settings: architecture and optimiser.
     seed: everything random follows from it, member by member; torch's own generator is not touched.
     start: the linear model (of one member, or one per member) that a residual network begins at.
+    begun: whole networks to go on from, in place of `start`.
+    teacher: probabilities that are learned in place of the classes (distillation: Hinton, Vinyals and Dean 2015,
+        arXiv:1503.02531, at temperature 1). Early stopping looks at the classes all the same.
     stopping: patients that each member is not fitted on but stopped by; needed where the settings have a patience.
     device: of torch; default: the first GPU where there is one, else the CPU.
     """
@@ -74,9 +79,12 @@ def train(
     ops = TorchOperations(device)
     varies = np.ptp(x, axis=0) > 0
     generators = [np.random.default_rng([*seed, member]) for member in range(settings.members)]
-    begun = untrained(start if settings.linear else None, varies, classes, settings.hidden, generators)
+    if begun is None:
+        begun = untrained(start if settings.linear else None, varies, classes, settings.hidden, generators)
+    outcome = np.eye(classes)[y]
+    learned = outcome if teacher is None else teacher
     held = np.zeros((settings.members, len(y)), dtype=bool) if stopping is None else stopping
-    data = _Data(ops.constant(x), torch.as_tensor(y, dtype=torch.int64, device=device), ~held, ops.constant(held * 1.0))
+    data = _Data(ops.constant(x), ops.constant(learned), ops.constant(outcome), ~held, ops.constant(held * 1.0))
     run = _Run(ops, settings, data, torch.Generator(device=device).manual_seed(int(generators[0].integers(2**62))))
     return run.train(begun.map(lambda array: ops.constant(array).clone()), generators)
 
@@ -84,7 +92,8 @@ def train(
 @dataclass(frozen=True)
 class _Data:
     x: Tensor
-    y: Tensor
+    learned: Tensor
+    outcome: Tensor
     fitting: Bool[np.ndarray, "member patient"]
     stopping: Tensor
 
@@ -129,7 +138,7 @@ class _Run:
             array.requires_grad_(True)
         out = logits(self.ops, members, self.data.x[rows], self.dropped if self.settings.dropout else None)
         # Members share no weight: the gradient of the sum is each one's own.
-        loss = cross_entropy(out, self.data.y[rows], weight).sum()
+        loss = cross_entropy(out, self.data.learned[rows], weight).sum()
         found: tuple[Tensor, ...] = self.ops._torch.autograd.grad(loss, learned)
         for array in learned:
             array.requires_grad_(False)
@@ -143,7 +152,7 @@ class _Run:
 
     def stopping_loss(self, members: Members) -> Tensor:
         out = logits(self.ops, members, self.data.x)
-        return cross_entropy(out, self.data.y.expand(members.count, -1), self.data.stopping)
+        return cross_entropy(out, self.data.outcome.expand(members.count, -1, -1), self.data.stopping)
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bedside.release.manifest import Manifest
+from bedside.release.manifest import Manifest, Network
 from bedside.sources import Variable
 
 HEADLINE = (
@@ -54,11 +54,17 @@ def _model(manifest: Manifest, digest: str) -> list[str]:
     chosen = "" if network.packed == network.asked else f" ({network.asked} was asked for and was worse than the floor)"
     return [
         f"- Task: {manifest.task}; answers with the probability of: {', '.join(manifest.outputs.classes)}",
-        f"- Packed: {network.packed}{chosen}{members}, {network.parameters} fitted numbers",
+        f"- Packed: {network.packed}{chosen}{members}{_compressed(network)}, {network.parameters} fitted numbers",
         f"- Candidate digest: `{digest}`",
         f"- Trained by: {manifest.trained_by}",
         f"- Valid until: {manifest.valid_until or 'no date is set'}",
     ]
+
+
+def _compressed(network: Network) -> str:
+    distilled = f", distilled from {network.distilled_from} networks" if network.distilled_from else ""
+    pruned = f", {network.pruned:.0%} of the hidden units taken out" if network.pruned else ""
+    return distilled + pruned
 
 
 def _limits_of_use(manifest: Manifest) -> list[str]:

@@ -61,6 +61,8 @@ class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     members: how many networks the estimate is the mean of.
     log_loss_difference: network minus floor, mean over folds (paired); None where no network was fitted.
     parameters: number of fitted numbers in the packed model.
+    distilled_from: how many networks the packed one learned its probabilities from; None: it was not distilled.
+    pruned: share of the hidden units that was taken out; None: none was.
     """
 
     packed: str
@@ -68,6 +70,8 @@ class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     members: int
     log_loss_difference: float | None
     parameters: int
+    distilled_from: int | None = None
+    pruned: float | None = None
 
 
 class ReviewRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

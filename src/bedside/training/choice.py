@@ -29,6 +29,8 @@ class Choice:
     difference: log-loss of the network minus that of the floor over folds; None where no network was fitted.
     network_wins: the network is not worse than its floor, so it is packed.
     quantiles: label-conditional conformal quantiles of the model that is packed.
+    compression: log-loss of the network minus that of the larger one that it was compressed from, over folds; None
+        where nothing was compressed. larger: out-of-fold probabilities of that one.
     """
 
     floor: Float[np.ndarray, "row class"]
@@ -36,6 +38,8 @@ class Choice:
     difference: Measure | None
     network_wins: bool
     quantiles: tuple[float, ...]
+    larger: Float[np.ndarray, "row class"] | None = None
+    compression: Measure | None = None
 
 
 def choose(sample: Sample, out_of_fold: OutOfFold, alpha: float) -> Choice:
@@ -51,7 +55,12 @@ def choose(sample: Sample, out_of_fold: OutOfFold, alpha: float) -> Choice:
     network = cross_calibrated(sample.y, out_of_fold.network, out_of_fold.fold)
     difference = log_loss_difference(sample.y, network, floor, out_of_fold.fold)
     wins = difference.value <= 0.0
-    return Choice(floor, network, difference, wins, _quantiles(sample, network if wins else floor, alpha))
+    quantiles = _quantiles(sample, network if wins else floor, alpha)
+    if out_of_fold.larger is None:
+        return Choice(floor, network, difference, wins, quantiles)
+    larger = cross_calibrated(sample.y, out_of_fold.larger, out_of_fold.fold)
+    compression = log_loss_difference(sample.y, network, larger, out_of_fold.fold)
+    return Choice(floor, network, difference, wins, quantiles, larger, compression)
 
 
 def _quantiles(sample: Sample, probability: Float[np.ndarray, "row class"], alpha: float) -> tuple[float, ...]:

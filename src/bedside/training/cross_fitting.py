@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from bedside.cohort import Scale
 from bedside.errors import DataError
-from bedside.network import Members, Settings, Trained, train
+from bedside.network import Members, Settings, Trained, pruned, train
 from bedside.preparation import NUMPY, Preparation
 from bedside.training.distance import Distance, distance, fit_distance
 from bedside.training.floor import chosen_strength, fit_floor
@@ -28,6 +28,7 @@ class Fitted:
     Attributes
     ----------
     strength: the floor's inverse penalty. network: None where the study asks for the floor alone.
+    larger: what the network was before it was compressed; None where nothing was.
     """
 
     preparation: Preparation
@@ -35,6 +36,7 @@ class Fitted:
     floor: Members
     strength: float
     network: Trained | None
+    larger: Trained | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class OutOfFold:
     ----------
     fold: in which each row was predicted.
     floor, network: probabilities; ``network`` is None where none was fitted.
+    larger: probabilities of the network before it was compressed; None where nothing was.
     distance: to the patients of the other folds.
     novel: rows with a category or value that no patient of the other folds had.
     """
@@ -54,6 +57,7 @@ class OutOfFold:
     network: Float[np.ndarray, "row class"] | None
     distance: Float[np.ndarray, " row"]
     novel: Bool[np.ndarray, " row"]
+    larger: Float[np.ndarray, "row class"] | None = None
 
 
 def fit_without_network(sample: Sample, scales: Mapping[str, Scale], seed: tuple[int, ...]) -> Fitted:
@@ -65,19 +69,51 @@ def fit_without_network(sample: Sample, scales: Mapping[str, Scale], seed: tuple
     return Fitted(preparation, fit_distance(preparation, x), floor, strength, None)
 
 
-def fit_network(sample: Sample, fitted: Fitted, settings: Settings, seed: tuple[int, ...]) -> Trained:
-    """The network beside a floor, on the same patients and the same preparation.
+def fit_network(sample: Sample, fitted: Fitted, settings: Settings, seed: tuple[int, ...]) -> Fitted:
+    """With the network beside the floor, on the same patients and the same preparation, compressed as asked.
 
     Raises
     ------
     DataError: training diverged.
     """
+    larger = _trained(sample, fitted, settings, seed)
+    if not settings.compressed:
+        return replace(fitted, network=larger)
+    network, teacher = larger, None
+    if settings.distil:
+        settings = replace(settings, members=1)
+        teacher = mean_probability(NUMPY, larger.members, fitted.preparation.transform(sample.values))[0]
+        network = _trained(sample, fitted, settings, (*seed, 3), teacher=teacher)
+    if settings.prune:
+        fewer = pruned(network.members, settings.prune)
+        network = _trained(sample, fitted, settings, (*seed, 4), teacher=teacher, begun=fewer)
+    return replace(fitted, network=network, larger=larger)
+
+
+def _trained(
+    sample: Sample,
+    fitted: Fitted,
+    settings: Settings,
+    seed: tuple[int, ...],
+    *,
+    teacher: Float[np.ndarray, "row class"] | None = None,
+    begun: Members | None = None,
+) -> Trained:
     x = fitted.preparation.transform(sample.values)
     stopping = None
     if settings.patience is not None:
         stopping = stopping_patients(sample.y, sample.patient, settings.members, settings.stopping_share, (*seed, 1))
-    start = fitted.floor if settings.linear else None
-    trained = train(x, sample.y, sample.classes, settings, seed=(*seed, 2), start=start, stopping=stopping)
+    trained = train(
+        x,
+        sample.y,
+        sample.classes,
+        settings,
+        seed=(*seed, 2),
+        start=fitted.floor if settings.linear else None,
+        begun=begun,
+        teacher=teacher,
+        stopping=stopping,
+    )
     if not all(np.isfinite(array).all() for array in trained.members.arrays()):
         raise DataError(
             f"training of the {settings.name} network diverged",
@@ -102,6 +138,7 @@ def cross_fit(
         network=None if settings is None else np.empty((len(fold), sample.classes)),
         distance=np.empty(len(fold)),
         novel=np.zeros(len(fold), dtype=bool),
+        larger=None if settings is None or not settings.compressed else np.empty((len(fold), sample.classes)),
     )
     for k in range(FOLDS):
         if progress:
@@ -114,8 +151,15 @@ def cross_fit(
         result.distance[out] = distance(NUMPY, fitted.distance, x)
         result.novel[out] = (x[:, fitted.preparation.novel] != 0).any(axis=1)
         if settings is not None and result.network is not None:
-            network = fit_network(rest, fitted, settings, (*seed, 2, k))
-            result.network[out] = mean_probability(NUMPY, network.members, x)[0]
+            fitted = fit_network(rest, fitted, settings, (*seed, 2, k))
+            result.network[out] = _predicted(fitted.network, x)
+            if result.larger is not None:
+                result.larger[out] = _predicted(fitted.larger, x)
     if progress:
         progress("Fitting on all folds but one", FOLDS, FOLDS)
     return result
+
+
+def _predicted(trained: Trained | None, x: Float[np.ndarray, "row feature"]) -> Float[np.ndarray, "row class"]:
+    assert trained is not None
+    return np.asarray(mean_probability(NUMPY, trained.members, x)[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Fit:
     members: how many networks the estimate is the mean of; 1 for the floor.
     log_loss_difference: out-of-fold log-loss of the network minus the floor's; None where no network was fitted.
     parameters: fitted numbers of the packed model.
+    distilled_from, pruned: how the packed network was made smaller; None where it was not, and for the floor.
     quantiles: label-conditional conformal quantiles, per class. distance_limit, missing_limit: of abstention.
     development: what was measured and decided, ready for JSON; aggregates only.
     versions: of the packages it depends on.
@@ -55,6 +56,8 @@ class Fit:
     development: dict[str, Any]
     versions: dict[str, str]
     variables: int
+    distilled_from: int | None = None
+    pruned: float | None = None
 
     @property
     def model(self) -> Model:
@@ -114,7 +117,8 @@ def asked_settings(study: Study) -> Settings | None:
     asked = study.training
     if asked.network == "floor":
         return None
-    return plain() if asked.network == "plain" else residual(asked.members)
+    settings = plain() if asked.network == "plain" else residual(asked.members)
+    return replace(settings, distil=asked.distil, prune=asked.prune)
 
 
 def fit_sample(
@@ -137,7 +141,8 @@ def fit_sample(
     model = network if decided.network_wins and network is not None else floor
     points, last_step = learning_curve(sample, study.scales, final.strength, (seed, 40), progress)
     limits = choice.distance_limit(out_of_fold.distance, out_of_fold.novel), choice.missing_limit(sample.values)
-    packed = settings.name if decided.network_wins and settings is not None else "floor"
+    used = settings if decided.network_wins else None
+    packed = "floor" if used is None else used.name
     return Fit(
         floor=floor,
         network=network,
@@ -154,6 +159,7 @@ def fit_sample(
             "packed": packed,
             **_population(study, sample),
             **_comparison(sample, out_of_fold, decided),
+            "compression": _compression(sample, out_of_fold, decided, final, settings),
             "calibration": _calibration(model),
             "conformal": {"alpha": study.validation.alpha, "quantiles": list(decided.quantiles)},
             "learning_curve": points,
@@ -168,6 +174,8 @@ def fit_sample(
         },
         versions=versions(),
         variables=sample.values.shape[1],
+        distilled_from=used.members if used is not None and used.distil else None,
+        pruned=used.prune or None if used is not None else None,
     )
 
 
@@ -197,8 +205,7 @@ def _fit_on_all(
         progress(what, 0, 1)
     fitted = fit_without_network(sample, scales, (*seed, 1))
     if settings is not None:
-        network = fit_network(sample, fitted, settings, (*seed, 2))
-        fitted = Fitted(fitted.preparation, fitted.distance, fitted.floor, fitted.strength, network)
+        fitted = fit_network(sample, fitted, settings, (*seed, 2))
     if progress:
         progress(what, 1, 1)
     return fitted
@@ -225,6 +232,23 @@ def _comparison(sample: Sample, out_of_fold: OutOfFold, decided: Choice) -> dict
         "floor": choice.measured(sample, decided.floor, out_of_fold),
         "network": None if network is None else choice.measured(sample, network, out_of_fold),
         "log_loss_difference": None if decided.difference is None else decided.difference.as_dict(),
+    }
+
+
+def _compression(
+    sample: Sample, out_of_fold: OutOfFold, decided: Choice, final: Fitted, settings: Settings | None
+) -> dict[str, object] | None:
+    """What the network was compressed from and what that cost; None where nothing was compressed."""
+    if settings is None or final.network is None or final.larger is None or decided.larger is None:
+        return None
+    assert decided.compression is not None
+    before, after = final.larger.members, final.network.members
+    return {
+        "distilled_from": before.count if settings.distil else None,
+        "pruned": settings.prune or None,
+        "parameters": {"before": before.parameters, "after": after.parameters},
+        "log_loss_difference": decided.compression.as_dict(),
+        "larger": choice.measured(sample, decided.larger, out_of_fold),
     }
 
 

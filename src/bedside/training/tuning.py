@@ -106,7 +106,8 @@ def _judge(sample: Sample, scales: Mapping[str, Scale], seed: tuple[int, ...]) -
     def loss(settings: Settings) -> float:
         probability = np.empty((len(sample.y), sample.classes))
         for k, (out, rest, fitted) in enumerate(parts):
-            network = fit_network(rest, fitted, settings, (*seed, 2, k))
+            network = fit_network(rest, fitted, settings, (*seed, 2, k)).network
+            assert network is not None
             x = fitted.preparation.transform(sample.values[out])
             probability[out] = mean_probability(NUMPY, network.members, x)[0]
         return log_loss(sample.y, probability).value

@@ -49,13 +49,18 @@ class Predictor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NetworkChoice(msgspec.Struct, frozen=True, kw_only=True):
-    """What was packed; `log_loss_difference` is network minus floor over folds of the development patients."""
+    """What was packed; `log_loss_difference` is network minus floor over folds of the development patients.
+
+    `distilled_from` and `pruned` are as in the manifest.
+    """
 
     packed: str
     asked: str
     members: int
     log_loss_difference: float | None
     parameters: int
+    distilled_from: int | None = None
+    pruned: float | None = None
 
 
 class ReleaseFacts(msgspec.Struct, frozen=True, kw_only=True):

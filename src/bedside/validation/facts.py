@@ -75,6 +75,8 @@ def release_facts(model: Model) -> ReleaseFacts:
             asked=network.asked,
             members=network.members,
             log_loss_difference=network.log_loss_difference,
+            distilled_from=network.distilled_from,
+            pruned=network.pruned,
             parameters=network.parameters,
         ),
         target=model.target,

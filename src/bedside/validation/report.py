@@ -391,10 +391,29 @@ def _network(evidence: Document) -> dict[str, str] | None:
         "same": found["packed"] == found["asked"],
         "members": str(found["members"]),
         "parameters": str(found["parameters"]),
+        "compressed": _compressed(found, evidence.get("development", {}).get("compression")),
         "difference": wording.number(found["log_loss_difference"], 4)
         if found["log_loss_difference"] is not None
         else "",
     }
+
+
+def _compressed(network: Document, compression: Document | None) -> str:
+    """How the packed network was made smaller and what that cost out of fold; empty where it was not."""
+    distilled, pruned = network.get("distilled_from"), network.get("pruned")
+    if compression is None or not (distilled or pruned):
+        return ""
+    ways = []
+    if distilled:
+        ways.append(f"it learned the mean probability of {distilled} networks (distillation)")
+    if pruned:
+        ways.append(f"{pruned:.0%} of its hidden units were taken out and the rest was trained on (pruning)")
+    difference, before = compression["log_loss_difference"], compression["parameters"]["before"]
+    return (
+        f"Made smaller in training: {' and '.join(ways)}; {network['parameters']} fitted numbers instead of {before}. "
+        f"Log-loss minus that of the larger network over folds of the development patients: "
+        f"{wording.number(difference['value'], 4)} (below 0 favours the smaller one)."
+    )
 
 
 def _predictors(evidence: Document) -> list[dict[str, str]]:
