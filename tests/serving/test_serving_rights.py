@@ -1,8 +1,9 @@
 """Who may do what: the whole matrix of routes and callers, written down a second time on purpose in ``rights.csv``.
 
-A cell is the status that the caller gets for a valid request; after a space, where a redirect leads (``*``: any one
-step further); ``-`` where there is no such caller: a service has no one-time password. A new route needs its row there,
-and an entry in ``REQUESTS`` where it takes more than a bare GET.
+A cell is the status that the caller gets for a valid request that can be done as things stand; after a space, where a
+redirect leads (``*``: any one step further); ``-`` where there is no such caller: a service has no one-time password. A
+new route needs its row there, and an entry in ``REQUESTS`` where it takes more than a bare GET, and in ``BEFORE`` where
+something must stand first.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ import httpx2
 import pytest
 from log_in_provider import CLIENT, OIDC, REDIRECT, SECRET, LogIn, log_in_provider
 
+from bedside.release import ReviewRule
 from bedside.review import PAGES
 from bedside.serving import admission, declared
+from bedside.serving.deployments import deploy
 from bedside.serving.route import Route
+from bedside.serving.standing_api import suspend
 
 RIGHTS = Path(__file__).parent / "rights.csv"
 ROWS = {row.pop("route"): row for row in csv.DictReader(RIGHTS.read_text().splitlines())}
@@ -43,7 +47,7 @@ REQUESTS: dict[str, Asker] = {
     "POST /api/v1/releases/{name}/approvals": lambda _, __: {"json": {"reason": "read the report"}},
     "POST /api/v1/answers/{id}/withdrawal": lambda _, __: {"json": {"reason_codes": ["wrong-patient"]}},
     "POST /api/v1/answers/{id}/own-estimate": lambda _, __: {"json": {"estimate": None}},
-    "POST /api/v1/answers/search": lambda _, __: {"json": {"id": "nobody's"}},
+    "POST /api/v1/answers/search": lambda _, __: {"json": {"id": PATIENT["id"]}},
     "POST /login": lambda _, __: {"data": {"name": "clinician", "password": house.PASSWORD}},
     "POST /password": lambda _, secret: {"data": {"old": secret, "new": NEW, "again": NEW}},
     "POST /logout": lambda _, __: {"data": {}},
@@ -51,12 +55,12 @@ REQUESTS: dict[str, Asker] = {
     "POST /deployments": lambda _, __: {"data": {"act": "roll-back", "name": "breast-fna"}},
     "POST /users": lambda _, __: {"data": {"name": "new", "role": "scientist"}},
     "POST /users/{name}": lambda _, __: {"data": {"act": "end-sessions"}},
-    "POST /ledger": lambda _, __: {"data": {"patient": "nobody"}},
+    "POST /ledger": lambda _, __: {"data": {"patient": PATIENT["id"]}},
     "POST /preferences": lambda _, __: {"data": {"language": "en"}},
     "POST /answers/{id}": lambda _, __: {"data": {"verdict": "agree", "seen": "preliminary"}},
     "POST /answers/{id}/withdrawal": lambda _, __: {"data": {"because.duplicate": "yes"}},
     "POST /answers/{id}/own-estimate": lambda _, __: {"data": {"unable": "yes"}},
-    "POST /patients": lambda _, __: {"data": {"id": "nobody's"}},
+    "POST /patients": lambda _, __: {"data": {"id": PATIENT["id"]}},
     "POST /releases/{name}/new": lambda _, __: {"data": {name: str(value) for name, value in house.HIGH.items()}},
 }
 INPUTS = [
@@ -74,6 +78,43 @@ REQUESTS |= {
 }
 
 
+def _stopped(hospital: Any) -> None:
+    """Each time anew: two who reinstate it would leave the third nothing to do."""
+    service = hospital.app.state.service
+    loaded = service.served.find("breast-fna")
+    if service.served.standings[loaded.digest].suspended is None:
+        suspend(service, hospital.users["second"], "breast-fna", None, "false alarms")
+
+
+def _live(hospital: Any, *names: str) -> None:
+    """Other versions were deployed, one after the other."""
+    for name in names:
+        deploy(hospital.app.state.service, hospital.users["admin"], hospital.more[name], "live")
+
+
+def _reported(hospital: Any) -> None:
+    hospital.ledger.enter_silent_report("breast-fna", {"with_outcome": 0}, user=hospital.users["scientist"])
+
+
+def _known(hospital: Any) -> None:
+    hospital.ask("service", patient=PATIENT)
+
+
+BEFORE: dict[str, Callable[[Any], None]] = {
+    "POST /api/v1/releases/{name}/reinstatement": _stopped,
+    "POST /releases/{name}": _stopped,
+    "POST /api/v1/releases/{name}/rollback": lambda hospital: _live(hospital, "own_first", "newer"),
+    "POST /deployments": lambda hospital: _live(hospital, "own_first", "newer"),
+    "POST /api/v1/answers/{id}/own-estimate": lambda hospital: _live(hospital, "own_first"),
+    "POST /answers/{id}/own-estimate": lambda hospital: _live(hospital, "own_first"),
+    "GET /api/v1/releases/{name}/silent-report": _reported,
+    "POST /api/v1/answers/search": _known,
+    "POST /patients": _known,
+    "POST /ledger": _known,
+}
+"""What must stand before the request of each caller."""
+
+
 def _place(hospital: Any) -> str:
     return str(hospital.app.state.service.served.find("breast-fna").place)
 
@@ -88,6 +129,7 @@ def _returning(hospital: Any, _: str) -> dict[str, Any]:
 
 
 REQUESTS["GET /login/return"] = _returning
+PATIENT = {"id": "A-1", "name": "Anneliese Meier", "birth_date": "1958-03-14"}
 FREE = {"POST /login"}
 """Forms that carry no token, because there is no session yet."""
 
@@ -100,13 +142,25 @@ def provider() -> Iterator[LogIn]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def more(
+    tmp_path_factory: pytest.TempPathFactory, signed: tuple[Path, Path], newer: tuple[Path, Path]
+) -> dict[str, Path]:
+    """Releases that can be deployed."""
+    rule = ReviewRule(queue=("alert",), own_estimate_first=True)
+    folder = tmp_path_factory.mktemp("own-first")
+    own_first, _ = house.make_release(folder, version="1.2.0", keys=signed[1].parent, review=rule)
+    return {"newer": newer[0], "own_first": own_first}
+
+
 @pytest.fixture
-def hospital(tmp_path: Path, signed: tuple[Path, Path], provider: LogIn) -> Iterator[Any]:
+def hospital(tmp_path: Path, signed: tuple[Path, Path], more: dict[str, Path], provider: LogIn) -> Iterator[Any]:
     """With everything that can be switched on."""
     (tmp_path / "oidc.secret").write_text(SECRET)
     (tmp_path / "oidc.toml").write_text(OIDC.format(issuer=provider.url, client=CLIENT, redirect=REDIRECT))
     allowed = admission(oidc=tmp_path / "oidc.toml")
     opened = house.open_hospital(tmp_path, [signed], pages=PAGES, oip=True, admission=allowed)
+    opened.more = more
     yield opened
     opened.ledger.close()
 
@@ -134,6 +188,8 @@ def _as(hospital: Any, caller: str, route: Route) -> tuple[Any, str]:
 def _sent(hospital: Any, client: Any, secret: str, name: str, asker: str) -> tuple[Any, str]:
     """The reply, and the id of the answer that the request was about."""
     method, path = name.split()
+    if name in BEFORE:
+        BEFORE[name](hospital)
     answer = hospital.ask(asker, explain=False)["id"] if "{id}" in path else ""
     before = len(list(hospital.ledger.entries()))
     options = REQUESTS[name](hospital, secret) if name in REQUESTS else {}
@@ -162,6 +218,12 @@ def test_each_caller_gets_what_the_matrix_says(hospital: Any, name: str) -> None
             assert reply.headers["WWW-Authenticate"] == "Bearer"
 
 
+def test_each_right_is_seen_used() -> None:
+    """Who has a right has a success in the matrix, so that the right is more than the lack of a refusal."""
+    for name, row in ROWS.items():
+        assert all(row[role][0] == "2" or row[role][:3] == "303" or row[role] == "403" for role in house.ROLES), name
+
+
 def test_the_matrix_says_what_the_declarations_say() -> None:
     for name, route in ROUTES.items():
         for role in house.ROLES:
@@ -178,19 +240,18 @@ def test_a_service_reads_its_own_answers_only(hospital: Any) -> None:
 
 
 def test_identity_goes_to_those_who_treat_and_each_reading_is_entered(hospital: Any) -> None:
-    patient = {"id": "A-1", "name": "Anneliese Meier", "birth_date": "1958-03-14"}
-    asked = hospital.ask("service", patient=patient)
+    asked = hospital.ask("service", patient=PATIENT)
     assert asked["identity"] is None
     before = len(list(hospital.ledger.entries(kind="identity-read")))
     assert hospital.client("service").get(f"/api/v1/answers/{asked['id']}").json()["identity"] is None
     assert len(list(hospital.ledger.entries(kind="identity-read"))) == before
-    assert hospital.client("clinician").get(f"/api/v1/answers/{asked['id']}").json()["identity"] == patient
+    assert hospital.client("clinician").get(f"/api/v1/answers/{asked['id']}").json()["identity"] == PATIENT
     readings = list(hospital.ledger.entries(kind="identity-read"))
     assert [entry.actor for entry in readings[before:]] == ["clinician"]
 
 
 def test_the_list_and_the_replay_name_nobody(hospital: Any) -> None:
-    answer = hospital.ask(patient={"id": "A-1", "name": "Anneliese Meier", "birth_date": "1958-03-14"})
+    answer = hospital.ask(patient=PATIENT)
     listed = hospital.client("clinician").get("/api/v1/answers").text
     replayed = hospital.client("auditor").get(f"/api/v1/answers/{answer['id']}/replay").text
     for text in (listed, replayed, hospital.client("clinician").get("/").text):
