@@ -127,7 +127,7 @@ def test_whatever_is_wrong_is_said_in_the_same_words(ledger: Ledger, ada: User) 
     ledger.add_user("gone", "clinician", actor="root")
     ledger.set_active("gone", False, actor="root")
     ledger.add_user("svc", "service", actor="root")
-    said = {denied(ledger, name, "x" * 20) for name in ("ada", "nobody", "gone", "svc", "")}
+    said = {denied(ledger, name, "x" * 20) for name in ("ada", "nobody", "gone", "svc", "", "a\0", "\udcff")}
     said |= {denied(ledger, "ada", "x" * 5000)}
     for _ in range(5):
         said.add(denied(ledger, "ada", "wrong"))
@@ -179,6 +179,22 @@ def test_a_lock_out_ends_with_a_new_secret_and_is_no_way_past_it(ledger: Ledger,
     once = ledger.renew_secret("ada", actor="root")
     assert ledger.authenticate("ada", once) == ada
     assert ledger.must_change(ada)
+
+
+def test_a_new_password_does_not_undo_what_an_administrator_did_meanwhile(
+    ledger: Ledger, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = []
+    acts = [lambda: once.append(ledger.renew_secret("ada", actor="root"))]
+    acts.append(lambda: ledger.set_active("ada", False, actor="root"))
+    for act, password in zip(acts, (lambda: GOOD, lambda: once[0]), strict=True):
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr("bedside.ledger.passwords.check_new", lambda *_, act=act: act())
+            with pytest.raises(AccessDenied, match="changed meanwhile"):
+                ledger.change_password("ada", password(), "another long password")
+    ledger.set_active("ada", True, actor="root")
+    assert ledger.authenticate("ada", once[0]) == ada
+    assert ledger.verify().problems == ()
 
 
 def test_who_left_cannot_come_in(ledger: Ledger, ada: User) -> None:

@@ -110,8 +110,9 @@ def test_who_is_not_there_is_not_found(ledger: Ledger) -> None:
     for change in (ledger.unlock, ledger.end_sessions):
         with pytest.raises(NotFound):
             change("ghost", actor="root")
-    with pytest.raises(NotFound):
-        ledger.set_role("ghost", "admin", actor="root")
+    for name in ("ghost", "a\0b", "\udcff", ""):
+        with pytest.raises(NotFound):
+            ledger.set_role(name, "admin", actor="root")
 
 
 def test_every_change_leaves_a_chain_that_holds(ledger: Ledger, clock: Any) -> None:

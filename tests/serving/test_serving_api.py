@@ -280,6 +280,11 @@ def test_the_ledger_holds_the_answer_as_it_was_sent_and_its_chain_holds(hospital
     assert hospital.ledger.verify().holds
 
 
+def test_a_body_that_nobody_wants_is_not_read(hospital: Any) -> None:
+    reply = hospital.anonymous().post("/nothing", content=b" " * 2_000_000, headers={"Accept": "text/html"})
+    assert (reply.status_code, reply.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+
+
 def test_security_headers_are_on_every_reply(hospital: Any) -> None:
     for path in ("/livez", "/nothing", "/api/v1/releases", "/login"):
         headers = hospital.anonymous().get(path).headers

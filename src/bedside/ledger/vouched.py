@@ -12,7 +12,7 @@ from bedside.errors import AccessDenied, Conflict, ValueRefused
 from bedside.ledger import tables
 from bedside.ledger.accounts import Accounts
 from bedside.ledger.entry import canonical
-from bedside.ledger.user import NAME, ROLES, User, normal_name
+from bedside.ledger.user import ROLES, User, normal_name
 
 PROVIDER = "log-in provider"
 """Who did what a provider told."""
@@ -71,7 +71,7 @@ class Vouched(Accounts):
     def _objection(self, connection: Connection, name: str, row: dict[str, Any] | None) -> str | None:
         if row is not None:
             return None if row["active"] else "not active"
-        if not NAME.fullmatch(name):
+        if not name:
             return "a name that cannot be"
         return None if self._row_of_user(connection, name) is None else "a name that is taken"
 

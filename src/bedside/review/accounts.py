@@ -11,8 +11,9 @@ from bedside.errors import AccessDenied, BedsideError, ValueRefused
 from bedside.ledger import User
 from bedside.review.reader import Reader, reader_of
 from bedside.review.rendering import go, render
-from bedside.serving.access import Caller, clear_session, cookie_name, set_session
+from bedside.serving.access import Caller
 from bedside.serving.call import Call
+from bedside.serving.cookies import SESSION
 from bedside.serving.failures import failure_of
 from bedside.serving.service import Service
 
@@ -59,10 +60,10 @@ def open_session(service: Service, call: Call, user: User, path: str) -> Respons
 
 
 def _in_session(service: Service, call: Call, user: User, response: Response) -> Response:
-    before = call.cookies.get(cookie_name(call))
+    before = SESSION.sent(call)
     if before is not None:
         service.ledger.close_session(before)
-    set_session(response, call, service.ledger.open_session(user))
+    SESSION.give(response, call, service.ledger.open_session(user))
     return response
 
 
@@ -95,7 +96,7 @@ def logout(service: Service, call: Call, caller: Caller) -> Response:
     if caller.token is not None:
         service.ledger.close_session(caller.token)
     response = go("/login?left=true" if service.admission.sign_on else "/login")
-    clear_session(response, call)
+    SESSION.take_back(response, call)
     return response
 
 

@@ -11,10 +11,11 @@ from starlette.responses import RedirectResponse, Response
 from bedside.errors import BedsideError, NotFound
 from bedside.review.accounts import LoginQuery, login_page, open_session, ours, refused
 from bedside.review.reader import reader_of
-from bedside.serving.access import Caller, clear_pending, pending_cookie, set_pending
+from bedside.serving.access import Caller
 from bedside.serving.call import Call
+from bedside.serving.cookies import PENDING
 from bedside.serving.logs import log
-from bedside.serving.oidc.flow import LASTS_SECONDS, Pending, Returned, SignOn
+from bedside.serving.oidc.flow import Pending, Returned, SignOn
 from bedside.serving.oidc.wire import ProviderSilent
 from bedside.serving.service import Service
 
@@ -28,7 +29,7 @@ def start(service: Service, call: Call, caller: Caller | None) -> Response:  # n
     except ProviderSilent as error:
         return _silent(service, call, error, wanted)
     response = RedirectResponse(address, 303)
-    set_pending(response, call, service.ledger.shut(msgspec.json.encode(pending)), LASTS_SECONDS)
+    PENDING.give(response, call, service.ledger.shut(msgspec.json.encode(pending)))
     return response
 
 
@@ -37,7 +38,7 @@ def finish(service: Service, call: Call, caller: Caller | None) -> Response:  # 
     sign_on = _sign_on(service)
     wanted = "/"
     try:
-        sealed = service.ledger.opened(call.cookies.get(pending_cookie(call), ""))
+        sealed = service.ledger.opened(PENDING.sent(call) or "")
         pending = msgspec.json.decode(sealed, type=Pending)
         wanted = pending.wanted
         user = service.ledger.admit_vouched(sign_on.finish(pending, call.filters(Returned), service.ledger))
@@ -47,7 +48,7 @@ def finish(service: Service, call: Call, caller: Caller | None) -> Response:  # 
         response = _silent(service, call, error, wanted)
     else:
         response = open_session(service, call, user, wanted)
-    clear_pending(response, call)
+    PENDING.take_back(response, call)
     return response
 
 

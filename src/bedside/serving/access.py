@@ -7,20 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from starlette.responses import Response
-
 from bedside.errors import AccessDenied, LedgerError
 from bedside.ledger import Ledger, User
 from bedside.serving.call import Call
+from bedside.serving.cookies import SESSION
 from bedside.serving.limits import LOG_INS, PEOPLE, STRANGERS, Rate, TooMany, network
 from bedside.serving.route import Route
 from bedside.serving.service import Service
 
 CSRF_HEADER = "x-csrf-token"
 CSRF_FIELD = "csrf"
-_COOKIE = "bedside_session"
-_PENDING = "bedside_login"
-_SESSION_SECONDS = 12 * 3600
 
 
 class PasswordDue(AccessDenied):
@@ -35,50 +31,6 @@ class Caller:
     token: str | None
 
 
-def cookie_name(call: Call) -> str:
-    """The session cookie's name. ``__Host-`` binds it to this host and to TLS, which plain loopback has not got."""
-    return _COOKIE if call.plain_loopback else f"__Host-{_COOKIE}"
-
-
-def set_session(response: Response, call: Call, token: str) -> None:
-    """Give the browser its session: unreadable to scripts, never sent from another site, only over TLS off loopback."""
-    response.set_cookie(
-        cookie_name(call),
-        token,
-        max_age=_SESSION_SECONDS,
-        path="/",
-        secure=not call.plain_loopback,
-        httponly=True,
-        samesite="strict",
-    )
-
-
-def pending_cookie(call: Call) -> str:
-    """The name of the cookie that a log-in at the provider is kept in."""
-    return _PENDING if call.plain_loopback else f"__Host-{_PENDING}"
-
-
-def set_pending(response: Response, call: Call, sealed: str, seconds: int) -> None:
-    """Keep a log-in that was begun. ``lax``: it must come along when the provider sends the person back."""
-    secure = not call.plain_loopback
-    response.set_cookie(
-        pending_cookie(call), sealed, max_age=seconds, path="/", secure=secure, httponly=True, samesite="lax"
-    )
-
-
-def clear_pending(response: Response, call: Call) -> None:
-    """The log-in is over, whichever way."""
-    secure = not call.plain_loopback
-    response.delete_cookie(pending_cookie(call), path="/", secure=secure, httponly=True, samesite="lax")
-
-
-def clear_session(response: Response, call: Call) -> None:
-    """Make the browser forget its session."""
-    response.delete_cookie(
-        cookie_name(call), path="/", secure=not call.plain_loopback, httponly=True, samesite="strict"
-    )
-
-
 def authenticate(service: Service, call: Call) -> Caller:
     """The user behind a request. Raises ``AccessDenied`` (401) where there is none or the log-in has run out."""
     authorization = call.headers.get("authorization")
@@ -89,7 +41,7 @@ def authenticate(service: Service, call: Call) -> Caller:
                 "this kind of Authorization is not known", logged_in=False, remedy="Use Bearer and a key"
             )
         return Caller(service.ledger.authenticate_key(key.strip()), None)
-    token = call.cookies.get(cookie_name(call))
+    token = SESSION.sent(call)
     if token is None:
         raise AccessDenied(
             "nobody is logged in",

@@ -25,7 +25,7 @@ from bedside.release import Release
 from bedside.serving.access import admit
 from bedside.serving.admission import Admission
 from bedside.serving.api import API
-from bedside.serving.call import Call, read_call
+from bedside.serving.call import Call, call_of, read_call
 from bedside.serving.deployments import begin, open_service
 from bedside.serving.envelope import Counting, Envelope
 from bedside.serving.failures import Failure, failure_of, refusal, told
@@ -44,6 +44,9 @@ from bedside.serving.types_ready import make_types_ready
 
 THREADS = 8
 """Requests that are worked on at once; each may wait for the ledger's disk."""
+
+LOG_IN_THREADS = 2
+"""Log-ins at once, apart from all else: to hash a password takes long on purpose, and answers must not wait for it."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ def _mounted(service: Service, routes: Sequence[Route], pages: Pages | None) -> 
     for route in routes:
         if route not in INFER:
             by_path.setdefault(route.path, {})[route.method] = route
-    threads = anyio.CapacityLimiter(THREADS)
+    threads = {False: anyio.CapacityLimiter(THREADS), True: anyio.CapacityLimiter(LOG_IN_THREADS)}
     return [
         StarletteRoute(path, _entrance(service, methods, pages, threads), methods=list(methods))
         for path, methods in by_path.items()
@@ -137,7 +140,7 @@ def _mounted(service: Service, routes: Sequence[Route], pages: Pages | None) -> 
 
 
 def _entrance(
-    service: Service, methods: dict[str, Route], pages: Pages | None, threads: anyio.CapacityLimiter
+    service: Service, methods: dict[str, Route], pages: Pages | None, threads: dict[bool, anyio.CapacityLimiter]
 ) -> Callable[..., object]:
     async def enter(request: Request) -> Response:
         route = methods["GET" if request.method == "HEAD" else request.method]
@@ -148,7 +151,7 @@ def _entrance(
             return refusal(*failure_of(error), oip=route.oip)
         except ClientDisconnect:
             return Response(status_code=400)
-        return await anyio.to_thread.run_sync(_served, service, route, call, pages, limiter=threads)
+        return await anyio.to_thread.run_sync(_served, service, route, call, pages, limiter=threads[route.log_in])
 
     return enter
 
@@ -181,7 +184,7 @@ def _unrouted(
         path = request.url.path
         response = refusal(status, failure, oip=oip and (path == "/v2" or path.startswith("/v2/")))
         if pages is not None and "text/html" in request.headers.get("accept", ""):
-            call = await read_call(request)
+            call = call_of(request, b"")
             response = await anyio.to_thread.run_sync(pages.failure, service, call, error, status, failure)
         response.headers.update(error.headers or {})
         return response
