@@ -104,7 +104,7 @@ def deploy(
     manifest.require_valid(dt.datetime.now(dt.UTC).date())
     golden_check(opened.load("server-cpu"))
     with open_ledger(ledger) as book:
-        person = proven(book, user, password)
+        person, followed = proven(book, user, password), book.attended()
         act = book.deploy(
             opened.digest,
             manifest.name,
@@ -115,7 +115,7 @@ def deploy(
             reason=reason,
             solo=solo,
         )
-        return _followed(book, act, wait)
+        return _followed(book, act, wait if followed else 0, followed=followed)
 
 
 def rollback(
@@ -135,10 +135,10 @@ def rollback(
     """
     name, _, leaving = name.partition("@")
     with open_ledger(ledger) as book:
-        person = proven(book, user, password)
+        person, followed = proven(book, user, password), book.attended()
         act = book.roll_back(name, user=person, reason=reason, silent=silent, expected=leaving or None)
         # Nobody has to open anything in order to stop: no server says a word about that.
-        return _followed(book, act, 0 if act.mode == "withdrawn" else wait)
+        return _followed(book, act, wait if followed and act.mode != "withdrawn" else 0, followed=followed)
 
 
 def suspend(
@@ -200,10 +200,9 @@ def _meant(book: Ledger, release: str | Path, key: str | Path | None) -> tuple[s
     )
 
 
-def _followed(book: Ledger, act: Deployment, wait: float) -> Deployed:
+def _followed(book: Ledger, act: Deployment, wait: float, *, followed: bool) -> Deployed:
     """The decision with the first word of a server about it, waited for that long."""
-    followed = book.attended()
-    until = time.monotonic() + (wait if followed else 0)
+    until = time.monotonic() + wait
     word = None
     while word is None and time.monotonic() < until:
         time.sleep(_POLL_SECONDS)

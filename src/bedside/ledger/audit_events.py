@@ -1,8 +1,8 @@
 """Entries as FHIR R4 AuditEvents, without anything that was said about patients.
 
 Source: https://hl7.org/fhir/R4/auditevent.html. Types and subtypes are DICOM's audit events (PS3.16, CID 400 to 403)
-and FHIR's RESTful interactions. A patient is named
-by the random reference only, so an event stays as it is when the patient is erased.
+and FHIR's RESTful interactions. A patient is named by the random reference only, so that an event stays as it is when
+the patient is erased, but for the release that an answer names.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -19,7 +18,7 @@ from bedside.ledger.patient_keys import PatientKeys
 from bedside.ledger.scratch import Shelf, scratch
 from bedside.ledger.store import Store, opened
 from bedside.ledger.user import User
-from bedside.ledger.walk import every
+from bedside.ledger.walk import every, pieces
 
 LINKING_ROLES = ("clinician", "scientist", "admin")
 _BATCH = 200
@@ -90,8 +89,7 @@ class Outcomes(Store):
         """
         require_linking(user)
         counts = {"new": 0, "changed": 0, "repeated": 0}
-        waiting = iter(cases)
-        while batch := list(islice(waiting, _BATCH)):
+        for batch in pieces(cases, _BATCH):
             with self._writing() as connection:
                 for case in batch:
                     counts[self._enter_outcome(connection, case, release, user)] += 1

@@ -26,7 +26,7 @@ class PatientKeys:
                 self._kept.clear()
             row = self._connection.execute(select(tables.patients).where(tables.patients.c.ref == ref)).one_or_none()
             if row is None:
-                raise LedgerError(f"the row of its patient {ref} is missing")
+                raise LedgerError(f"the row of its patient {ref} is missing", remedy="Run 'bedside ledger verify'")
             wrapped = row.wrapped_key
             self._kept[ref] = None if wrapped is None else self._ledger._vault.unwrap(wrapped, ref)
         return self._kept[ref]

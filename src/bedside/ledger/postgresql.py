@@ -264,9 +264,14 @@ class Presence:
         if self._connection is not None and self._answers(self._connection):
             return
         self.leave()
-        self._connection = self._engine.connect()
-        self._connection.exec_driver_sql(_ATTEND)
-        self._connection.commit()
+        connection = self._engine.connect()
+        try:
+            connection.exec_driver_sql(_ATTEND)
+            connection.commit()
+        except SQLAlchemyError:
+            connection.close()
+            raise
+        self._connection = connection
 
     def leave(self) -> None:
         """End the connection, as it would keep the lock in the pool."""

@@ -18,8 +18,7 @@ from bedside.ledger.erasure_list import ErasureList
 from bedside.ledger.keys import Vault, key_path, master_key
 from bedside.ledger.ledger import Ledger
 from bedside.ledger.verification import Progress
-
-_PIECE = 500
+from bedside.ledger.walk import pieces
 
 
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +108,8 @@ def _taken_in(
         if table is tables.head:
             _set_head(connection, rows)
         else:
-            _insert(connection, table, _without(listed, table, rows, back))
+            for piece in pieces(_without(listed, table, rows, back)):
+                connection.execute(insert(table), piece)
     manifest = archive.manifest
     body = {"backup": {"at": manifest.at, "seq": manifest.seq, "digest": manifest.digest}, "erased": len(back)}
     ledger._enter(connection, "restored", actor=actor, body=body)
@@ -154,14 +154,3 @@ def _without(
             yield row | {"lookup": None, "wrapped_key": None}
         elif table is not tables.answers or row["patient"] not in listed:
             yield row
-
-
-def _insert(connection: Connection, table: Any, rows: Iterator[dict[str, Any]]) -> None:
-    piece: list[dict[str, Any]] = []
-    for row in rows:
-        piece.append(row)
-        if len(piece) == _PIECE:
-            connection.execute(insert(table), piece)
-            piece = []
-    if piece:
-        connection.execute(insert(table), piece)

@@ -17,10 +17,9 @@ from bedside.ledger.dialect import guards_amiss
 from bedside.ledger.entry import Entry
 from bedside.ledger.implied import Implied
 from bedside.ledger.patient_keys import PatientKeys
-from bedside.ledger.projection import AnswerRow
 from bedside.ledger.scratch import scratch
 from bedside.ledger.store import Store, opened
-from bedside.ledger.walk import Walk, every
+from bedside.ledger.walk import Walk, every, pieces
 
 Progress = Callable[[str, int, int], None]
 NAMED = 1000
@@ -116,7 +115,7 @@ class Verifying(Store):
                 for problem in _taken(implied, entry, keys):
                     raise LedgerError(problem, where=self.place, remedy="Restore a backup")
             connection.execute(delete(tables.answers))
-            for piece in _pieces(implied.answers.values()):
+            for piece in pieces(implied.answers.values()):
                 connection.execute(insert(tables.answers), [msgspec.structs.asdict(row) for row in piece])
                 number += len(piece)
         return number
@@ -159,14 +158,3 @@ def _taken(implied: Implied, entry: Entry, keys: PatientKeys) -> list[str]:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return [f"entry {entry.seq}: its body cannot be read ({type(error).__name__})"]
     return []
-
-
-def _pieces(rows: Iterator[AnswerRow]) -> Iterator[list[AnswerRow]]:
-    piece: list[AnswerRow] = []
-    for row in rows:
-        piece.append(row)
-        if len(piece) == _PIECE:
-            yield piece
-            piece = []
-    if piece:
-        yield piece

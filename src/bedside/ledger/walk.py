@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, select
 
 from bedside.ledger import tables
 from bedside.ledger.entry import GENESIS, Entry, digest_of
 
+T = TypeVar("T")
 _PIECE = 500
 
 
@@ -63,3 +65,10 @@ def every(connection: Connection, *, kind: str | None = None) -> Iterator[Entry]
         query = query.where(tables.entries.c.kind == kind)
     for row in connection.execute(query.execution_options(yield_per=_PIECE)).mappings():
         yield Entry(**row)
+
+
+def pieces(rows: Iterable[T], size: int = _PIECE) -> Iterator[list[T]]:
+    """The same rows, some hundreds at a time; the next are asked for when the last have been dealt with."""
+    waiting = iter(rows)
+    while piece := list(islice(waiting, size)):
+        yield piece
