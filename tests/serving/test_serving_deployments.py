@@ -7,6 +7,7 @@ import json
 import math
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -298,6 +299,23 @@ def test_a_deployed_release_that_is_gone_stops_the_start(
         create_app([], empty, key=signed[1])
 
 
+def test_a_silent_release_that_fails_here_does_not_stop_the_start(
+    ward: Any, signed: Signed, newer: Signed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(ward.app.state.service, ward.users["admin"], newer[0], "silent")
+
+    def differs(model: Any) -> None:
+        if model.manifest.version == "1.1.0":
+            raise Refused("golden case 3 differs by 0.01")
+
+    monkeypatch.setattr("bedside.serving.deployments.golden_check", differs)
+    monkeypatch.setattr("bedside.serving.service.golden_check", differs)
+    ward.app = create_app([open_release(*signed)], ward.ledger, clock=ward.clock, key=newer[1])
+    ward.app.state.service.check()
+    assert (version(ward), dict(ward.app.state.service.served.silent)) == ("1.0.0", {})
+    assert ward.client("admin").get(f"{OF}/deployments").json()["refused"][0]["reason"].startswith("golden case 3")
+
+
 def test_a_decision_for_solo_servers_does_not_count_for_care(ward: Any, signed: Signed, tmp_path: Path) -> None:
     unapproved, key = house.make_release(tmp_path, version="2.0.0", keys=signed[1].parent)
     verified = open_release(unapproved, key).verified
@@ -364,16 +382,36 @@ def test_approvals_over_http(careful: Any) -> None:
     assert act(careful, "clinician", "approvals", reason="read it", version="9.0.0").status_code == 404
 
 
-def test_a_running_release_that_expires_abstains(tmp_path: Path) -> None:
+@pytest.fixture
+def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine where each day begins and ends 14 hours before that of UTC."""
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_east")
+def test_a_running_release_abstains_once_its_last_day_is_over_in_utc(tmp_path: Path) -> None:
     release = house.make_release(tmp_path, valid_until=house.START.date() + dt.timedelta(days=1))
-    opened = house.open_hospital(tmp_path, [release])
-    assert opened.ask(explain=False)["abstained"] is False
-    opened.clock.forward(days=1)
-    assert opened.ask(explain=False)["abstained"] is False
-    opened.clock.forward(days=1)
-    late = opened.ask(explain=False)
-    assert (late["abstained"], late["estimate"]) == (True, None)
-    assert [reason["code"] for reason in late["reasons"]] == ["expired"]
+    opened = house.open_hospital(tmp_path, [release], oip=True)
+    row = [house.CATEGORIES[name][1].index(v) if isinstance(v, str) else v for name, v in house.HIGH.items()]
+    tensor = {"name": "values", "datatype": "FP64", "shape": [1, len(row)], "data": row}
+
+    def reasons() -> list[str]:
+        """What stands against an estimate, in an answer and in an inference."""
+        inferred = opened.client("service").post("/v2/models/breast-fna/infer", json={"inputs": [tensor]}).json()
+        answer = opened.ask(explain=False)
+        assert (answer["estimate"] is None) == answer["abstained"] == bool(answer["reasons"])
+        (codes,) = next(output["data"] for output in inferred["outputs"] if output["name"] == "reasons")
+        return [*(reason["code"] for reason in answer["reasons"]), codes]
+
+    assert reasons() == [""]
+    opened.clock.forward(days=1, hours=15, minutes=59, seconds=59)
+    assert reasons() == [""]
+    opened.clock.forward(seconds=1)
+    assert reasons() == ["expired", "expired"]
     opened.ledger.close()
 
 

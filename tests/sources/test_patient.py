@@ -72,6 +72,7 @@ def test_every_bad_variable_is_named_at_once() -> None:
         ({"value": 61, "units": "a"}, "unknown key 'units'"),
         ({"unit": "a"}, "no value"),
         ({"value": 61, "time": "yesterday"}, "not a date"),
+        ({"value": 61, "time": 20260301}, "not a date"),
         ({"value": 61, "time": "2026-03-10T13:00:00Z"}, "in the future"),
         (True, "not a number"),
         ([61], "not a number"),

@@ -15,7 +15,7 @@ from bedside.answering.judgement import Judgement, judge
 from bedside.answering.reasons import NOTED, reason_texts
 from bedside.explanation import Explanation, explainer
 from bedside.release import Model, ReviewRule
-from bedside.sources import Reading, Variable, read_patient
+from bedside.sources import Reading, Variable, moment, read_patient
 
 
 def answer_patient(
@@ -169,16 +169,8 @@ def _value(variable: Variable, value: float, sent: object, now: dt.datetime) -> 
         value=used,
         unit=variable.unit,
         given=f"{sent.get('value')} {unit}" if converted else None,
-        time=_time(sent.get("time"), now),
+        time=None if sent.get("time") is None else moment(sent["time"], now),
     )
 
 
 _PLAIN = (float, int, str, type(None))
-
-
-def _time(sent: object, now: dt.datetime) -> dt.datetime | None:
-    """`read_patient` has accepted it before; a time without a zone is taken in the zone of `now`, as there."""
-    read = dt.datetime.fromisoformat(sent.strip()) if isinstance(sent, str) else sent
-    if not isinstance(read, dt.datetime):
-        return None
-    return read if read.tzinfo else read.replace(tzinfo=now.tzinfo)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import msgspec
@@ -51,7 +52,11 @@ def _same_bytes(service: Service, then: Answer) -> Loaded:
 
 
 def _given(value: ValueGiven) -> dict[str, Any]:
-    return {"value": value.value, "unit": value.unit, "time": value.time}
+    time: dt.datetime | dt.date | None = value.time
+    if value.time is not None and value.time.timetz() == dt.time(0, tzinfo=dt.UTC):
+        # Sent as a date, most likely; then it may be tomorrow's in UTC, as it was taken for today's somewhere.
+        time = value.time.date()
+    return {"value": value.value, "unit": value.unit, "time": time}
 
 
 def _difference(then: Answer, now: Answer) -> float | None:

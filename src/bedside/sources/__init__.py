@@ -5,7 +5,7 @@ from bedside.sources.fingerprint import fingerprint
 from bedside.sources.matrix import Matrix, Precision, matrix_of, read_matrix, read_numbers
 from bedside.sources.opening import Source, columns, open_table, place, sources
 from bedside.sources.parts import Parts, parts
-from bedside.sources.patient import read_patient
+from bedside.sources.patient import moment, read_patient
 from bedside.sources.reading import Problem, Reading
 from bedside.sources.schema import Kind, Schema, Variable
 from bedside.sources.table import Table, nearest
@@ -42,6 +42,7 @@ __all__ = [
     "fingerprint",
     "format_value",
     "matrix_of",
+    "moment",
     "nearest",
     "number_in",
     "open_stream",

@@ -28,27 +28,37 @@ _REFUSABLE = int(Problem.NOT_A_NUMBER)
 _CLOCK_DIFFERENCE = dt.timedelta(minutes=5)
 
 
+def moment(time: object, now: dt.datetime) -> dt.datetime:
+    """When a value was measured; without a zone, in that of ``now``, which is UTC where it has none.
+
+    Raises
+    ------
+    DataError: the time is no ISO 8601 date or date and time.
+    """
+    if not isinstance(time, dt.datetime):
+        try:
+            if not isinstance(time, (str, dt.date)):
+                raise ValueError
+            time = dt.datetime.fromisoformat(trimmed(str(time)))
+        except ValueError as error:
+            raise DataError(f"time '{time}' is not a date such as 2026-03-01 or 2026-03-01T08:30:00Z") from error
+    return time if time.tzinfo else time.replace(tzinfo=now.tzinfo or dt.UTC)
+
+
 def _age_days(time: object, now: dt.datetime) -> float:
     """Age of a value in days.
 
     Raises
     ------
-    DataError: the time is no ISO 8601 date or date and time, or lies in the future.
+    DataError: the time is none, or lies in the future.
     """
-    if isinstance(time, dt.datetime):
-        moment = time
-    else:
-        try:
-            moment = dt.datetime.fromisoformat(trimmed(str(time)))
-        except ValueError as error:
-            raise DataError(f"time '{time}' is not a date such as 2026-03-01 or 2026-03-01T08:30:00Z") from error
+    measured = moment(time, now)
     now = now if now.tzinfo else now.replace(tzinfo=dt.UTC)
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
     # A date alone may be today's date in a place where the day began earlier.
     whole_day = not isinstance(time, dt.datetime) and len(trimmed(str(time))) <= len("2026-03-01")
-    if moment - now > (dt.timedelta(days=1) if whole_day else _CLOCK_DIFFERENCE):
+    if measured - now > (dt.timedelta(days=1) if whole_day else _CLOCK_DIFFERENCE):
         raise DataError(f"time '{time}' lies in the future")
-    return max(0.0, (now - moment).total_seconds() / 86400)
+    return max(0.0, (now - measured).total_seconds() / 86400)
 
 
 def _refused(variable: Variable, problem: int, value: object) -> str:
