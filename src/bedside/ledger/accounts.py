@@ -76,29 +76,24 @@ class Accounts(ServiceKeys):
             )
         secret, columns = self._one_time_password()
         with self._writing() as connection:
-            connection.execute(update(tables.users).where(_USER.name == user.name), columns)
-            self._end_sessions(connection, user.name)
             body = {"credential": self._credential(user.name, columns)}
-            self._enter(connection, "secret-renewed", actor=actor, body=body, subject=user.name)
+            self._alter(connection, "secret-renewed", user.name, columns, body, actor=actor)
+            self._end_sessions(connection, user.name)
         return secret
 
     def set_active(self, name: str, active: bool, *, actor: str) -> User:
         """Let a user in, or out for good: open sessions end. Nobody is ever removed. Raises ``NotFound``."""
-        user = msgspec.structs.replace(self.user(name), active=active)
+        kind = "user-activated" if active else "user-deactivated"
         with self._writing() as connection:
-            connection.execute(update(tables.users).where(_USER.name == user.name), {"active": active})
+            user = self._user(connection, name)
+            self._alter(connection, kind, user.name, {"active": active}, {}, actor=actor)
             self._end_sessions(connection, user.name)
-            kind = "user-activated" if active else "user-deactivated"
-            self._enter(connection, kind, actor=actor, body={}, subject=user.name)
-        return user
+        return msgspec.structs.replace(user, active=active)
 
     def user(self, name: str) -> User:
         """The user of this name. Raises ``NotFound``."""
         with self._reading() as connection:
-            row = self._row_of_user(connection, normal_name(name))
-        if row is None:
-            raise NotFound(f"there is no user {name!r}")
-        return user_of(row)
+            return self._user(connection, name)
 
     def users(self) -> tuple[User, ...]:
         """Everybody, by name."""
@@ -157,10 +152,9 @@ class Accounts(ServiceKeys):
             # An administrator may have given a new one, or shut the user out, while the new password was hashed.
             if row is None or before is None or _standing(row) != _standing(before):
                 raise AccessDenied("the account was changed meanwhile", logged_in=False, remedy="Log in")
-            connection.execute(update(tables.users).where(_USER.name == user.name), columns)
-            self._end_sessions(connection, user.name)
             body = {"credential": self._credential(user.name, columns)}
-            self._enter(connection, "password-changed", actor=user.name, body=body, subject=user.name)
+            self._alter(connection, "password-changed", user.name, columns, body, actor=user.name)
+            self._end_sessions(connection, user.name)
 
     @cached_property
     def _nobodys_hash(self) -> str:
@@ -212,6 +206,26 @@ class Accounts(ServiceKeys):
             change = {"failures": 0, "locked_until": stamp(self._clock() + LOCKED_FOR)}
             self._enter(connection, "locked-out", actor="bedside", body=change, subject=row["name"])
         connection.execute(update(tables.users).where(_USER.name == row["name"]), change)
+
+    def _alter(
+        self,
+        connection: Connection,
+        kind: str,
+        name: str,
+        columns: Mapping[str, Any],
+        body: dict[str, Any],
+        *,
+        actor: str,
+    ) -> None:
+        """Change a user's row and enter that it was changed."""
+        connection.execute(update(tables.users).where(_USER.name == name), columns)
+        self._enter(connection, kind, actor=actor, body=body, subject=name)
+
+    def _user(self, connection: Connection, name: str) -> User:
+        row = self._row_of_user(connection, normal_name(name))
+        if row is None:
+            raise NotFound(f"there is no user {name!r}")
+        return user_of(row)
 
     def _row_of_user(self, connection: Connection, name: str) -> dict[str, Any] | None:
         row = connection.execute(select(tables.users).where(_USER.name == name)).one_or_none()

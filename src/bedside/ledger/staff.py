@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select
 
 from bedside.errors import Conflict, ValueRefused
 from bedside.ledger import tables
@@ -60,31 +60,28 @@ class Staff(Accounts):
         """
         if role not in ROLES:
             raise ValueRefused({"role": f"{role!r} is none of {', '.join(ROLES)}"})
-        user = self.user(name)
-        if "service" in (role, user.role) and role != user.role:
-            raise Conflict(
-                "a person does not become a service, nor a service a person", remedy="Add another user instead"
-            )
         with self._writing() as connection:
-            connection.execute(update(tables.users).where(_USER.name == user.name), {"role": role})
-            self._end_sessions(connection, user.name)
+            user = self._user(connection, name)
+            if "service" in (role, user.role) and role != user.role:
+                raise Conflict(
+                    "a person does not become a service, nor a service a person", remedy="Add another user instead"
+                )
             body = {"role": role, "before": user.role}
-            self._enter(connection, "role-changed", actor=actor, body=body, subject=user.name)
+            self._alter(connection, "role-changed", user.name, {"role": role}, body, actor=actor)
+            self._end_sessions(connection, user.name)
         return msgspec.structs.replace(user, role=role)
 
     def unlock(self, name: str, *, actor: str) -> User:
         """End a lock-out before its time; the password stays. Raises ``NotFound``."""
-        user = self.user(name)
         with self._writing() as connection:
-            freed = {"failures": 0, "locked_until": None}
-            connection.execute(update(tables.users).where(_USER.name == user.name), freed)
-            self._enter(connection, "unlocked", actor=actor, body={}, subject=user.name)
+            user = self._user(connection, name)
+            self._alter(connection, "unlocked", user.name, {"failures": 0, "locked_until": None}, {}, actor=actor)
         return user
 
     def end_sessions(self, name: str, *, actor: str) -> User:
         """Log a user out everywhere: a computer was left open, a telephone lost. Raises ``NotFound``."""
-        user = self.user(name)
         with self._writing() as connection:
+            user = self._user(connection, name)
             self._end_sessions(connection, user.name)
             self._enter(connection, "sessions-ended", actor=actor, body={}, subject=user.name)
         return user

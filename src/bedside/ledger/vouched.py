@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select
 
 from bedside.errors import AccessDenied, Conflict, ValueRefused
 from bedside.ledger import tables
@@ -80,10 +80,10 @@ class Vouched(Accounts):
 
         Raises ``NotFound``, and ``Conflict`` for a service and where either of the two is linked already.
         """
-        user = self.user(name)
-        if user.role == "service":
-            raise Conflict("a service has a key and logs in nowhere")
         with self._writing() as connection:
+            user = self._user(connection, name)
+            if user.role == "service":
+                raise Conflict("a service has a key and logs in nowhere")
             mine = connection.execute(select(_USER.linked).where(_USER.name == user.name)).scalar_one()
             if mine is not None or self._linked(connection, link_of(issuer, subject)) is not None:
                 raise Conflict("this user, or this person at the provider, is linked already")
@@ -105,24 +105,17 @@ class Vouched(Accounts):
         name = row["name"]
         if row["role"] != voucher.role:
             body = {"role": voucher.role, "before": row["role"]}
-            self._change(connection, "role-changed", name, {"role": voucher.role}, body)
+            self._alter(connection, "role-changed", name, {"role": voucher.role}, body, actor=PROVIDER)
             self._end_sessions(connection, name)
         full_name = voucher.full_name or row["full_name"]
         if row["full_name"] != full_name:
-            self._change(connection, "name-changed", name, {"full_name": full_name}, {"full_name": full_name})
+            told = {"full_name": full_name}
+            self._alter(connection, "name-changed", name, told, told, actor=PROVIDER)
         return User(name=name, full_name=full_name, role=voucher.role, active=True)
-
-    def _change(
-        self, connection: Connection, kind: str, name: str, columns: dict[str, Any], body: dict[str, Any]
-    ) -> None:
-        connection.execute(update(tables.users).where(_USER.name == name), columns)
-        self._enter(connection, kind, actor=PROVIDER, body=body, subject=name)
 
     def _link(self, connection: Connection, name: str, issuer: str, subject: str, actor: str) -> None:
         linked = {"linked": link_of(issuer, subject)}
-        connection.execute(update(tables.users).where(_USER.name == name), linked)
-        body = {"issuer": issuer, "subject": subject}
-        self._enter(connection, "user-linked", actor=actor, body=body, subject=name)
+        self._alter(connection, "user-linked", name, linked, {"issuer": issuer, "subject": subject}, actor=actor)
 
     def _linked(self, connection: Connection, link: str) -> dict[str, Any] | None:
         row = connection.execute(select(tables.users).where(_USER.linked == link)).one_or_none()

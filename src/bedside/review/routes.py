@@ -221,9 +221,9 @@ PAGES = Pages(
         _post(
             "/users/{name}",
             ADMIN,
-            "Renew, deactivate, activate, unlock, log out everywhere or change the role of a user",
+            "Renew, deactivate, activate, unlock, log out everywhere, change the role of a user, or a service's keys",
             users.change,
-            form=("act", "role", "csrf"),
+            form=("act", "role", "days", "key", "csrf"),
             statuses=(200, 404, 409),
         ),
         _get(
