@@ -7,6 +7,7 @@ import json
 import math
 import re
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -175,6 +176,13 @@ def test_what_cannot_be_served_is_said_and_never_deployed(
         said = act(ward, "admin", "deployments", place=str(place))
         assert (said.status_code, said.json()["error"]["what"]) == (status, words)
     assert (version(ward), decisions(ward)) == ("1.0.0", [])
+
+
+def test_no_room_to_check_a_release_is_said(ward: Any, newer: Signed, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    said = act(ward, "admin", "deployments", place=str(newer[0]))
+    assert (said.status_code, decisions(ward)) == (400, [])
+    assert said.json()["error"]["what"] == "cannot be checked here: No such file or directory"
 
 
 def test_two_who_go_back_at_once_go_back_once(ward: Any, signed: Signed, newer: Signed, tmp_path: Path) -> None:

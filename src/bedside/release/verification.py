@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from bedside.errors import DataError, Refused, SignatureInvalid
+from bedside.errors import DataError, Refused, SignatureInvalid, UsageError
 from bedside.release.candidate import Candidate, candidate_of
 from bedside.release.folder import digest_of, read_files, sha256, write_files
 from bedside.release.json_document import read_document
@@ -107,7 +107,7 @@ def verify(path: Path, key: Path) -> Verified:
     ------
     SignatureInvalid: a file was changed, added or removed; the key is another one; ``signature.json`` is missing,
         damaged or another release's. The message says which, and names the file.
-    NotFound: there is nothing at `path`. UsageError: the key cannot be read.
+    NotFound: there is nothing at `path`. UsageError: it or the key cannot be read, or no copy of it be made to check.
     """
     return open_release(path, key).verified
 
@@ -168,11 +168,18 @@ def _signed_digests(signature: bytes, key: str, path: Path) -> dict[str, str]:
 
 def _verify_signature(files: Mapping[str, bytes], key: Path, path: Path, signed: Mapping[str, str]) -> None:
     """OpenSSF model signing's own verification, over a private copy of exactly the bytes that were read."""
-    with tempfile.TemporaryDirectory(prefix="bedside-") as name:
-        private = Path(name)
-        write_files({n: content for n, content in files.items() if n != "signature.json"}, private / "release")
-        (private / "signature.json").write_bytes(files["signature.json"])
-        verdict = check(private / "release", private / "signature.json", key)
+    try:
+        with tempfile.TemporaryDirectory(prefix="bedside-") as name:
+            private = Path(name)
+            write_files({n: content for n, content in files.items() if n != "signature.json"}, private / "release")
+            (private / "signature.json").write_bytes(files["signature.json"])
+            verdict = check(private / "release", private / "signature.json", key)
+    except OSError as error:
+        raise UsageError(
+            f"cannot be checked here: {error.strerror}",
+            where=str(path),
+            remedy="A copy of it must fit into the folder for temporary files; TMPDIR names another",
+        ) from error
     if verdict == HOLDS:
         return
     where = str(path / "signature.json")
