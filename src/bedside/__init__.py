@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 _VERBS = {
+    "adopt": "cli.study",
     "approve": "cli.standing",
     "check": "cli.study",
     "demo": "demonstration",
@@ -42,6 +43,7 @@ _VERBS = {
 }
 
 __all__ = [
+    "adopt",
     "approve",
     "check",
     "demo",

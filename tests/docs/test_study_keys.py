@@ -14,7 +14,18 @@ from bedside.cohort import KNOWN_KEYS
 
 PAGE = DOCS / "reference" / "study.md"
 MAP_SECTIONS = {"columns", "units", "categories"}
-SECTIONS = {"study", "data", "predictors", "outcome", "training", "validation", "accept", "review", "targets"}
+SECTIONS = {
+    "study",
+    "data",
+    "predictors",
+    "outcome",
+    "training",
+    "validation",
+    "accept",
+    "review",
+    "adoption",
+    "targets",
+}
 
 
 def _heading(name: str) -> str:

@@ -80,7 +80,7 @@ def test_nothing_of_the_machine_inside(small: ModuleType, tmp_path: Path) -> Non
 
 
 def test_doc_strings_inside_branches_go_too(small: ModuleType) -> None:
-    from bedside.release.graph import cleaned_graph
+    from bedside.graphs import cleaned_graph
 
     def branch(name: str) -> onnx.GraphProto:
         node = helper.make_node("Neg", ["x"], [name], doc_string="/home/somebody/model.py")

@@ -58,6 +58,17 @@ COMMANDS: tuple[Command, ...] = (
         progress=True,
     ),
     Command(
+        ("adopt",), "cli.study", "adopt", "the same from a model trained elsewhere; proves that the graph equals it",
+        (
+            Argument("MODEL", "model", "the model's file: .keras, .h5, .onnx"),
+            STUDY,
+            Argument("--out", "out", "folder of the candidate (default: candidate beside the study)"),
+            Argument("--recalibrate", "recalibrate", "fit its calibration on the study's patients: makes a new version", {"action": "store_true"}),
+            Argument("--module", "module", "file and name of your own module, where MODEL holds weights only", {"metavar": "PATH:NAME"}),
+        ),
+        progress=True,
+    ),
+    Command(
         ("validate",), "cli.evidence", "validate", "evidence and report for a candidate, a release elsewhere, or bare predictions",
         (
             Argument("PATH", "path", "a candidate; or, with --data, a release", {"nargs": "?"}),

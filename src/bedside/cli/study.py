@@ -1,4 +1,4 @@
-"""From a table to a candidate: ``init``, ``check``, ``train``."""
+"""From a table, or a model from elsewhere, to a candidate: ``init``, ``check``, ``train``, ``adopt``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import getpass
 import hashlib
 import platform
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -15,9 +15,10 @@ from bedside.cli.progress import Progress
 from bedside.errors import DataError
 
 if TYPE_CHECKING:
+    from bedside.adoption import Adopted
     from bedside.cohort import Cohort, DataCheck, Split, Study
     from bedside.privacy import Prototypes
-    from bedside.release import Candidate, Manifest
+    from bedside.release import Candidate, Equality, Manifest
     from bedside.training import Fit
 
 STUDY_FILE = "study.toml"
@@ -31,7 +32,7 @@ class Drafted(msgspec.Struct, frozen=True):
 
 
 class Trained(msgspec.Struct, frozen=True):
-    """What `train` wrote.
+    """What `train` or `adopt` wrote.
 
     Attributes
     ----------
@@ -40,6 +41,7 @@ class Trained(msgspec.Struct, frozen=True):
     log_loss_difference: network minus floor over folds; None where no network was fitted.
     patients, held_out: rows used for fitting, calibration and conformal sets; rows kept for evidence.
     warnings: findings of the data check that a reader must see.
+    adopted: of a model from elsewhere, how its graph was held against the original; else None.
     """
 
     candidate: str
@@ -51,6 +53,7 @@ class Trained(msgspec.Struct, frozen=True):
     patients: int
     held_out: int
     warnings: tuple[str, ...]
+    adopted: Equality | None = None
 
 
 class HeldOut(msgspec.Struct, frozen=True):
@@ -100,10 +103,57 @@ def train(
 
     Raises `DataError` where the data check finds leakage that the study does not name as known.
     """
+    from bedside.training import fit
+
+    start = _start(study, out)
+    fitted = fit(start.study, start.development, tune=tune, workdir=start.local, progress=progress)
+    return _packed(start, fitted, start.found)
+
+
+def adopt(
+    model: str | Path,
+    study: str | Path,
+    *,
+    out: str | Path | None = None,
+    recalibrate: bool = False,
+    module: str | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """The same candidate from a model trained elsewhere; nothing that its file brings along is executed.
+
+    With `recalibrate`, a calibration is fitted on the study's development patients and the version gets the build mark
+    ``+recalibrated``. `module` is ``PATH:NAME`` of the user's own code, for a file that holds weights only.
+
+    Raises `DataError` or `StudyError` where the model cannot be adopted, does not fit the study, or where the packed
+    graph does not equal it; `UsageError` for a file of no known format, and for a pickle.
+    """
+    from bedside.adoption import adopt as read
+
+    start = _start(study, out)
+    adopted = read(
+        Path(model), start.study, start.development, recalibrate=recalibrate, module=module, progress=progress
+    )
+    return _packed(start, adopted, _of_development(start.found))
+
+
+class _Start(NamedTuple):
+    """A study with its patients, split and checked, before anything is fitted."""
+
+    study: Study
+    cohort: Cohort
+    parts: Split
+    found: DataCheck
+    folder: Path
+    local: Path
+
+    @property
+    def development(self) -> Cohort:
+        return self.cohort.take(self.parts.development)
+
+
+def _start(study: str | Path, out: str | Path | None) -> _Start:
     from bedside.cohort import assemble, read_study, split
     from bedside.cohort import check as check_data
-    from bedside.release import Parts, pack
-    from bedside.training import fit
 
     asked = read_study(Path(study))
     folder = Path(out) if out is not None else asked.path.parent / "candidate"
@@ -113,21 +163,32 @@ def train(
     _refuse_errors(found, asked.path)
     local = local_folder(folder)
     local.mkdir(parents=True, exist_ok=True)
-    development = cohort.take(parts.development)
-    fitted = fit(asked, development, tune=tune, workdir=local, progress=progress)
+    return _Start(asked, cohort, parts, found, folder, local)
+
+
+def _of_development(found: DataCheck) -> DataCheck:
+    """Without the question whether there are patients enough to develop a model: this one is there already."""
+    findings = tuple(finding for finding in found.findings if finding.code != "sample-size")
+    return msgspec.structs.replace(found, findings=findings, sample_size=())
+
+
+def _packed(start: _Start, fitted: Fit | Adopted, found: DataCheck) -> Trained:
+    """What `train` and `adopt` have in common: pack, and remember who was held out."""
+    from bedside.release import Parts, pack
+
     candidate = pack(
         Parts(
             graph=fitted.graph(),
             floor=fitted.floor_graph(),
-            background=_background(asked, development),
+            background=_background(start.study, start.development),
             development=fitted.development | {"data_check": _travelling(found)},
-            manifest=_manifest(asked, cohort, fitted),
+            manifest=_manifest(start.study, start.cohort, fitted),
         ),
-        folder,
+        start.folder,
     )
-    (local / "data_check.json").write_bytes(msgspec.json.format(msgspec.json.encode(found)))
-    _remember(local, asked, cohort, parts, candidate)
-    return _trained(candidate, fitted, parts, found, local)
+    (start.local / "data_check.json").write_bytes(msgspec.json.format(msgspec.json.encode(found)))
+    _remember(start.local, start.study, start.cohort, start.parts, candidate)
+    return _trained(candidate, fitted, start.parts, found, start.local)
 
 
 def _refuse_errors(found: DataCheck, where: Path) -> None:
@@ -151,12 +212,14 @@ def _background(study: Study, development: Cohort) -> Prototypes:
     return prototypes(development.reading.values, categorical, seed=seed, patient=development.patient)
 
 
-def _manifest(study: Study, cohort: Cohort, fitted: Fit) -> Manifest:
-    from bedside.release import Conformal, Manifest, Network, Outputs, ReviewRule
+def _manifest(study: Study, cohort: Cohort, fitted: Fit | Adopted) -> Manifest:
+    from bedside.release import Conformal, Manifest, Network, Origin, Outputs, ReviewRule
 
+    told = getattr(fitted, "origin", None)
+    origin = None if told is None else msgspec.convert(told, Origin)
     return Manifest(
         name=study.name,
-        version=study.version,
+        version=_recalibrated(study.version) if origin and origin.recalibrated else study.version,
         task=study.task.name,
         intended_use=study.intended_use,
         population=study.population,
@@ -194,7 +257,13 @@ def _manifest(study: Study, cohort: Cohort, fitted: Fit) -> Manifest:
             own_estimate_first=study.review.own_estimate_first,
         ),
         valid_until=study.valid_until,
+        adopted=origin,
     )
+
+
+def _recalibrated(version: str) -> str:
+    """A version of its own, so that nobody takes one for the other: 1.0.0 → 1.0.0+recalibrated."""
+    return f"{version}{'.' if '+' in version else '+'}recalibrated"
 
 
 def _remember(local: Path, study: Study, cohort: Cohort, parts: Split, candidate: Candidate) -> None:
@@ -211,10 +280,10 @@ def _remember(local: Path, study: Study, cohort: Cohort, parts: Split, candidate
     )
     (local / "split.json").write_bytes(msgspec.json.format(msgspec.json.encode(held_out)))
     with (local / "train.log").open("a") as log:
-        log.write(f"{dt.datetime.now(dt.UTC).isoformat()} trained {candidate.digest}\n")
+        log.write(f"{dt.datetime.now(dt.UTC).isoformat()} packed {candidate.digest}\n")
 
 
-def _trained(candidate: Candidate, fitted: Fit, parts: Split, found: DataCheck, local: Path) -> Trained:
+def _trained(candidate: Candidate, fitted: Fit | Adopted, parts: Split, found: DataCheck, local: Path) -> Trained:
     return Trained(
         candidate=str(candidate.folder),
         local=str(local),
@@ -225,4 +294,5 @@ def _trained(candidate: Candidate, fitted: Fit, parts: Split, found: DataCheck, 
         patients=len(parts.development),
         held_out=len(parts.held_out),
         warnings=tuple(f"{f.where}: {f.text}" for f in found.findings if f.severity == "warning"),
+        adopted=None if candidate.manifest.adopted is None else candidate.manifest.adopted.proof,
     )

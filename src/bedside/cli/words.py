@@ -114,6 +114,19 @@ def train(result: Trained) -> str:
     return "\n".join(lines)
 
 
+def adopt(result: Trained) -> str:
+    """That it equals the original, and what comes next."""
+    lines = [f"warning: {text}" for text in result.warnings]
+    proof = result.adopted
+    if proof is not None:
+        lines.append(
+            f"Equal to the original: {proof.random} random and {proof.edge} edge rows, largest difference "
+            f"{proof.largest:.2g}. On trees' boundaries: {proof.boundary}, {proof.boundary_differing} of them differ"
+        )
+    lines.append(f"Candidate in {result.candidate} ({result.held_out} rows held out)")
+    return "\n".join([*lines, f"Digest {result.digest}", f"Next: bedside validate {result.candidate}"])
+
+
 def validate(result: Validated) -> str:
     """Headline measures, gates, verdict."""
     lines = [f"{name:<24} {_measure(measure)}" for name, measure in result.headline()]

@@ -1,5 +1,6 @@
 """Who is in, what is asked, and how patients are split."""
 
+from bedside.cohort.adoption_plan import AdoptionPlan, Column, Prepared
 from bedside.cohort.assembly import assemble, external_cohort
 from bedside.cohort.checking import DataCheck, SampleSizeFacts, SiteFacts, VariableFacts, check
 from bedside.cohort.cohort import AttritionStep, Cohort, Finding
@@ -24,13 +25,16 @@ from bedside.cohort.tasks import task, task_names
 
 __all__ = [
     "KNOWN_KEYS",
+    "AdoptionPlan",
     "AttritionStep",
     "Cohort",
+    "Column",
     "Data",
     "DataCheck",
     "Finding",
     "Gate",
     "Outcome",
+    "Prepared",
     "SampleSizeFacts",
     "Scale",
     "SiteFacts",

@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from bedside.cohort.adoption_plan import AdoptionPlan
 from bedside.sources import Schema
 
 Scale = Literal["standard", "minmax", "log", "none"]
@@ -183,6 +184,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     path: absolute path of the study file; `digest`: SHA-256 of its bytes, in hexadecimal.
     scales: per variable, the scale that the study asks for; a variable that is not here gets one by its skewness.
     gates: empty where the study declares none; such a study trains and validates but cannot be signed.
+    adoption: what is said about a model from elsewhere; None where there is no ``[adoption]``.
     """
 
     path: Path
@@ -203,3 +205,4 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     target_limits: TargetLimits
     targets: tuple[str, ...]
     review: ReviewPlan = ReviewPlan()
+    adoption: AdoptionPlan | None = None

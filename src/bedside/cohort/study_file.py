@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from bedside.cohort.adoption_section import read_adoption
 from bedside.cohort.gates_section import read_gates
 from bedside.cohort.outcome_section import read_outcome
 from bedside.cohort.plan_section import read_plan
@@ -75,6 +76,7 @@ def read_study(path: Path | str) -> Study:
         target_limits=target_limits,
         targets=_targets(top.below("targets")),
         review=read_review(top.below("review")),
+        adoption=read_adoption(top.below("adoption"), schema, outcome) if "adoption" in document.values else None,
     )
 
 

@@ -4,7 +4,7 @@ from bedside.release.candidate import Candidate, attach, golden_check, open_cand
 from bedside.release.card import model_card
 from bedside.release.folder import candidate_digest, write_file
 from bedside.release.keys import keygen
-from bedside.release.manifest import Conformal, Manifest, Network, Outputs, ReviewRule, TargetFile
+from bedside.release.manifest import Conformal, Equality, Manifest, Network, Origin, Outputs, ReviewRule, TargetFile
 from bedside.release.model import Model, Prediction, processor_class
 from bedside.release.pack import Parts, pack
 from bedside.release.signing import Signing, sign
@@ -14,9 +14,11 @@ from bedside.release.verification import Release, Verified, open_release, verify
 __all__ = [
     "Candidate",
     "Conformal",
+    "Equality",
     "Manifest",
     "Model",
     "Network",
+    "Origin",
     "Outputs",
     "Parts",
     "Prediction",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bedside.release.manifest import Manifest, Network
+from bedside.release.manifest import Manifest, Network, Origin
 from bedside.sources import Variable
 
 HEADLINE = (
@@ -56,7 +56,9 @@ def _model(manifest: Manifest, digest: str) -> list[str]:
         f"- Task: {manifest.task}; answers with the probability of: {', '.join(manifest.outputs.classes)}",
         f"- Packed: {network.packed}{chosen}{members}{_compressed(network)}, {network.parameters} fitted numbers",
         f"- Candidate digest: `{digest}`",
-        f"- Trained by: {manifest.trained_by}",
+        f"- Adopted by: {manifest.trained_by}; trained by: unknown"
+        if manifest.adopted
+        else f"- Trained by: {manifest.trained_by}",
         f"- Valid until: {manifest.valid_until or 'no date is set'}",
     ]
 
@@ -98,18 +100,47 @@ def _cell(text: str) -> str:
 
 
 def _training(manifest: Manifest, facts: Mapping[str, str]) -> list[str]:
+    return [
+        f"- Cohort digest: `{manifest.cohort_digest}`; study digest: `{manifest.study_digest}`",
+        *(_trained_here(manifest) if manifest.adopted is None else _trained_elsewhere(manifest.adopted)),
+        f"- Libraries: {', '.join(f'{name} {version}' for name, version in sorted(manifest.versions.items()))}",
+        *(f"- {about}: {text}" for about, text in facts.items()),
+    ]
+
+
+def _trained_here(manifest: Manifest) -> list[str]:
     difference = manifest.network.log_loss_difference
     compared = (
         "no network was fitted" if difference is None else f"{difference:+.4f} (mean over folds; below 0 is better)"
     )
     private = "not differentially private" if manifest.privacy is None else _spent(manifest.privacy)
     return [
-        f"- Cohort digest: `{manifest.cohort_digest}`; study digest: `{manifest.study_digest}`",
         f"- Log-loss of the network minus that of its floor (logistic regression): {compared}",
         f"- Privacy: {private}",
-        f"- Libraries: {', '.join(f'{name} {version}' for name, version in sorted(manifest.versions.items()))}",
-        *(f"- {about}: {text}" for about, text in facts.items()),
     ]
+
+
+def _trained_elsewhere(origin: Origin) -> list[str]:
+    """What is known of a model's past, and what is unknown; equality is told with its figures."""
+    proof = origin.proof
+    seen = "none, as the study's author states" if origin.unseen else "unknown"
+    rows = f"{proof.random} random and {proof.edge} edge rows"
+    return [
+        f"- Trained elsewhere: {origin.format}, `{origin.file}`, SHA-256 `{origin.digest}`",
+        *(f"- The file says: {about} {text}" for about, text in origin.says.items()),
+        f"- How it was trained: {_stated(origin.trained_how)}",
+        f"- On whom it was trained: {_stated(origin.trained_on)}",
+        f"- Patients of this study among those it was trained on: {seen}",
+        "- Privacy of its training: unknown",
+        f"- Equal to the original: on {rows} no probability differs by more than {proof.largest:.2g} "
+        f"({proof.tolerance:g} was allowed); rows on a tree's boundary: {proof.boundary}, of which "
+        f"{proof.boundary_differing} differ",
+        "- Recalibrated on the development patients: " + ("yes" if origin.recalibrated else "no"),
+    ]
+
+
+def _stated(text: str | None) -> str:
+    return "unknown" if text is None else f"{text} (as the study's author states)"
 
 
 def _spent(privacy: Mapping[str, float]) -> str:

@@ -56,7 +56,7 @@ class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     Attributes
     ----------
-    packed: ``"residual"``, ``"plain"`` or ``"floor"``.
+    packed: ``"residual"``, ``"plain"``, ``"floor"``, or ``"adopted"`` for a model from elsewhere.
     asked: what the study asked for; differs from `packed` where the network was worse than its floor.
     members: how many networks the estimate is the mean of.
     log_loss_difference: network minus floor, mean over folds (paired); None where no network was fitted.
@@ -72,6 +72,48 @@ class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     parameters: int
     distilled_from: int | None = None
     pruned: float | None = None
+
+
+class Equality(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How an adopted model's graph was held against the original; all rows were given as float32.
+
+    Attributes
+    ----------
+    random: rows drawn from the declared ranges and categories. edge: rows with unknown or extreme values.
+    largest: largest difference of any probability over both. tolerance: the largest that was allowed.
+    boundary: rows on a tree's boundary, where the last bit of a value decides; counted apart. boundary_differing: how
+        many of them differ by more.
+    """
+
+    random: int
+    edge: int
+    largest: float
+    tolerance: float
+    boundary: int
+    boundary_differing: int
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a model comes from that was trained elsewhere; None stands for what nobody told.
+
+    Attributes
+    ----------
+    format: kind of file. file: its name. digest: SHA-256 of the file. says: what the file says of itself.
+    trained_on, trained_how: as the author of the study states it.
+    unseen: whether the author states that no patient of the study's table was used to train it.
+    recalibrated: whether a calibration was fitted on the study's development patients.
+    proof: that the packed graph equals the original.
+    """
+
+    format: str
+    file: str
+    digest: str
+    says: dict[str, str]
+    trained_on: str | None
+    trained_how: str | None
+    unseen: bool
+    recalibrated: bool
+    proof: Equality
 
 
 class ReviewRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,6 +138,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     study_digest, cohort_digest: SHA-256 of the study file and of the cohort that was used.
     versions: of the libraries that built it. trained_by: who ran the training (a person's name or log-in).
     privacy: what was spent, None where training was not differentially private.
+    adopted: where the model comes from, if it was trained elsewhere; `trained_by` is then who adopted it.
     """
 
     format: int = 1
@@ -119,6 +162,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     trained_by: str
     versions: dict[str, str]
     privacy: dict[str, float] | None = None
+    adopted: Origin | None = None
     review: ReviewRule = ReviewRule()
     valid_until: dt.date | None = None
 

@@ -11,12 +11,12 @@ import msgspec
 import numpy as np
 
 from bedside.errors import Conflict, DataError
+from bedside.graphs import cleaned_graph
 from bedside.privacy import Prototypes
 from bedside.release.candidate import REQUIRED, BackgroundFile, Candidate, candidate_of
 from bedside.release.card import model_card
 from bedside.release.folder import EVIDENCE, sha256, staging, write_folder
 from bedside.release.golden import golden_cases, golden_document
-from bedside.release.graph import cleaned_graph
 from bedside.release.json_document import document_bytes
 from bedside.release.manifest import Manifest, TargetFile
 from bedside.release.sbom import sbom_bytes

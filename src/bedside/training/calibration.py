@@ -72,3 +72,10 @@ def cross_calibrated(
         own = fold == k
         result[own] = calibrated(NUMPY, fit_calibration(y[~own], probability[~own]), probability[own])
     return result
+
+
+def calibration_facts(calibration: Calibration) -> dict[str, object]:
+    """Slope, and intercept or biases, ready for JSON."""
+    if len(calibration.bias) == 2:
+        return {"slope": calibration.slope, "intercept": float(calibration.bias[1] - calibration.bias[0])}
+    return {"slope": calibration.slope, "bias": [float(b) for b in calibration.bias]}

@@ -14,7 +14,7 @@ from bedside.cohort import Cohort, Scale, Study
 from bedside.errors import StudyError, UsageError
 from bedside.network import Members, Settings, plain, residual
 from bedside.training import choice
-from bedside.training.calibration import fit_calibration
+from bedside.training.calibration import calibration_facts, fit_calibration
 from bedside.training.choice import Choice, choose
 from bedside.training.cross_fitting import Fitted, OutOfFold, Progress, cross_fit, fit_network, fit_without_network
 from bedside.training.extras import require, versions
@@ -160,7 +160,7 @@ def fit_sample(
             **_population(study, sample),
             **_comparison(sample, out_of_fold, decided),
             "compression": _compression(sample, out_of_fold, decided, final, settings),
-            "calibration": _calibration(model),
+            "calibration": calibration_facts(model.calibration),
             "conformal": {"alpha": study.validation.alpha, "quantiles": list(decided.quantiles)},
             "learning_curve": points,
             "learning_curve_last_step": last_step,
@@ -250,13 +250,6 @@ def _compression(
         "log_loss_difference": decided.compression.as_dict(),
         "larger": choice.measured(sample, decided.larger, out_of_fold),
     }
-
-
-def _calibration(model: Model) -> dict[str, object]:
-    slope, bias = model.calibration.slope, model.calibration.bias
-    if len(bias) == 2:
-        return {"slope": slope, "intercept": float(bias[1] - bias[0])}
-    return {"slope": slope, "bias": [float(b) for b in bias]}
 
 
 def _hyper_parameters(settings: Settings | None, final: Fitted) -> dict[str, object]:

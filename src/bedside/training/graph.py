@@ -47,6 +47,9 @@ class Trace:
     def __init__(self) -> None:
         self._nodes: list[Any] = []
         self._constants: dict[tuple[str, tuple[int, ...], bytes], tuple[str, np.ndarray]] = {}
+        self._tensors: list[Any] = []
+        self._opsets = {"": OPSET}
+        self._ir_version = IR_VERSION
 
     def node(self, operator: str, *inputs: Value, **attributes: Any) -> Value:
         """The result of one more node."""
@@ -111,6 +114,22 @@ class Trace:
         """exp(x) / sum exp(x) over the last axis."""
         return self.node("Softmax", x, axis=-1)
 
+    def spliced(self, model: Any, x: Value) -> Value:
+        """The output of another ONNX model with one input and one output, whose nodes become part of this graph.
+
+        Its names must not be this graph's (t0, c0, ..., ``values`` and the outputs); its operator set must be `OPSET`
+        or newer.
+        """
+        from onnx import helper
+
+        self._nodes.append(helper.make_node("Identity", [x.name], [model.graph.input[0].name]))
+        self._nodes.extend(model.graph.node)
+        self._tensors.extend(model.graph.initializer)
+        for entry in model.opset_import:
+            self._opsets["" if entry.domain == "ai.onnx" else entry.domain] = entry.version
+        self._ir_version = max(self._ir_version, model.ir_version)
+        return self.node("Identity", Value(self, model.graph.output[0].name))
+
     def model(self, variables: int, outputs: dict[str, tuple[Array, int | None]]) -> bytes:
         """The graph's bytes: input ``values`` [patient, variables]; each output by name with its number of columns."""
         from onnx import TensorProto, checker, helper, numpy_helper
@@ -122,10 +141,13 @@ class Trace:
             "bedside",
             [helper.make_tensor_value_info("values", TensorProto.FLOAT, ["patient", variables])],
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape[name]) for name in outputs],
-            [numpy_helper.from_array(array, name) for name, array in self._constants.values()],
+            [*(numpy_helper.from_array(array, name) for name, array in self._constants.values()), *self._tensors],
         )
         model = helper.make_model(
-            graph, producer_name="bedside", opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+            graph,
+            producer_name="bedside",
+            opset_imports=[helper.make_opsetid(domain, version) for domain, version in sorted(self._opsets.items())],
+            ir_version=self._ir_version,
         )
         checker.check_model(model, full_check=True)
         return bytes(model.SerializeToString(deterministic=True))

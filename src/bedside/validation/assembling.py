@@ -51,6 +51,7 @@ def assemble_evidence(
         *cautions.about_data(data),
         *cautions.about_abstentions(without),
         *cautions.about_floor(release, beside),
+        *cautions.about_origin(release),
         *cautions.about_looks(further.get("looks"), further.get("study_changed")),
         *cautions.about_groups(not_judged),
         *cautions.about_release(release, date),

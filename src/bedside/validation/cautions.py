@@ -126,6 +126,29 @@ def about_floor(release: ReleaseFacts, difference: Measures) -> list[Warned]:
     return found
 
 
+def about_origin(release: ReleaseFacts) -> list[Warned]:
+    """What nobody knows of a model that was trained elsewhere."""
+    origin = release.adopted
+    if origin is None:
+        return []
+    unknown = [
+        what
+        for what, text in (("how it was trained", origin.trained_how), ("on whom", origin.trained_on))
+        if text is None
+    ]
+    found = []
+    if unknown:
+        text = f"The model was trained elsewhere; unknown: {', '.join(unknown)}."
+        found.append(Warned(code="training-unknown", text=text))
+    if not origin.unseen:
+        text = (
+            "It is unknown whether the model was trained on patients of this table. If it was, every figure here is "
+            "too good, and prediction sets miss more often than they promise."
+        )
+        found.append(Warned(code="maybe-seen", text=text))
+    return found
+
+
 def about_looks(looks: int | None, changed: bool | None) -> list[Warned]:
     """The held-out patients were looked at before."""
     if looks is None or looks < 2:

@@ -13,6 +13,7 @@ import numpy as np
 
 from bedside.cohort import AttritionStep, Finding
 from bedside.measures import Measure
+from bedside.release import Origin
 
 FEW = 10
 """Groups, and cells of the risk distribution, with fewer patients than this are not reported."""
@@ -72,6 +73,7 @@ class ReleaseFacts(msgspec.Struct, frozen=True, kw_only=True):
     classes: class names in the order of the model's output; positive: the class whose risk is reported (binary).
     threshold: risk at which one would act; per class with more than two classes; None where none is declared.
     alpha: share of true classes that the conformal sets may miss.
+    adopted: where the model comes from, if it was trained elsewhere, and the proof that the graph equals it.
     versions: of the libraries that built the model. environment: of those that computed this evidence.
     """
 
@@ -87,6 +89,7 @@ class ReleaseFacts(msgspec.Struct, frozen=True, kw_only=True):
     alpha: float | None = None
     predictors: tuple[Predictor, ...] = ()
     network: NetworkChoice | None = None
+    adopted: Origin | None = None
     target: str | None = None
     processor: str | None = None
     study_digest: str | None = None

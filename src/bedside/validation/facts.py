@@ -79,6 +79,7 @@ def release_facts(model: Model) -> ReleaseFacts:
             pruned=network.pruned,
             parameters=network.parameters,
         ),
+        adopted=manifest.adopted,
         target=model.target,
         processor=model.processor,
         study_digest=manifest.study_digest,

@@ -416,6 +416,32 @@ def _compressed(network: Document, compression: Document | None) -> str:
     )
 
 
+def _origin(evidence: Document) -> list[tuple[str, str]]:
+    """What is known and what is unknown of a model that was trained elsewhere."""
+    found = evidence["release"]["adopted"]
+    if found is None:
+        return []
+    proof = found["proof"]
+    return [
+        ("File", f"{found['format']}, {found['file']}, SHA-256 {found['digest']}"),
+        *((f"The file says: {about}", text) for about, text in found["says"].items()),
+        ("How it was trained", _stated(found["trained_how"])),
+        ("On whom it was trained", _stated(found["trained_on"])),
+        ("Patients of this table among them", "none, as the study states" if found["unseen"] else "unknown"),
+        ("Recalibrated on the development patients", "yes" if found["recalibrated"] else "no"),
+        ("Rows on which graph and original were compared", f"{proof['random']} random, {proof['edge']} edge rows"),
+        ("Largest difference of a probability", f"{proof['largest']:.2g} ({proof['tolerance']:g} was allowed)"),
+        (
+            "Rows on a tree's boundary, counted apart",
+            f"{proof['boundary']}, of which {proof['boundary_differing']} differ",
+        ),
+    ]
+
+
+def _stated(text: str | None) -> str:
+    return "unknown" if text is None else f"{text} (as the study states)"
+
+
 def _predictors(evidence: Document) -> list[dict[str, str]]:
     return [
         {
@@ -445,6 +471,7 @@ def report_view(evidence: Document) -> dict[str, Any]:
         "outcome": outcome_of(evidence),
         "class_counts": list(evidence["data"]["class_counts"].items()),
         "missing": _missing_rows(evidence),
+        "origin": _origin(evidence),
         "predictors": _predictors(evidence),
         "measures": measures,
         "headline": _headline(measures, outcome_of(evidence)),

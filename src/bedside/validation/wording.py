@@ -40,6 +40,7 @@ PACKED = {
     "residual": "a linear term with a residual network",
     "plain": "a plain network",
     "floor": "logistic regression",
+    "adopted": "a model trained elsewhere",
 }
 
 

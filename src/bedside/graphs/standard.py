@@ -12,7 +12,7 @@ DOMAINS = {"", "ai.onnx", "ai.onnx.ml"}
 OLDEST_OPSET = 13
 
 
-def cleaned_graph(graph: bytes, *, where: str) -> bytes:
+def cleaned_graph(graph: bytes, *, where: str, oldest: int = OLDEST_OPSET) -> bytes:
     """The same computation without doc strings, metadata and names of the tools that wrote it; deterministic bytes.
 
     Exporters leave stack traces with source paths in those fields. Functions local to the model are inlined, so that
@@ -21,7 +21,7 @@ def cleaned_graph(graph: bytes, *, where: str) -> bytes:
     Raises
     ------
     DataError: it is no valid ONNX model, reads tensors from other files, uses operators outside the ONNX standard,
-        or an operator set older than 13.
+        or an operator set older than `oldest`.
     MissingExtra: onnx is not installed.
     """
     try:
@@ -40,7 +40,7 @@ def cleaned_graph(graph: bytes, *, where: str) -> bytes:
         raise
     except Exception as error:  # protobuf and onnx raise classes of their own that share no base
         raise DataError(f"is not a valid ONNX model: {_first_line(error)}", where=where) from error
-    _refuse_operators(model, where)
+    _refuse_operators(model, where, oldest)
     stripped: bytes = model.SerializeToString(deterministic=True)
     return stripped
 
@@ -50,17 +50,17 @@ def _first_line(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _graphs(graph: Any) -> Iterator[Any]:
+def inner_graphs(graph: Any) -> Iterator[Any]:
     """A graph and every graph inside its nodes (branches, loop bodies)."""
     yield graph
     for node in graph.node:
         for attribute in node.attribute:
             for inner in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
-                yield from _graphs(inner)
+                yield from inner_graphs(inner)
 
 
 def _tensors(graph: Any) -> Iterator[Any]:
-    for inner in _graphs(graph):
+    for inner in inner_graphs(graph):
         yield from inner.initializer
         for sparse in inner.sparse_initializer:
             yield from (sparse.values, sparse.indices)
@@ -85,7 +85,7 @@ def _strip(model: Any) -> None:
     for field in ("doc_string", "producer_name", "producer_version", "domain", "metadata_props"):
         model.ClearField(field)
     model.ClearField("model_version")
-    for graph in _graphs(model.graph):
+    for graph in inner_graphs(model.graph):
         for field in ("doc_string", "metadata_props"):
             graph.ClearField(field)
         for item in (*graph.node, *graph.input, *graph.output, *graph.value_info):
@@ -99,16 +99,16 @@ def _strip(model: Any) -> None:
         tensor.ClearField("metadata_props")
 
 
-def _refuse_operators(model: Any, where: str) -> None:
+def _refuse_operators(model: Any, where: str, oldest: int) -> None:
     foreign = sorted(
-        {f"{n.domain}.{n.op_type}" for g in _graphs(model.graph) for n in g.node if n.domain not in DOMAINS}
+        {f"{n.domain}.{n.op_type}" for g in inner_graphs(model.graph) for n in g.node if n.domain not in DOMAINS}
     )
     if foreign:
         raise DataError(f"uses operators outside the ONNX standard: {', '.join(foreign)}", where=where)
     opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0)
-    if opset < OLDEST_OPSET:
-        raise DataError(f"uses operator set {opset}; {OLDEST_OPSET} is the oldest that is packed", where=where)
-    used = {node.domain or "ai.onnx" for graph in _graphs(model.graph) for node in graph.node}
+    if opset < oldest:
+        raise DataError(f"uses operator set {opset}; {oldest} is the oldest that is packed", where=where)
+    used = {node.domain or "ai.onnx" for graph in inner_graphs(model.graph) for node in graph.node}
     kept = [entry for entry in model.opset_import if (entry.domain or "ai.onnx") in used | {"ai.onnx"}]
     model.ClearField("opset_import")
     model.opset_import.extend(sorted(kept, key=lambda entry: entry.domain))
