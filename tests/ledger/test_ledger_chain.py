@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 from tampering import FIELDS, digest_by_hand, rows, unguarded
 
 from bedside.errors import LedgerError, NotFound
@@ -37,6 +38,20 @@ def named(verification: Verification) -> set[int]:
         elif one := re.match(r"entry (-?\d+)", problem):
             found.add(int(one[1]))
     return found
+
+
+def test_what_is_about_one_thing_is_not_sought_among_all_of_its_kind(ledger: Ledger, place: Path) -> None:
+    """By SQLite's own plan; else a question about an answer that is not there would read a million others."""
+    asked: list[tuple[str, Any]] = []
+    event.listen(ledger._engine, "before_cursor_execute", lambda *said: asked.append(said[2:4]))
+    assert list(ledger.entries(kind="outcome", subject="x")) == []
+    with pytest.raises(NotFound):
+        ledger.answer("x")
+    asked = [(text, values) for text, values in asked if "FROM entries" in text]
+    with closing(sqlite3.connect(place)) as connection:
+        plans = [str(connection.execute(f"EXPLAIN QUERY PLAN {text}", values).fetchall()) for text, values in asked]
+    assert len(plans) == 2
+    assert all("entries_subject (subject=?" in plan for plan in plans), plans
 
 
 def test_an_entry_comes_back_as_it_was_written(ledger: Ledger) -> None:

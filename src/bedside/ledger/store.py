@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 from argon2 import PasswordHasher
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
 
 from bedside.errors import LedgerError, NotFound, PatientErased
 from bedside.ledger import tables
@@ -199,10 +199,12 @@ class Store:
         limit: int | None = None,
     ) -> list[Entry]:
         query = _ENTRIES.where(tables.entries.c.seq > after)
-        if kind is not None:
-            query = query.where(tables.entries.c.kind == kind)
+        column: ColumnElement[str] = tables.entries.c.kind
         if subject is not None:
             query = query.where(tables.entries.c.subject == subject)
+            column = column.concat("")  # or SQLite would read every entry of the kind, not the few about the subject
+        if kind is not None:
+            query = query.where(column == kind)
         return [Entry(**row) for row in connection.execute(query.limit(limit)).mappings()]
 
     def _decoded(self, connection: Connection, entry: Entry) -> dict[str, Any]:
