@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -11,10 +12,15 @@ import numpy as np
 import pytest
 
 from bedside.cohort import task
+from bedside.cohort.study_keys import TARGETS
 from bedside.explanation import explainer, shap
-from bedside.release import target
+from bedside.release import Material, open_candidate, target
+from bedside.release.server_cpu import ServerCpu
+from bedside.release.target import BUILT_IN
 from bedside.sources import parts, sources
 from bedside.testing import THREE_PATIENTS, check_explainer, check_source, check_target, check_task
+
+ROOT = Path(__file__).parents[1]
 
 
 def names(group: str) -> list[str]:
@@ -31,9 +37,22 @@ def test_tasks(name: str) -> None:
     check_task(task(name))
 
 
-@pytest.mark.parametrize("name", names("bedside.targets"))
+def material(demonstrated: Path) -> Material:
+    candidate = open_candidate(demonstrated / "demo" / "release")
+    calibration = np.random.default_rng(1).normal(size=(100, 30))
+    return Material(candidate.files["model.onnx"], candidate.manifest, calibration, candidate.files)
+
+
+@pytest.mark.parametrize("name", sorted({*names("bedside.targets"), *BUILT_IN}))
 def test_targets(name: str, demonstrated: Path) -> None:
-    check_target(target(name), (demonstrated / "demo" / "release" / "model.onnx").read_bytes(), 30, 2)
+    check_target(target(name), material(demonstrated))
+
+
+def test_every_built_in_target_is_registered_and_known_to_the_study() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["bedside.targets"]
+    assert listed == BUILT_IN
+    assert set(TARGETS) == set(BUILT_IN)
+    assert {target(name).name for name in BUILT_IN} == set(BUILT_IN)
 
 
 def three_patients(path: Path) -> Path:
@@ -77,14 +96,9 @@ def test_an_explainer_that_lies_is_caught() -> None:
 
 
 def test_a_target_that_mixes_patients_is_caught(demonstrated: Path) -> None:
-    graph = (demonstrated / "demo" / "release" / "model.onnx").read_bytes()
-    real = target("server-cpu")
-
-    class Mixing:
-        name, runtime, tolerance = "mixing", real.runtime, real.tolerance
-
+    class Mixing(ServerCpu):
         def load(self, graph, **named):
-            predict = real.load(graph, **named)
+            predict = super().load(graph, **named)
 
             def mixed(values):
                 found = predict(values)
@@ -94,4 +108,4 @@ def test_a_target_that_mixes_patients_is_caught(demonstrated: Path) -> None:
             return mixed
 
     with pytest.raises(AssertionError, match="batch"):
-        check_target(Mixing(), graph, 30, 2)
+        check_target(Mixing(), material(demonstrated))

@@ -15,7 +15,8 @@ from jaxtyping import Float
 from bedside.cohort import Task, task
 from bedside.errors import DataError
 from bedside.explanation import Explainer
-from bedside.release import Target
+from bedside.release import REFERENCE, Material, Target
+from bedside.release import target as registered
 from bedside.sources import Schema, Source, Variable, read_table
 
 __all__ = ["THREE_PATIENTS", "check_explainer", "check_source", "check_target", "check_task"]
@@ -57,17 +58,35 @@ def check_explainer(explain: Explainer) -> None:
     assert abs(values[2]) <= 1e-9 + 5 * found.error, "a variable that the model ignores has the value 0"
 
 
-def check_target(target: Target, graph: bytes, variables: int, classes: int) -> None:
-    """Probabilities that sum to 1, the same for a row alone as among others, unknown values accepted, nonsense refused.
+def check_target(target: Target, material: Material) -> None:
+    """A file that is the same each time; then probabilities and distances of it, where it can be computed here.
+
+    They sum to 1, are the same for a row alone as among others, take unknown values; distances are the reference's;
+    nonsense is refused.
 
     Parameters
     ----------
-    graph: the target's file, as its packing wrote it. variables, classes: widths of its input and of ``probability``.
+    material: a graph and what else a file is made from; nothing is checked where the target gains nothing from it.
     """
     assert target.name, "a target needs a name"
     assert target.runtime, "a target names the distribution that runs it"
+    assert target.file, "a target names its file"
     assert 0 <= target.tolerance < 0.1, "a tolerance is an absolute difference of a probability"
-    predict = target.load(graph, variables=variables, classes=classes, where="conformance check")
+    missing = target.missing_to_make()
+    assert missing is None, f"it cannot be made here: {missing}"
+    made = target.make(material)
+    assert made == target.make(material), "the same material must give the same bytes"
+    if made is not None:
+        _check_file(target, material, made)
+
+
+def _check_file(target: Target, material: Material, made: bytes) -> None:
+    variables, classes = len(material.manifest.schema.variables), len(material.manifest.outputs.classes)
+    given = {"variables": variables, "classes": classes, "where": "conformance check"}
+    opening = target.load if target.missing_to_run() is None else target.rehearse
+    predict = opening(made, **given)  # type: ignore[arg-type]
+    if predict is None:
+        return
     rows = np.random.default_rng(0).normal(size=(257, variables))
     rows[5] = np.nan
     together = predict(rows)
@@ -77,8 +96,10 @@ def check_target(target: Target, graph: bytes, variables: int, classes: int) -> 
     assert np.abs(together.probability.sum(axis=1) - 1).max() <= 1e-5, "probabilities of one patient sum to 1"
     alone = np.concatenate([predict(rows[[row]]).probability for row in range(8)])
     assert np.abs(alone - together.probability[:8]).max() <= max(target.tolerance, 1e-6), "a batch must not matter"
+    exact = registered(REFERENCE).load(material.graph, **given)(rows).distance  # type: ignore[arg-type]
+    assert np.allclose(together.distance, exact, rtol=1e-3, atol=1e-3), "who is unlike training must stay the same"
     try:
-        target.load(b"no graph", variables=variables, classes=classes, where="conformance check")
+        opening(b"no graph", **given)  # type: ignore[arg-type]
     except DataError:
         return
     raise AssertionError("a file that is no graph must be refused with DataError")

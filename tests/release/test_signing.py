@@ -25,6 +25,7 @@ def evidence(digest: str, **changes: object) -> bytes:
         "release": {"name": "breast-fna", "version": "1.0.0", "digest": digest},
         "gates": [GATE],
         "verdict": "accepted",
+        "targets": {"server-cpu": {"validated": True}},
     }
     return json.dumps(content | changes).encode()
 

@@ -29,9 +29,16 @@ def coefficients(classes: int, variables: int = 4) -> np.ndarray:
     return weights
 
 
+def deep_weights(hidden: int, classes: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """Of the layer with `hidden` units, and of the last one."""
+    rng = np.random.default_rng(4)
+    first = rng.normal(size=(len(MEAN), hidden)).astype(np.float32)
+    return first, (rng.normal(size=(hidden, classes)) / np.sqrt(hidden)).astype(np.float32)
+
+
 def graph(classes: int = 2, *, spread: bool = False, doc: str = "", opset: int = 20, **changes: object) -> bytes:
     """values → impute by mean → standardise → linear → softmax; distance is the norm of the standardised values."""
-    p = len(MEAN)
+    p, hidden = len(MEAN), int(str(changes.get("hidden", 0)))
     constants = {
         "mean": MEAN, "scale": SCALE, "weights": coefficients(classes),
         "bias": np.linspace(0, -0.5, classes, dtype=np.float32),
@@ -46,6 +53,15 @@ def graph(classes: int = 2, *, spread: bool = False, doc: str = "", opset: int =
         helper.make_node("Softmax", ["logits"], ["probability"], axis=1),
         helper.make_node("ReduceL2", ["standard", "axis"], ["distance"], keepdims=0),
     ]
+    if hidden:
+        first, last = deep_weights(hidden, classes)
+        constants |= {"first": first, "last": last}
+        nodes[4:5] = [
+            helper.make_node("MatMul", ["standard", "first"], ["layer"]),
+            helper.make_node("Relu", ["layer"], ["active"]),
+            helper.make_node("Gemm", ["active", "last", "bias"], ["logits"]),
+        ]
+        del constants["weights"]
     outputs = {"probability": ["n", classes], "distance": ["n"]}
     if spread:
         nodes.append(helper.make_node("Mul", ["probability", "tenth"], ["spread"]))
@@ -110,3 +126,9 @@ def parts(classes: int = 2, *, spread: bool = False, **changes: object) -> Parts
         development={"network": {"log_loss": 0.31}},
         manifest=manifest(classes, **changes),
     )
+
+
+def deep_parts(*targets: str, hidden: int = 16) -> Parts:
+    """The same with one layer of hidden units, packed for these targets."""
+    made = parts()
+    return Parts(**(vars(made) | {"graph": graph(hidden=hidden), "targets": targets, "calibration": patients(200)}))

@@ -151,7 +151,7 @@ def test_further_targets(world):
     assert targets["moved"]["flips"] == pytest.approx(np.mean((p >= 0.2) != (q >= 0.2), where=kept))
     assert targets["moved"]["largest_change"] == pytest.approx(np.abs(p - q)[kept].max(), rel=1e-5)
     failed = [gate["name"] for gate in evidence["gates"] if not gate["passed"]]
-    assert failed == ["targets.moved: flips"]
+    assert failed == ["targets.moved: flips", "targets.moved: largest_change"]
     assert evidence["verdict"] == "refused"
 
 

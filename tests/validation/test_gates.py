@@ -135,22 +135,27 @@ def test_verdict():
 
 
 def test_targets_are_held_against_the_first():
-    def target(lost, flips, validated=True):
-        return TargetEvidence(validated=validated, runtime="r", measures={}, auroc_loss=lost, flips=flips)
+    def target(lost, flips, change, validated=True):
+        return TargetEvidence(
+            validated=validated, runtime="r", measures={}, auroc_loss=lost, flips=flips, largest_change=change
+        )
 
     targets = {
-        "server-cpu": target(None, None),
-        "good": target(0.005, 0.0),
-        "bad": target(0.006, 0.011),
-        "undefined": target(None, 0.0),
-        "absent": target(None, None, validated=False),
+        "server-cpu": target(None, None, None),
+        "good": target(0.005, 0.01, 0.1),
+        "bad": target(0.006, 0.011, 0.11),
+        "undefined": target(None, 0.0, 0.0),
+        "absent": target(None, None, None, validated=False),
     }
     results = judge_targets(TargetLimits(), targets)
     assert [(one.name, one.passed) for one in results] == [
         ("targets.good: auroc_loss", True),
         ("targets.good: flips", True),
+        ("targets.good: largest_change", True),
         ("targets.bad: auroc_loss", False),
         ("targets.bad: flips", False),
+        ("targets.bad: largest_change", False),
         ("targets.undefined: auroc_loss", False),
         ("targets.undefined: flips", True),
+        ("targets.undefined: largest_change", True),
     ]

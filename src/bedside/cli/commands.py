@@ -72,7 +72,8 @@ COMMANDS: tuple[Command, ...] = (
         ("validate",), "cli.evidence", "validate", "evidence and report for a candidate, a release elsewhere, or bare predictions",
         (
             Argument("PATH", "path", "a candidate; or, with --data, a release", {"nargs": "?"}),
-            TARGET,
+            Argument("--target", "target", "run this target and complete the evidence with it; with --data: which one runs"),
+            Argument("--study", "study", "where the study file lies, if not where it was at training", {"metavar": "FILE"}),
             Argument("--data", "data", "table of another hospital: external validation", {"metavar": "FILE"}),
             MAP,
             PUBLIC_KEY,
@@ -81,6 +82,10 @@ COMMANDS: tuple[Command, ...] = (
             Argument("--out", "out", "with --data or --predictions: folder for evidence.json and report.html"),
         ),
         progress=True,
+    ),
+    Command(
+        ("drop",), "cli.targets", "drop", "pack a candidate without one of its targets; it must be validated again",
+        (CANDIDATE, Argument("TARGET", "target", "name of the target, for example server-gpu")),
     ),
     Command(
         ("keygen",), "cli.signing", "keygen", "make a key pair: signing.key (keep secret) and signing.pub",

@@ -16,9 +16,10 @@ from bedside.cli.study import HeldOut, local_folder
 from bedside.errors import DataError, MissingExtra, UsageError
 
 if TYPE_CHECKING:
-    from bedside.cohort import Cohort, Outcome
-    from bedside.release import Candidate, Outputs
+    from bedside.cohort import Cohort, Outcome, Study
+    from bedside.release import Candidate, Model, Outputs
     from bedside.validation import Evidence, Looks
+    from bedside.validation.evidence import TargetEvidence
 
 HEADLINE = (
     "auroc", "average_precision", "brier", "log_loss", "calibration_intercept", "calibration_slope", "ici",
@@ -49,7 +50,8 @@ class Validated:
 def validate(
     path: str | Path | None = None,
     *,
-    target: str = "server-cpu",
+    target: str | None = None,
+    study: str | Path | None = None,
     data: str | Path | None = None,
     map: str | Path | None = None,  # noqa: A002 - the option's name
     key: str | Path | None = None,
@@ -60,11 +62,14 @@ def validate(
 ) -> Validated:
     """Compute evidence and write ``evidence.json`` and ``report.html``.
 
-    With `path` alone: a candidate, on its own held-out patients; the documents go into the candidate. With `data`: a
+    With `path` alone: a candidate, on its own held-out patients, every target whose runtime is here; the documents go
+    into the candidate. With `target`: evidence that is there gets the row of this target, and keeps the rest. `study`
+    says where the study file lies, if not where it was at training. With `data`: a
     release (or candidate) on another hospital's table; they go to `out`, only aggregates. With `predictions`: a bare
     table with columns ``outcome``, ``probability`` and maybe ``group``.
 
-    Raises `DataError` where the study or its table changed since training.
+    Raises `DataError` where the study or its table changed since training, and `MissingExtra` where the runtime of
+    `target` is not installed here.
     """
     require_scipy()
     if predictions is not None:
@@ -76,10 +81,12 @@ def validate(
     if threshold is not None:
         raise UsageError("--threshold goes with --predictions", remedy="A candidate's threshold stands in its study")
     if data is not None:
+        if study is not None:
+            raise UsageError("--study goes with a candidate alone", remedy="Leave it out")
         return _elsewhere(Path(path), Path(data), map, key, target, _folder(out, "--data"), progress)
     if out is not None or map is not None:
         raise UsageError("--out and --map go with --data", remedy="A candidate's evidence goes into the candidate")
-    return _of_candidate(Path(path), target, progress)
+    return _of_candidate(Path(path), target, study, progress)
 
 
 def require_scipy() -> None:
@@ -97,36 +104,19 @@ def _folder(out: str | Path | None, option: str) -> Path:
     return Path(out)
 
 
-def _of_candidate(path: Path, target: str, progress: Progress | None) -> Validated:
-    from bedside.cohort import read_study, split
-    from bedside.release import attach, model_card, open_candidate
-    from bedside.validation import as_dict, encode, evidence_for_candidate, render_report
+def _of_candidate(path: Path, target: str | None, study: str | Path | None, progress: Progress | None) -> Validated:
+    from bedside.release import REFERENCE, attach, model_card, open_candidate
+    from bedside.validation import as_dict, encode, render_report
 
     candidate = open_candidate(path)
     held_out = _held_out(path, candidate)
-    study = read_study(Path(held_out.study))
-    if study.digest != candidate.manifest.study_digest:
-        raise DataError(
-            "the study changed since this candidate was trained", where=held_out.study, remedy="Train again"
-        )
-    cohort = _unchanged(study, candidate)
-    rows = np.flatnonzero(np.isin(cohort.reading.rows, held_out.rows))
-    development = candidate.document("development.json")
-    findings, attrition = _data_check(development)
-    evidence = evidence_for_candidate(
-        candidate.load(target),
-        candidate.load(floor=True),
-        cohort.take(rows),
-        study,
-        further={name: candidate.load(name) for name in candidate.manifest.targets if name != target},
-        looks=_look(candidate, held_out, path),
-        source=held_out.description or split(study, cohort).description,
-        development=development,
-        findings=findings,
-        attrition=attrition,
-        today=dt.datetime.now(dt.UTC).date(),
-        progress=progress,
-    )
+    asked = _study(held_out, study, candidate)
+    cohort = _unchanged(asked, candidate)
+    rows = cohort.take(np.flatnonzero(np.isin(cohort.reading.rows, held_out.rows)))
+    if target in (None, REFERENCE) or "evidence.json" not in candidate.files:
+        evidence = _whole(candidate, path, held_out, asked, cohort, rows, target, progress)
+    else:
+        evidence = _completed(candidate, path, held_out, asked, rows, target)
     document = as_dict(evidence)
     attach(
         candidate,
@@ -135,6 +125,108 @@ def _of_candidate(path: Path, target: str, progress: Progress | None) -> Validat
         model_card(candidate.manifest, candidate.digest, evidence=document),
     )
     return Validated(evidence, str(path / "report.html"))
+
+
+def _study(held_out: HeldOut, given: str | Path | None, candidate: Candidate) -> Study:
+    from bedside.cohort import read_study
+
+    path = Path(held_out.study if given is None else given)
+    if given is None and not path.is_file():
+        raise DataError("the study is not where it was at training", where=str(path), remedy="Use --study FILE")
+    study = read_study(path)
+    if study.digest != candidate.manifest.study_digest:
+        raise DataError("the study changed since this candidate was trained", where=str(path), remedy="Train again")
+    return study
+
+
+def _whole(
+    candidate: Candidate,
+    path: Path,
+    held_out: HeldOut,
+    study: Study,
+    cohort: Cohort,
+    rows: Cohort,
+    target: str | None,
+    progress: Progress | None,
+) -> Evidence:
+    """All of the evidence, with every target that runs here."""
+    from bedside.cohort import split
+    from bedside.release import REFERENCE, footprint
+    from bedside.validation import evidence_for_candidate
+
+    loaded = {name: _checked(candidate, name) for name in _runnable(candidate, target)}
+    development = candidate.document("development.json")
+    findings, attrition = _data_check(development)
+    return evidence_for_candidate(
+        loaded.pop(REFERENCE),
+        candidate.load(floor=True),
+        rows,
+        study,
+        further=loaded,
+        kept=_kept(candidate, rows),
+        costs={name: cost for name in (REFERENCE, *loaded) if (cost := footprint(candidate, name)) is not None},
+        looks=_look(candidate, held_out, study, path),
+        source=held_out.description or split(study, cohort).description,
+        development=development,
+        findings=findings,
+        attrition=attrition,
+        today=dt.datetime.now(dt.UTC).date(),
+        progress=progress,
+    )
+
+
+def _completed(
+    candidate: Candidate, path: Path, held_out: HeldOut, study: Study, rows: Cohort, target: str
+) -> Evidence:
+    """The evidence that is there, with the row of one more target."""
+    from bedside.release import REFERENCE, evidence_digest, footprint
+    from bedside.validation import complete, read_evidence
+
+    where = path / "evidence.json"
+    if evidence_digest(candidate.document("evidence.json")) != candidate.digest:
+        raise DataError("is about other bytes", where=str(where), remedy="Validate it again, without --target")
+    evidence = read_evidence(candidate.files["evidence.json"], where=str(where))
+    reference, model = _checked(candidate, REFERENCE), _checked(candidate, target)
+    return complete(
+        evidence,
+        reference,
+        model,
+        rows,
+        study,
+        looks=_look(candidate, held_out, study, path),
+        cost=footprint(candidate, target),
+        today=dt.datetime.now(dt.UTC).date(),
+    )
+
+
+def _checked(candidate: Candidate, target: str) -> Model:
+    """A target, loaded, that reproduces its golden cases on this machine."""
+    from bedside.release import golden_check
+
+    model = candidate.load(target)
+    golden_check(model)
+    return model
+
+
+def _runnable(candidate: Candidate, asked: str | None) -> list[str]:
+    """The reference, the target asked for, and every other whose runtime is here."""
+    from bedside.release import REFERENCE, runs_here
+
+    return [name for name in candidate.manifest.targets if name in (REFERENCE, asked) or runs_here(name)]
+
+
+def _kept(candidate: Candidate, rows: Cohort) -> dict[str, TargetEvidence]:
+    """What earlier evidence found of the same bytes on the same patients, where they could run."""
+    from bedside.release import evidence_digest
+    from bedside.validation import read_evidence
+
+    if "evidence.json" not in candidate.files:
+        return {}
+    if evidence_digest(candidate.document("evidence.json")) != candidate.digest:
+        return {}
+    earlier = read_evidence(candidate.files["evidence.json"], where=str(candidate.folder / "evidence.json"))
+    same = (earlier.data.digest, earlier.data.n) == (rows.digest, len(rows))
+    return {name: row for name, row in earlier.targets.items() if row.validated} if same else {}
 
 
 def _held_out(path: Path, candidate: Candidate) -> HeldOut:
@@ -165,7 +257,7 @@ def _unchanged(study: Any, candidate: Candidate) -> Cohort:
     return cohort
 
 
-def _look(candidate: Candidate, held_out: HeldOut, path: Path) -> Looks:
+def _look(candidate: Candidate, held_out: HeldOut, study: Study, path: Path) -> Looks:
     from bedside.validation import Look, note_look
 
     look = Look(
@@ -174,7 +266,7 @@ def _look(candidate: Candidate, held_out: HeldOut, path: Path) -> Looks:
         study=candidate.manifest.study_digest,
         held_out=held_out.held_out_digest,
     )
-    return note_look(look, local=local_folder(path.resolve()), study_folder=Path(held_out.study).parent)
+    return note_look(look, local=local_folder(path.resolve()), study_folder=study.path.parent)
 
 
 def _data_check(development: Mapping[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -190,12 +282,12 @@ def _elsewhere(
     data: Path,
     map: str | Path | None,  # noqa: A002
     key: str | Path | None,
-    target: str,
+    target: str | None,
     out: Path,
     progress: Progress | None,
 ) -> Validated:
     from bedside.cohort import external_cohort
-    from bedside.release import open_candidate, open_release
+    from bedside.release import REFERENCE, open_candidate, open_release
     from bedside.sources import read_map
     from bedside.validation import evidence_external
 
@@ -203,7 +295,7 @@ def _elsewhere(
     table_map = read_map(Path(map)) if map else None
     cohort = external_cohort(release.manifest.schema, _outcome(release.manifest.outputs), data, table_map)
     evidence = evidence_external(
-        release.load(target),
+        release.load(target or REFERENCE),
         cohort,
         source=f"another hospital's table ({data.name})",
         reference=release.document("evidence.json") if "evidence.json" in release.files else None,

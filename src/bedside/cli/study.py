@@ -154,8 +154,10 @@ class _Start(NamedTuple):
 def _start(study: str | Path, out: str | Path | None) -> _Start:
     from bedside.cohort import assemble, read_study, split
     from bedside.cohort import check as check_data
+    from bedside.release import refuse_unmakeable
 
     asked = read_study(Path(study))
+    refuse_unmakeable(asked.targets)
     folder = Path(out) if out is not None else asked.path.parent / "candidate"
     cohort = assemble(asked)
     parts = split(asked, cohort)
@@ -183,12 +185,14 @@ def _packed(start: _Start, fitted: Fit | Adopted, found: DataCheck) -> Trained:
             background=_background(start.study, start.development),
             development=fitted.development | {"data_check": _travelling(found)},
             manifest=_manifest(start.study, start.cohort, fitted),
+            targets=start.study.targets,
+            calibration=start.development.reading.values,
         ),
         start.folder,
     )
     (start.local / "data_check.json").write_bytes(msgspec.json.format(msgspec.json.encode(found)))
     _remember(start.local, start.study, start.cohort, start.parts, candidate)
-    return _trained(candidate, fitted, start.parts, found, start.local)
+    return _trained(start.study, candidate, fitted, start.parts, found, start.local)
 
 
 def _refuse_errors(found: DataCheck, where: Path) -> None:
@@ -283,7 +287,9 @@ def _remember(local: Path, study: Study, cohort: Cohort, parts: Split, candidate
         log.write(f"{dt.datetime.now(dt.UTC).isoformat()} packed {candidate.digest}\n")
 
 
-def _trained(candidate: Candidate, fitted: Fit | Adopted, parts: Split, found: DataCheck, local: Path) -> Trained:
+def _trained(
+    asked: Study, candidate: Candidate, fitted: Fit | Adopted, parts: Split, found: DataCheck, local: Path
+) -> Trained:
     return Trained(
         candidate=str(candidate.folder),
         local=str(local),
@@ -293,6 +299,18 @@ def _trained(candidate: Candidate, fitted: Fit | Adopted, parts: Split, found: D
         log_loss_difference=fitted.log_loss_difference,
         patients=len(parts.development),
         held_out=len(parts.held_out),
-        warnings=tuple(f"{f.where}: {f.text}" for f in found.findings if f.severity == "warning"),
+        warnings=(
+            *(f"{f.where}: {f.text}" for f in found.findings if f.severity == "warning"),
+            *_left_out(asked, candidate),
+        ),
         adopted=None if candidate.manifest.adopted is None else candidate.manifest.adopted.proof,
     )
+
+
+def _left_out(asked: Study, candidate: Candidate) -> list[str]:
+    """Targets that the study names and the candidate does not hold."""
+    return [
+        f"targets: {name} was left out: the packed model has no inner layer that it could make smaller"
+        for name in asked.targets
+        if name not in candidate.manifest.targets
+    ]

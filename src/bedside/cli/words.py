@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bedside.cli.signing import Keys, Signed
     from bedside.cli.standing import Deployed, Reinstated
     from bedside.cli.study import Drafted, Trained
+    from bedside.cli.targets import Dropped
     from bedside.cohort import DataCheck
     from bedside.ledger import (
         Approval,
@@ -143,6 +144,14 @@ def _measure(measure: Any) -> str:
         return "not defined on these data"
     interval = "" if measure.low is None else f"  ({measure.low:.3f} to {measure.high:.3f})"
     return f"{measure.value:7.3f}{interval}"
+
+
+def drop(result: Dropped) -> str:
+    """What is left, and that it must be validated again."""
+    return (
+        f"{result.candidate} has {', '.join(result.targets)}. Digest {result.digest}\n"
+        f"Next: bedside validate {result.candidate}"
+    )
 
 
 def keygen(result: Keys) -> str:

@@ -74,9 +74,9 @@ def _gap(section: Section, measure: str) -> Gate:
 def _target_limits(section: Section) -> TargetLimits:
     plain = TargetLimits()
     found = {}
-    for key in ("auroc_loss", "flips"):
+    for key in ("auroc_loss", "flips", "largest_change"):
         value = section.number(key)
         if value is not None and value < 0:
             raise section.error(key, f"{value:g} is negative", "Write the largest loss that is acceptable")
         found[key] = getattr(plain, key) if value is None else value
-    return TargetLimits(auroc_loss=found["auroc_loss"], flips=found["flips"])
+    return TargetLimits(**found)

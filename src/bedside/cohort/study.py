@@ -170,10 +170,17 @@ class ReviewPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TargetLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What a compressed target may lose against ``server-cpu``: ``[accept] targets``."""
+    """What a compressed target may lose against ``server-cpu``: ``[accept] targets``.
+
+    Attributes
+    ----------
+    auroc_loss: AUROC of the reference minus that of the target. flips: share of patients with another decision.
+    largest_change: of any patient's probability.
+    """
 
     auroc_loss: float = 0.005
     flips: float = 0.01
+    largest_change: float = 0.1
 
 
 class Study(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ from bedside.cohort.predictors_section import read_predictors
 from bedside.cohort.review_section import read_review
 from bedside.cohort.section import Document, Section, dotted
 from bedside.cohort.study import Data, Study, Task, Training
-from bedside.cohort.study_keys import LATER_KEYS, LATER_TARGETS, known_under
+from bedside.cohort.study_keys import LATER_KEYS, LATER_TARGETS, TARGETS, known_under
 from bedside.cohort.tasks import task
 from bedside.errors import DataError, StudyError, UsageError
 from bedside.sources import Reading, Schema, Variable, as_text, columns, nearest, read_table
@@ -190,7 +190,7 @@ def _targets(section: Section) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def _installed_targets() -> tuple[str, ...]:
-    return tuple(sorted({point.name for point in entry_points(group="bedside.targets")} | {"server-cpu"}))
+    return tuple(sorted({point.name for point in entry_points(group="bedside.targets")} | set(TARGETS)))
 
 
 @dataclass(frozen=True)

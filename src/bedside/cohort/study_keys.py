@@ -55,6 +55,7 @@ KNOWN_KEYS: dict[str, str] = {
     "accept.subgroups.<measure>.min_events": "subgroups with fewer events or non-events are not judged; default 20",
     "accept.targets.auroc_loss": "how much AUROC a compressed target may lose",
     "accept.targets.flips": "share of patients whose side of the threshold a compressed target may change",
+    "accept.targets.largest_change": "how far a compressed target may move any patient's risk",
     "review.queue": "which answers wait for a physician: alert, abstained, asked, all",
     "review.expires_after_days": "days after which an answer that nobody signed is void",
     "review.own_estimate_first": "whether a clinician must give an estimate of their own before seeing the model's",
@@ -73,7 +74,7 @@ KNOWN_KEYS: dict[str, str] = {
     "adoption.trained_on": "on whom the model was trained, as far as the author of the study knows; default: unknown",
     "adoption.trained_how": "how it was trained; default: unknown",
     "adoption.unseen": "true: the author states that none of the table's patients was used to train it",
-    "targets.names": "what to build: server-cpu",
+    "targets.names": "what to build beside server-cpu",
 }
 """Dotted key → meaning; ``<variable>`` and ``<measure>`` stand for any name."""
 
@@ -100,7 +101,9 @@ LATER_KEYS: dict[str, str] = {
 """Keys of the interface that this version does not have: refused by name, never ignored."""
 
 LATER_TASKS = ("prognosis", "treatment", "dose")
-LATER_TARGETS = ("server-cpu-int8", "server-gpu", "phone", "browser")
+TARGETS = ("server-cpu", "server-cpu-int8", "server-gpu")
+"""Targets that bedside brings; `bedside.release.target` says where each is."""
+LATER_TARGETS = ("phone", "browser")
 
 MEASURES = (
     "auroc",
@@ -131,7 +134,7 @@ def known_below(path: str) -> tuple[str, ...]:
     """The known names of keys directly below a dotted path (``""`` for the file itself).
 
     >>> known_below("accept.targets")
-    ('auroc_loss', 'flips')
+    ('auroc_loss', 'flips', 'largest_change')
     """
     parts = path.split(".") if path else []
     return known_under(tuple(parts))

@@ -1,21 +1,27 @@
 """Pack, open, sign, verify: the waist of the hourglass."""
 
-from bedside.release.candidate import Candidate, attach, golden_check, open_candidate
+from bedside.release.candidate import Candidate, attach, evidence_digest, golden_check, open_candidate
 from bedside.release.card import model_card
+from bedside.release.dropping import drop
 from bedside.release.folder import candidate_digest, write_file
+from bedside.release.footprint import Footprint, footprint, single_latency
 from bedside.release.keys import keygen
+from bedside.release.making import refuse_unmakeable
 from bedside.release.manifest import Conformal, Equality, Manifest, Network, Origin, Outputs, ReviewRule, TargetFile
 from bedside.release.model import Model, Prediction, processor_class
 from bedside.release.pack import Parts, pack
 from bedside.release.signing import Signing, sign
-from bedside.release.target import Target, target
+from bedside.release.target import REFERENCE, Material, Target, runs_here, target
 from bedside.release.verification import Release, Verified, open_release, verify
 
 __all__ = [
+    "REFERENCE",
     "Candidate",
     "Conformal",
     "Equality",
+    "Footprint",
     "Manifest",
+    "Material",
     "Model",
     "Network",
     "Origin",
@@ -30,6 +36,9 @@ __all__ = [
     "Verified",
     "attach",
     "candidate_digest",
+    "drop",
+    "evidence_digest",
+    "footprint",
     "golden_check",
     "keygen",
     "model_card",
@@ -37,7 +46,10 @@ __all__ = [
     "open_release",
     "pack",
     "processor_class",
+    "refuse_unmakeable",
+    "runs_here",
     "sign",
+    "single_latency",
     "target",
     "verify",
     "write_file",

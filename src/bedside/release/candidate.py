@@ -16,7 +16,8 @@ from bedside.release.folder import EVIDENCE, SIGNED, digest_of, read_files, sha2
 from bedside.release.golden import Golden, check_golden
 from bedside.release.json_document import read_document
 from bedside.release.manifest import Manifest
-from bedside.release.model import Model, processor_class
+from bedside.release.model import Model
+from bedside.release.target import REFERENCE
 from bedside.release.target import target as find_target
 
 FORMAT = 1
@@ -56,12 +57,13 @@ class Candidate:
         """Whether a signature lies in the folder; whether it holds only `verify` says."""
         return "signature.json" in self.files
 
-    def load(self, target: str = "server-cpu", *, floor: bool = False) -> Model:
+    def load(self, target: str = REFERENCE, *, floor: bool = False) -> Model:
         """Open the graph (or the floor's, which only ``server-cpu`` runs) with the target's runtime.
 
         Raises
         ------
-        UsageError: the manifest lists no such target. DataError: the runtime cannot load the graph.
+        UsageError: the manifest lists no such target. MissingExtra: its runtime is not installed here.
+        DataError: the runtime cannot load the graph.
         """
         listed = self.manifest.targets.get(target)
         if listed is None:
@@ -70,7 +72,11 @@ class Candidate:
                 f"was not packed for the target {target!r}", where=str(self.folder), remedy=f"It has: {known}"
             )
         name = "floor.onnx" if floor else listed.file
-        predict = find_target("server-cpu" if floor else target).load(
+        runs = find_target(REFERENCE if floor else target)
+        missing = runs.missing_to_run()
+        if missing is not None:
+            raise missing
+        predict = runs.load(
             self.files[name],
             variables=len(self.manifest.schema.variables),
             classes=len(self.manifest.outputs.classes),
@@ -80,11 +86,12 @@ class Candidate:
             manifest=self.manifest,
             digest=self.digest,
             target=target,
-            processor=processor_class(),
+            processor=runs.processor(),
             background=self.background,
             compared_with=self.background.description,
             predict=predict,
             golden=self.files["golden.json"],
+            sizes={name: len(self.files[one.file]) for name, one in self.manifest.targets.items()},
         )
 
     def document(self, name: str) -> dict[str, Any]:
@@ -172,6 +179,7 @@ def _check_manifest(manifest: Manifest, where: Path) -> None:
         and not threshold.keys() <= set(classes),
         "conformal: one quantile per class is needed": len(manifest.conformal.quantiles) != len(classes),
         f"files: {', '.join(sorted(lost))} not listed": bool(lost),
+        f"targets: {REFERENCE} is not among them": REFERENCE not in manifest.targets,
         "targets: a file that is not listed in files, or with another digest": not manifest.targets
         or any(manifest.files.get(t.file) != t.digest for t in manifest.targets.values()),
     }

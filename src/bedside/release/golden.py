@@ -68,10 +68,17 @@ def _widened(typical: Float[np.ndarray, " known"]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def golden_document(
-    cases: Float[np.ndarray, "case variable"], seed: int, target: str, tolerance: float, answered: Prediction
-) -> Golden:
-    """The cases with one target's answers."""
+def expected(answered: Prediction, tolerance: float) -> Expected:
+    """What a target answered, as it is written down."""
+    return Expected(
+        probability=tuple(tuple(map(float, row)) for row in answered.probability),
+        distance=tuple(map(float, answered.distance)),
+        tolerance=tolerance,
+    )
+
+
+def golden_document(cases: Float[np.ndarray, "case variable"], seed: int, targets: dict[str, Expected]) -> Golden:
+    """The cases with each target's answers."""
     return Golden(
         description=(
             "Invented cases, drawn from the declared ranges and categories by the seed; no patient is among them. "
@@ -79,14 +86,13 @@ def golden_document(
         ),
         seed=seed,
         cases=tuple(tuple(None if np.isnan(value) else float(value) for value in case) for case in cases),
-        targets={
-            target: Expected(
-                probability=tuple(tuple(map(float, row)) for row in answered.probability),
-                distance=tuple(map(float, answered.distance)),
-                tolerance=tolerance,
-            )
-        },
+        targets=targets,
     )
+
+
+def case_values(golden: Golden) -> Float[np.ndarray, "case variable"]:
+    """The cases as numbers, nan for unknown."""
+    return np.array([[np.nan if v is None else v for v in case] for case in golden.cases], dtype=np.float64)
 
 
 def check_golden(golden: Golden, model: Model) -> None:
@@ -100,8 +106,7 @@ def check_golden(golden: Golden, model: Model) -> None:
     expected = golden.targets.get(model.target)
     if expected is None:
         raise Refused(f"has no golden outputs for the target {model.target}", where="golden.json")
-    cases = np.array([[np.nan if v is None else v for v in case] for case in golden.cases], dtype=np.float64)
-    answered = model.predict(cases)
+    answered = model.predict(case_values(golden))
     _compare("a probability", answered.probability, np.array(expected.probability), expected.tolerance)
     distance = np.array(expected.distance)
     scale = np.maximum(np.abs(distance), 1.0)

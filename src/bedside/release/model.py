@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,7 +39,7 @@ class Model:
     background: what explanations compare with; compared_with: the same in words.
     predict: values [patient, variable] in the schema's order and units, ``nan`` for unknown → `Prediction`; values are
         rounded to float32.
-    golden: bytes of ``golden.json``, which `golden_check` asks.
+    golden: bytes of ``golden.json``, which `golden_check` asks. sizes: of each target's file, in bytes.
     """
 
     manifest: Manifest
@@ -50,6 +50,7 @@ class Model:
     compared_with: str
     predict: Callable[[Float[np.ndarray, "patient variable"]], Prediction]
     golden: bytes = field(default=b"", repr=False)
+    sizes: Mapping[str, int] = field(default_factory=dict, repr=False)
 
 
 def processor_class() -> str:
@@ -72,6 +73,18 @@ def processor_class() -> str:
     )
     widest = next((name for flag, name in _UNITS if flag in flags), "unknown")
     return f"{machine} {widest}"
+
+
+def processor_name() -> str:
+    """The processor's own name, for example ``"Intel(R) Xeon(R) Gold 6338"``; its class where it gives none."""
+    from pathlib import Path
+
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return processor_class()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model")))
+    return next((name for name in named if name), processor_class())
 
 
 _UNITS = (

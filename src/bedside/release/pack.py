@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from jaxtyping import Float
 
 from bedside.errors import Conflict, DataError
 from bedside.graphs import cleaned_graph
@@ -18,9 +19,10 @@ from bedside.release.card import model_card
 from bedside.release.folder import EVIDENCE, sha256, staging, write_folder
 from bedside.release.golden import golden_cases, golden_document
 from bedside.release.json_document import document_bytes
-from bedside.release.manifest import Manifest, TargetFile
+from bedside.release.making import Made, made_target, reference, refuse_impossible
+from bedside.release.manifest import Manifest
 from bedside.release.sbom import sbom_bytes
-from bedside.release.target import target as find_target
+from bedside.release.target import REFERENCE, Material
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,9 @@ class Parts:
     background: what explanations compare with.
     development: JSON-ready figures of the development (aggregates only), becomes ``development.json``.
     manifest: everything that only the study and the fit know; its ``files`` and ``targets`` are filled in.
+    targets: what to make beside the reference, by name.
+    calibration: values [patient, variable] of development patients, for targets that take ranges from them; they are
+        stored nowhere.
     """
 
     graph: bytes
@@ -41,13 +46,16 @@ class Parts:
     background: Prototypes
     development: dict[str, Any]
     manifest: Manifest
+    targets: tuple[str, ...] = ()
+    calibration: Float[np.ndarray, "patient variable"] | None = None
 
 
 def pack(parts: Parts, out: Path, *, card_facts: Mapping[str, str] | None = None) -> Candidate:
     """Write a candidate to `out`, whole or not at all; the same parts give the same bytes.
 
     An earlier candidate at `out` is replaced, with its evidence; an empty folder is filled. Anything else that is
-    there is left alone.
+    there is left alone. A target that has nothing to gain from this graph is left out: the manifest's ``targets`` say
+    what is there.
 
     Parameters
     ----------
@@ -56,7 +64,8 @@ def pack(parts: Parts, out: Path, *, card_facts: Mapping[str, str] | None = None
     Raises
     ------
     Conflict: `out` holds a release or something that is no candidate. DataError: a graph or the background does not
-        follow its contract. MissingExtra: onnx is not installed. UsageError: `out` cannot be written.
+        follow its contract. MissingExtra: onnx, or what a target is made with, is not installed. UsageError: `out`
+        cannot be written, or there is no such target.
     """
     out = Path(out).absolute()
     _refuse_foreign(out)
@@ -76,15 +85,22 @@ def _refuse_foreign(out: Path) -> None:
     names = {path.name for path in out.iterdir()}
     if "signature.json" in names:
         raise Conflict("is a signed release; it is not replaced", where=str(out), remedy="Choose another --out")
-    ours = REQUIRED | {"manifest.json"}
+    ours = REQUIRED | {"manifest.json"} | _listed(out / "manifest.json")
     if not ours <= names or names - ours - set(EVIDENCE):
         raise Conflict("is there already and is no candidate", where=str(out), remedy="Choose another --out")
 
 
+def _listed(manifest: Path) -> set[str]:
+    """The files that an earlier candidate's manifest lists; none where it cannot be read."""
+    try:
+        return set(msgspec.json.decode(manifest.read_bytes())["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
 def _files(parts: Parts, out: Path) -> dict[str, bytes]:
-    manifest, target = parts.manifest, find_target("server-cpu")
-    variables, classes = len(manifest.schema.variables), len(manifest.outputs.classes)
-    if parts.background.values.shape[1:] != (variables,):
+    manifest = parts.manifest
+    if parts.background.values.shape[1:] != (len(manifest.schema.variables),):
         raise DataError(f"the background has shape {parts.background.values.shape}", where=str(out / "background.json"))
     files = {
         "model.onnx": cleaned_graph(parts.graph, where=str(out / "model.onnx")),
@@ -93,31 +109,29 @@ def _files(parts: Parts, out: Path) -> dict[str, bytes]:
         "development.json": _development(parts.development),
     }
     cases = golden_cases(manifest.schema, parts.background, manifest.seed)
-    answers = {
-        name: target.load(files[name], variables=variables, classes=classes, where=str(out / name))(cases)
-        for name in ("model.onnx", "floor.onnx")
-    }
-    for name, answered in answers.items():
-        _refuse_impossible(answered.probability, answered.distance, name)
-    golden = golden_document(cases, manifest.seed, target.name, target.tolerance, answers["model.onnx"])
-    files["golden.json"] = document_bytes(golden)
-    graphs = {name: files[name] for name in answers}
-    files["sbom.cdx.json"] = sbom_bytes(manifest.name, manifest.version, graphs, manifest.versions)
-    digests = {name: sha256(content) for name, content in files.items()}
-    served = TargetFile(
-        file="model.onnx", digest=digests["model.onnx"], runtime=target.runtime, tolerance=target.tolerance
+    refuse_impossible(reference(files["floor.onnx"], manifest, out / "floor.onnx")(cases), "floor.onnx")
+    made = _made(parts, files, cases, out)
+    files |= {one.listed.file: one.content for one in made.values()}
+    files["golden.json"] = document_bytes(
+        golden_document(cases, manifest.seed, {name: one.expected for name, one in made.items()})
     )
-    complete = msgspec.structs.replace(manifest, files=digests, targets={target.name: served})
+    runs = {name: content for name, content in files.items() if not name.endswith(".json")}
+    files["sbom.cdx.json"] = sbom_bytes(manifest.name, manifest.version, runs, manifest.versions)
+    complete = msgspec.structs.replace(
+        manifest,
+        files={name: sha256(content) for name, content in files.items()},
+        targets={name: one.listed for name, one in made.items()},
+    )
     return files | {"manifest.json": document_bytes(complete)}
 
 
-def _refuse_impossible(probability: np.ndarray, distance: np.ndarray, name: str) -> None:
-    """A graph that cannot answer plausible patients, or whose rows are no distributions, is not packed."""
-    sums = probability.astype(np.float64).sum(axis=1)
-    if not ((probability >= 0) & (probability <= 1)).all() or not (np.abs(sums - 1.0) <= 1e-4).all():
-        raise DataError("`probability` is not a probability per class that sums to 1 on the golden cases", where=name)
-    if not np.isfinite(distance).all():
-        raise DataError("`distance` is not finite on the golden cases", where=name)
+def _made(parts: Parts, files: dict[str, bytes], cases: np.ndarray, out: Path) -> dict[str, Made]:
+    """The reference first, then each target that has something to gain."""
+    material = Material(files["model.onnx"], parts.manifest, parts.calibration, files)
+    answered = reference(material.graph, parts.manifest, out / "model.onnx")(cases)
+    names = (REFERENCE, *(name for name in parts.targets if name != REFERENCE))
+    found = {name: made_target(name, material, cases, answered, out) for name in names}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def _background(background: Prototypes) -> BackgroundFile:

@@ -8,7 +8,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from typing import Any
 
 from bedside.release.folder import sha256
-from bedside.release.json_document import document_bytes
+from bedside.release.json_document import document_bytes, read_document
 
 SERVING = (
     "alembic",
@@ -70,8 +70,21 @@ def sbom_bytes(name: str, version: str, files: Mapping[str, bytes], versions: Ma
             *({"ref": component["bom-ref"]} for component in libraries),
         ],
     }
-    content["serialNumber"] = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, sha256(document_bytes(content)))}"
-    return document_bytes(content)
+    return _numbered(content)
+
+
+def without_file(sbom: bytes, name: str) -> bytes:
+    """The same bill of materials without one of the release's files."""
+    content = read_document(sbom, dict[str, Any], where="sbom.cdx.json")
+    release = content["metadata"]["component"]
+    release["components"] = [one for one in release["components"] if one["name"] != name]
+    return _numbered(content)
+
+
+def _numbered(content: dict[str, Any]) -> bytes:
+    plain = {key: value for key, value in content.items() if key != "serialNumber"}
+    serial = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, sha256(document_bytes(plain)))}"
+    return document_bytes(plain | {"serialNumber": serial})
 
 
 def _file(name: str, content: bytes) -> dict[str, Any]:

@@ -2,96 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-from jaxtyping import Float
-
-from bedside.errors import DataError
-from bedside.release.model import Prediction
-
-ROWS_AT_ONCE = 16_384
+from bedside.errors import BedsideError
+from bedside.release.model import processor_class
+from bedside.release.onnx_session import opened, runnable
+from bedside.release.target import Material, Predict
 
 
 @dataclass(frozen=True)
 class ServerCpu:
-    """onnxruntime's CPU kernels, one thread a call, so that an answer does not depend on the machine's load."""
+    """onnxruntime's CPU kernels on ``model.onnx`` as it is."""
 
     name: str = "server-cpu"
     runtime: str = "onnxruntime"
     tolerance: float = 1e-5
+    file: str = "model.onnx"
+    serves: bool = True
 
-    def load(
-        self, graph: bytes, *, variables: int, classes: int, where: str
-    ) -> Callable[[Float[np.ndarray, "patient variable"]], Prediction]:
+    def missing_to_make(self) -> BedsideError | None:
+        """Nothing: the graph is the file."""
+        return None
+
+    def make(self, material: Material) -> bytes | None:
+        """The graph itself."""
+        return material.graph
+
+    def missing_to_run(self) -> BedsideError | None:
+        """Nothing: onnxruntime is one of bedside's own dependencies."""
+        return None
+
+    def processor(self) -> str:
+        """The class of this machine's processor."""
+        return processor_class()
+
+    def load(self, graph: bytes, *, variables: int, classes: int, where: str) -> Predict:
         """Open a session on `graph`.
 
         Raises
         ------
         DataError: onnxruntime cannot read it, or its inputs and outputs are not those of the graph contract.
         """
-        session = _session(graph, where)
-        names = _checked(session, variables, classes, where)
+        return runnable(opened(graph, where), variables=variables, classes=classes, where=where)
 
-        def once(values: np.ndarray) -> list[np.ndarray]:
-            outputs: list[np.ndarray] = session.run(names, {"values": values})
-            return outputs
-
-        def predict(values: Float[np.ndarray, "patient variable"]) -> Prediction:
-            given = np.ascontiguousarray(values, dtype=np.float32)
-            if len(given) <= ROWS_AT_ONCE:
-                outputs = once(given)
-            else:  # in pieces, so that a large table needs no more memory than a small one
-                pieces = [once(given[at : at + ROWS_AT_ONCE]) for at in range(0, len(given), ROWS_AT_ONCE)]
-                outputs = [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
-            return Prediction(outputs[0], outputs[1], outputs[2] if len(outputs) > 2 else None)
-
-        return predict
+    def rehearse(self, graph: bytes, *, variables: int, classes: int, where: str) -> Predict | None:
+        """As it will serve."""
+        return self.load(graph, variables=variables, classes=classes, where=where)
 
 
 TARGET = ServerCpu()
-
-
-def _session(graph: bytes, where: str) -> Any:
-    import onnxruntime as ort
-
-    ort.disable_telemetry_events()
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.use_deterministic_compute = True
-    options.log_severity_level = 4
-    try:
-        return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises classes of its own that share no base
-        raise DataError(f"onnxruntime cannot load it: {error}", where=where) from error
-
-
-def _checked(session: Any, variables: int, classes: int, where: str) -> list[str]:
-    """Names of the outputs to ask for, after checking every shape and type that the graph declares."""
-    per_class: list[int | None] = [None, classes]
-    alone: list[int | None] = [None]
-    expected = {"probability": per_class, "distance": alone, "spread": per_class}
-    inputs, outputs = session.get_inputs(), {output.name: output for output in session.get_outputs()}
-    if [i.name for i in inputs] != ["values"] or not _fits(inputs[0], [None, variables]):
-        raise DataError(f"its input must be `values`, float32 [n, {variables}]", where=where)
-    missing = {"probability", "distance"} - outputs.keys()
-    if missing:
-        raise DataError(f"it has no output {' and no output '.join(sorted(missing))}", where=where)
-    names = [name for name in expected if name in outputs]
-    for name in names:
-        if not _fits(outputs[name], expected[name]):
-            shape = "[n]" if name == "distance" else f"[n, {classes}]"
-            raise DataError(f"its output `{name}` must be float32 {shape}", where=where)
-    return names
-
-
-def _fits(argument: Any, shape: list[int | None]) -> bool:
-    """A dimension that the graph leaves open fits any size; the first, the patients, must be open."""
-    if argument.type != "tensor(float)" or len(argument.shape) != len(shape) or isinstance(argument.shape[0], int):
-        return False
-    pairs = zip(argument.shape[1:], shape[1:], strict=True)
-    return all(not isinstance(given, int) or given == wanted for given, wanted in pairs)

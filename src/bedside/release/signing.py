@@ -49,7 +49,8 @@ def sign(
     Raises
     ------
     GateFailed: there is no evidence, or it belongs to other bytes, or its verdict is not "accepted", or it judged no
-        gate, or a gate failed (each is named with limit and value); or nobody wrote what the release is for.
+        gate, or a gate failed (each is named with limit and value), or a target is not validated or failed (it is
+        named); or nobody wrote what the release is for.
     Conflict: `out` is there already, or the candidate is signed. UsageError: the key cannot be used.
     Refused: the candidate was changed since it was packed.
     """
@@ -99,11 +100,37 @@ def _refuse_gates(candidate: Candidate) -> None:
     gates = evidence.get("gates")
     if not isinstance(gates, list) or not gates:
         raise GateFailed("no gate was judged", where=where, remedy="Declare gates in [accept] of the study")
+    _refuse_targets(candidate, evidence, where)
     failed = [_gate(gate) for gate in gates if not (isinstance(gate, dict) and gate.get("passed") is True)]
     if failed:
         raise GateFailed(f"{len(failed)} of {len(gates)} gates failed: {'; '.join(failed)}", failed=failed, where=where)
     if evidence.get("verdict") != "accepted":
         raise GateFailed(f"the verdict is {evidence.get('verdict')!r}, not 'accepted'", where=where)
+
+
+def _refuse_targets(candidate: Candidate, evidence: Mapping[str, Any], where: str) -> None:
+    """Every file that can serve was run on the held-out patients, and lost no more than ``[accept] targets`` allows."""
+    rows = evidence.get("targets")
+    gates = [gate for gate in evidence.get("gates", []) if isinstance(gate, dict)]
+    for name in candidate.manifest.targets:
+        row = rows.get(name) if isinstance(rows, dict) else None
+        if not isinstance(row, dict) or row.get("validated") is not True:
+            raise GateFailed(
+                f"the target {name} is not validated",
+                failed=[name],
+                where=where,
+                remedy=f"Run it where its runtime is: bedside validate CANDIDATE --target {name}. "
+                f"Or pack without it: bedside drop CANDIDATE {name}",
+            )
+        own = [gate for gate in gates if str(gate.get("name")).startswith(f"targets.{name}: ")]
+        lost = [_gate(gate) for gate in own if gate.get("passed") is not True]
+        if lost:
+            raise GateFailed(
+                f"the target {name} failed: {'; '.join(lost)}",
+                failed=lost,
+                where=where,
+                remedy=f"Pack without it: bedside drop CANDIDATE {name}",
+            )
 
 
 def _gate(gate: Any) -> str:

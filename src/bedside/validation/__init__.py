@@ -1,5 +1,6 @@
 """Evidence on patients that training never saw, the gates it must pass, and the report that shows it."""
 
+from bedside.validation.completing import complete, read_evidence
 from bedside.validation.evidence import Evidence, as_dict, encode, json_schema
 from bedside.validation.external import evidence_external
 from bedside.validation.held_out import evidence_for_candidate
@@ -21,6 +22,7 @@ __all__ = [
     "SilentEvidence",
     "as_dict",
     "compared",
+    "complete",
     "encode",
     "evidence_external",
     "evidence_for_candidate",
@@ -28,6 +30,7 @@ __all__ = [
     "figures",
     "json_schema",
     "note_look",
+    "read_evidence",
     "read_outcomes",
     "read_predictions",
     "render_report",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bedside.validation.evidence import (
     Abstentions,
@@ -13,6 +13,7 @@ from bedside.validation.evidence import (
     NotJudged,
     ReleaseFacts,
     SubgroupEvidence,
+    TargetEvidence,
     Warned,
 )
 
@@ -20,6 +21,8 @@ FEWEST_FOR_PRECISION = 100
 """Patients of each class to validate on, at least (Vergouwe et al., J Clin Epidemiol 2005;58:475-483)."""
 MANY_ABSTENTIONS = 0.20
 MOSTLY = 0.5
+FASTER = 0.9
+"""A target is called faster where it takes at most this part of the reference's time."""
 
 
 def about_data(data: DataFacts) -> list[Warned]:
@@ -161,6 +164,25 @@ def about_looks(looks: int | None, changed: bool | None) -> list[Warned]:
             "figures too good.",
         )
     ]
+
+
+def about_targets(targets: Mapping[str, TargetEvidence]) -> list[Warned]:
+    """Targets that were not run, and those that are no faster than the reference, which comes first."""
+    if not targets:
+        return []
+    (first, reference), *others = targets.items()
+    found = []
+    for name, one in others:
+        if not one.validated:
+            text = f"The file for {name} was not validated: its runtime ({one.runtime}) is not on this machine."
+            found.append(Warned(code="target-not-validated", text=text))
+        elif one.latency is not None and reference.latency is not None and one.latency > FASTER * reference.latency:
+            text = (
+                f"{name} gains next to no time here: {1e6 * one.latency:.0f} \N{MICRO SIGN}s for one patient, against "
+                f"{1e6 * reference.latency:.0f} with {first}."
+            )
+            found.append(Warned(code="target-gains-nothing", text=text))
+    return found
 
 
 def about_groups(not_judged: Sequence[NotJudged]) -> list[Warned]:

@@ -196,21 +196,34 @@ class SubgroupEvidence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TargetEvidence(msgspec.Struct, frozen=True, kw_only=True):
-    """One file that a runtime can serve; the loss figures compare with the first target on the same patients.
+    """One file that a runtime can serve; changes are against the reference target on the same patients.
 
     Attributes
     ----------
-    validated: whether these very bytes were run for this evidence.
-    auroc_loss: AUROC of the reference minus that of this target. flips: share of rows with another alert or class.
-    largest_change: of any probability.
+    validated: whether these very bytes were run for this evidence. digest: SHA-256 of the file; size: in bytes.
+    auroc_loss: AUROC of the reference minus that of this target.
+    flips: share of rows with another alert or class, or with an estimate from one of the two only.
+    largest_change, change_p99: of a row's probability, whichever class it changes most for; the 99th percentile.
+    latency: seconds for one patient (median, one thread). memory: bytes that the runtime, the file and answering added.
+    processor: class of the processor that ran it; processor_name: as the system calls it. version: of the runtime.
+    date: when it was run.
     """
 
     validated: bool
     runtime: str
     measures: Measures
+    digest: str | None = None
+    size: int | None = None
     auroc_loss: float | None = None
     flips: float | None = None
     largest_change: float | None = None
+    change_p99: float | None = None
+    latency: float | None = None
+    memory: int | None = None
+    processor: str | None = None
+    processor_name: str | None = None
+    version: str | None = None
+    date: str | None = None
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):

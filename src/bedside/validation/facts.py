@@ -8,6 +8,7 @@ from dataclasses import replace
 from importlib import metadata
 from platform import python_version
 
+import msgspec
 import numpy as np
 
 from bedside import measures as m
@@ -182,7 +183,7 @@ def asked(study: Study) -> Asked:
             SubgroupAsked(text=one.text, variable=one.variable, operator=one.operator, value=one.value)
             for one in study.validation.subgroups
         ),
-        targets={"auroc_loss": study.target_limits.auroc_loss, "flips": study.target_limits.flips},
+        targets=msgspec.to_builtins(study.target_limits),
     )
 
 

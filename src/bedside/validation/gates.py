@@ -19,6 +19,8 @@ from bedside.validation.evidence import Estimate, GateResult, Measures, NotJudge
 
 CALIBRATION = ("calibration_intercept", "calibration_slope", "ici")
 UNDEFINED = "not defined on these patients"
+OF_TARGET = "targets."
+"""Names of gates on targets begin so."""
 
 
 def limit_text(gate: Gate) -> str:
@@ -146,18 +148,22 @@ def judge_subgroups(gate: Gate, groups: Sequence[SubgroupEvidence]) -> tuple[lis
 
 
 def judge_targets(limits: TargetLimits, targets: Mapping[str, TargetEvidence]) -> list[GateResult]:
-    """What each further target lost against the first; a target that was not run is not judged, and not validated."""
+    """What each target lost against the reference, which comes first; one that was not run is not judged."""
     results = []
     for target, evidence in list(targets.items())[1:]:
         if not evidence.validated:
             continue
-        figures = (("auroc_loss", evidence.auroc_loss, limits.auroc_loss), ("flips", evidence.flips, limits.flips))
-        for name, value, limit in figures:
+        for name in ("auroc_loss", "flips", "largest_change"):
+            value, limit = getattr(evidence, name), getattr(limits, name)
             passed = value is not None and value <= limit
             text = "" if value is not None else UNDEFINED
             results.append(
                 GateResult(
-                    name=f"targets.{target}: {name}", limit=f"at most {limit:g}", value=value, passed=passed, text=text
+                    name=f"{OF_TARGET}{target}: {name}",
+                    limit=f"at most {limit:g}",
+                    value=value,
+                    passed=passed,
+                    text=text,
                 )
             )
     return results

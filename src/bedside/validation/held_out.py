@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from bedside.cohort import AttritionStep, Cohort, Finding, Study
 from bedside.cohort.masks import subgroup_masks
-from bedside.release import Model
+from bedside.release import Footprint, Model
+from bedside.validation import cautions
 from bedside.validation.assembling import assemble_evidence
-from bedside.validation.diagnosis import Predictions, compute, difference
 from bedside.validation.evidence import Evidence, TargetEvidence, Warned
 from bedside.validation.facts import asked, data_facts, release_facts
 from bedside.validation.gates import judge_targets
 from bedside.validation.judging import judged, probabilities
 from bedside.validation.looks import Looks
 from bedside.validation.subgroups import Group, groups_of_column
+from bedside.validation.targets import target_rows
 
 Progress = Callable[[str, int, int], None]
 
@@ -35,47 +34,6 @@ def declared_groups(subgroups: Sequence[Any], cohort: Cohort, schema: Any) -> li
         ]
     if cohort.site is not None:
         found += groups_of_column(cohort.site, "site", "site")
-    return found
-
-
-def _decisions(given: Predictions, P: Float[np.ndarray, "patient class"]) -> np.ndarray:
-    """What would be done with each row: the alert of each class with a threshold, else the most probable class."""
-    if not given.thresholds:
-        return np.asarray(np.argmax(P, axis=1)[:, None])
-    alerts = [P[:, position] >= threshold for position, threshold in sorted(given.thresholds.items())]
-    return np.stack(alerts, axis=1)
-
-
-def _target(model: Model, cohort: Cohort, given: Predictions) -> TargetEvidence:
-    """Another target against the reference, on the reference's answered rows."""
-    P = probabilities(model, cohort)
-    kept = ~given.abstained
-    lost = difference(given, P)["auroc"].value if len(P) else None
-    other = replace(given, probability=P, sets=None)
-    flips = np.any(_decisions(given, P) != _decisions(given, given.probability), axis=1)[kept]
-    changes = np.abs(P - given.probability)[kept]
-    return TargetEvidence(
-        validated=True,
-        runtime=model.manifest.targets[model.target].runtime,
-        measures=compute(other),
-        auroc_loss=lost,
-        flips=float(flips.mean()) if len(flips) else None,
-        largest_change=float(changes.max()) if len(changes) else None,
-    )
-
-
-def _targets(
-    model: Model, further: Mapping[str, Model], cohort: Cohort, given: Predictions
-) -> dict[str, TargetEvidence]:
-    """Every target of the manifest, the one judged first; those that were not run are marked."""
-    listed = model.manifest.targets
-    found = {
-        model.target: TargetEvidence(validated=True, runtime=listed[model.target].runtime, measures=compute(given))
-    }
-    for name, other in further.items():
-        found[name] = _target(other, cohort, given)
-    for name, target in listed.items():
-        found.setdefault(name, TargetEvidence(validated=False, runtime=target.runtime, measures={}))
     return found
 
 
@@ -104,6 +62,8 @@ def evidence_for_candidate(
     findings: Sequence[Finding] = (),
     attrition: Sequence[AttritionStep] | None = None,
     further: Mapping[str, Model] | None = None,
+    kept: Mapping[str, TargetEvidence] | None = None,
+    costs: Mapping[str, Footprint] | None = None,
     today: dt.date,
     progress: Progress | None = None,
 ) -> Evidence:
@@ -111,12 +71,14 @@ def evidence_for_candidate(
 
     Parameters
     ----------
-    model: the candidate's graph under its first target, as it will serve.
+    model: the candidate's graph under the reference target; other targets are compared with it.
     floor: its simple model, judged on the same answered patients.
     held_out: the held-out rows. study: whose gates, subgroups and seed apply.
     looks: how often these patients were looked at. source: how they were held out, in words.
     development: the content of ``development.json``. findings: of the data check. attrition: default, the cohort's.
     further: other targets of the candidate, loaded; held to ``[accept] targets``.
+    kept: of targets that cannot run here, what was found of the same bytes on the same patients where they can.
+    costs: what each target was measured to cost.
     today: date of the evidence; a release past its `valid_until` abstains.
 
     Raises
@@ -132,7 +94,7 @@ def evidence_for_candidate(
     found = judged(model, held_out, today=today, seed=study.validation.seed)
     given = found.predictions
     report(1, "run the other targets")
-    targets = _targets(model, further or {}, held_out, given)
+    targets = target_rows(model, further or {}, held_out, given, today=today, costs=costs or {}, kept=kept or {})
     steps = held_out.attrition if attrition is None else attrition
     report(2, "measure")
     evidence = assemble_evidence(
@@ -146,7 +108,7 @@ def evidence_for_candidate(
         reasons=found.reasons,
         floor=probabilities(floor, held_out),
         target_gates=judge_targets(study.target_limits, targets),
-        warned=_leakage(study),
+        warned=[*_leakage(study), *cautions.about_targets(targets)],
         targets=targets,
         asked=asked(study),
         development=dict(development or {}),

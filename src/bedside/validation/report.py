@@ -370,15 +370,35 @@ def _targets(evidence: Document) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "runtime": one["runtime"],
             "validated": one["validated"],
+            "ran": _ran(one),
+            "size": wording.size(one["size"]),
+            "latency": wording.seconds(one["latency"]),
+            "memory": wording.size(one["memory"]),
             "auroc": wording.with_interval(one["measures"].get("auroc")),
-            "loss": wording.number(one["auroc_loss"], 4) if one["auroc_loss"] is not None else "–",
-            "flips": wording.percent(one["flips"], 2) if one["flips"] is not None else "–",
-            "change": f"{one['largest_change']:.2g}" if one["largest_change"] is not None else "–",
+            "slope": wording.value_of(one["measures"].get("calibration_slope")),
+            "benefit": wording.value_of(one["measures"].get("net_benefit")),
+            "loss": _or_dash(one["auroc_loss"], lambda value: wording.number(value, 4)),
+            "flips": _or_dash(one["flips"], lambda value: wording.percent(value, 2)),
+            "change": _or_dash(one["largest_change"], lambda value: f"{value:.2g}"),
+            "p99": _or_dash(one["change_p99"], lambda value: f"{value:.2g}"),
         }
         for name, one in evidence["targets"].items()
     ]
+
+
+def _ran(one: Document) -> str:
+    """With what, on what, and when."""
+    runtime = f"{one['runtime']} {one['version'] or ''}".strip()
+    if not one["validated"]:
+        return f"not validated here ({runtime} is missing)"
+    where = one["processor_name"] or one["processor"]
+    kind = f" ({one['processor']})" if one["processor_name"] and one["processor"] else ""
+    return ", ".join(part for part in (runtime, f"{where}{kind}" if where else "", one["date"]) if part)
+
+
+def _or_dash(value: float | None, words: Callable[[float], str]) -> str:
+    return "\N{EN DASH}" if value is None else words(value)
 
 
 def _network(evidence: Document) -> dict[str, str] | None:

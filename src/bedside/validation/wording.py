@@ -63,6 +63,20 @@ def percent(value: float | None, digits: int = 1) -> str:
     return UNDEFINED if value is None else f"{100 * value:.{digits}f} %"
 
 
+def size(value: int | None) -> str:
+    """Bytes for the eye: ``15 kB``, ``3.2 MB``; a dash where nobody measured."""
+    if value is None:
+        return "\N{EN DASH}"
+    return f"{value / 1e3:.0f} kB" if value < 1e6 else f"{value / 1e6:.1f} MB"
+
+
+def seconds(value: float | None) -> str:
+    """A short time: ``17 \N{MICRO SIGN}s``, ``2.4 ms``; a dash where nobody measured."""
+    if value is None:
+        return "\N{EN DASH}"
+    return f"{1e6 * value:.0f} \N{MICRO SIGN}s" if value < 1e-3 else f"{1e3 * value:.1f} ms"
+
+
 def interval(estimate: Document | None, digits: int = 3) -> str:
     """``0.870 to 0.956``, or a dash where no interval is claimed."""
     if estimate is None or estimate["low"] is None or estimate["high"] is None:

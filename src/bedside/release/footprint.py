@@ -1,0 +1,98 @@
+"""What a target costs on this machine: the time for one patient and the memory, measured in a process of its own.
+
+Run as ``python -m bedside.release.footprint FOLDER TARGET`` it asks the golden cases, one by one, and prints JSON.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from bedside.release.candidate import Candidate, open_candidate
+from bedside.release.golden import Golden, case_values
+from bedside.release.json_document import read_document
+from bedside.release.model import Model, processor_name
+
+WARM_UP = 20
+CALLS = 400
+SECONDS = 2.0
+
+
+class Footprint(msgspec.Struct, frozen=True, kw_only=True):
+    """Costs of one target on one machine.
+
+    Attributes
+    ----------
+    latency: seconds for one patient, median over repeated calls on one thread, without cleaning, server and ledger.
+    memory: bytes that the runtime, the file and answering added to a process at its highest; None where the system does
+        not say. Memory of a GPU is not in it.
+    processor: its name as the system gives it. version: of the runtime.
+    """
+
+    latency: float
+    memory: int | None
+    processor: str
+    version: str | None
+
+
+def footprint(candidate: Candidate, target: str) -> Footprint | None:
+    """Measure one target of a candidate; None where the process could not be run."""
+    words = [sys.executable, "-m", "bedside.release.footprint", str(candidate.folder.absolute()), target]
+    try:
+        done = subprocess.run(words, capture_output=True, timeout=300, check=True)  # noqa: S603
+        return msgspec.json.decode(done.stdout, type=Footprint)
+    except (OSError, subprocess.SubprocessError, msgspec.MsgspecError):
+        return None
+
+
+def single_latency(model: Model, seconds: float = SECONDS) -> float:
+    """Seconds for one patient: the median over the golden cases, asked one by one."""
+    golden: Golden = read_document(model.golden, Golden, where="golden.json")
+    rows = [case[None] for case in case_values(golden)]
+    for position in range(WARM_UP):
+        model.predict(rows[position % len(rows)])
+    taken: list[float] = []
+    until = time.perf_counter() + seconds
+    while len(taken) < CALLS and (not taken or time.perf_counter() < until):
+        row = rows[len(taken) % len(rows)]
+        started = time.perf_counter()
+        model.predict(row)
+        taken.append(time.perf_counter() - started)
+    return float(np.median(taken))
+
+
+def _memory(name: str) -> int | None:
+    """A figure of this process in bytes: ``VmRSS`` now, ``VmHWM`` at its highest."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), None)
+
+
+def _measured(folder: Path, target: str) -> Footprint:
+    candidate = open_candidate(folder)
+    before = _memory("VmRSS")
+    model = candidate.load(target)
+    latency = single_latency(model)
+    highest = _memory("VmHWM")
+    try:
+        runtime = version(candidate.manifest.targets[target].runtime)
+    except PackageNotFoundError:
+        runtime = None
+    return Footprint(
+        latency=latency,
+        memory=None if before is None or highest is None else highest - before,
+        processor=processor_name(),
+        version=runtime,
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(msgspec.json.encode(_measured(Path(sys.argv[1]), sys.argv[2])))

@@ -1,0 +1,87 @@
+"""One target's file at packing: made, tried on the golden cases, and held to the reference where it must not differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from bedside.errors import DataError
+from bedside.release.folder import sha256
+from bedside.release.golden import DISTANCE_TOLERANCE, Expected, expected
+from bedside.release.manifest import Manifest, TargetFile
+from bedside.release.model import Prediction
+from bedside.release.target import REFERENCE, Material, Predict, target
+
+
+@dataclass(frozen=True)
+class Made:
+    """A target's file with its line in the manifest and its golden outputs."""
+
+    listed: TargetFile
+    content: bytes = field(repr=False)
+    expected: Expected
+
+
+def made_target(
+    name: str, material: Material, cases: Float[np.ndarray, "case variable"], answered: Prediction, out: Path
+) -> Made | None:
+    """Make a target's file, or None where this graph has nothing to gain from it.
+
+    Parameters
+    ----------
+    answered: what the reference says of the golden `cases`. out: folder of the candidate, for messages.
+
+    Raises
+    ------
+    DataError: the file gives something that is no probability, or another distance than the reference.
+    MissingExtra: what it is made with is not installed.
+    """
+    wanted, where = target(name), str(out / target(name).file)
+    content = wanted.make(material)
+    if content is None:
+        return None
+    width = {"variables": len(material.manifest.schema.variables), "classes": len(material.manifest.outputs.classes)}
+    predict = wanted.rehearse(content, **width, where=where)
+    own = answered if predict is None else predict(cases)
+    refuse_impossible(own, wanted.file)
+    _refuse_distance(own, answered, where)
+    listed = TargetFile(file=wanted.file, digest=sha256(content), runtime=wanted.runtime, tolerance=wanted.tolerance)
+    return Made(listed, content, expected(own, wanted.tolerance))
+
+
+def reference(graph: bytes, manifest: Manifest, where: Path) -> Predict:
+    """A graph as the reference target runs it."""
+    variables, classes = len(manifest.schema.variables), len(manifest.outputs.classes)
+    return target(REFERENCE).load(graph, variables=variables, classes=classes, where=str(where))
+
+
+def refuse_impossible(answered: Prediction, name: str) -> None:
+    """A graph that cannot answer plausible patients, or whose rows are no distributions, is not packed."""
+    probability = answered.probability
+    sums = probability.astype(np.float64).sum(axis=1)
+    if not ((probability >= 0) & (probability <= 1)).all() or not (np.abs(sums - 1.0) <= 1e-4).all():
+        raise DataError("`probability` is not a probability per class that sums to 1 on the golden cases", where=name)
+    if not np.isfinite(answered.distance).all():
+        raise DataError("`distance` is not finite on the golden cases", where=name)
+
+
+def _refuse_distance(own: Prediction, answered: Prediction, where: str) -> None:
+    """A target may round a risk; whom the model knows nothing about must stay the same."""
+    distance = answered.distance.astype(np.float64)
+    off = np.abs(own.distance - distance) / np.maximum(np.abs(distance), 1.0)
+    if not (off <= DISTANCE_TOLERANCE).all():
+        raise DataError(
+            f"its `distance` differs from the reference's by up to {off.max():.3g}: it would abstain from others",
+            where=where,
+        )
+
+
+def refuse_unmakeable(names: tuple[str, ...]) -> None:
+    """Raises where a target cannot be made here (`MissingExtra`), so that it is said before anything is trained."""
+    for name in names:
+        missing = target(name).missing_to_make()
+        if missing is not None:
+            raise missing
