@@ -158,7 +158,7 @@ def run(words: list[str], place: Path) -> tuple[dict[str, Any], dict[str, float]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--cases", type=int, default=1_000_000)
+    parser.add_argument("--cases", type=int, default=333_000)
     arguments = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as name:
