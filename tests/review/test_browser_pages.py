@@ -12,6 +12,7 @@ from typing import Any
 import hospital as house
 import pytest
 import ward as wards
+from silent_report import REPORT
 
 from bedside.review import PAGES
 from bedside.review.words import LANGUAGES
@@ -42,6 +43,17 @@ LOOKED_AT: dict[str, list[tuple[str, str | None]]] = {
     "/releases/{name}/new": [("/releases/breast-fna/new", "clinician")],
 }
 """Declared page → what to open of it, and who opens it."""
+
+STOPPED = [
+    ("/releases", "clinician", ".chip.bad"),
+    ("/releases/breast-fna", "clinician", ".banner.stopped ~ #silent"),
+    ("/releases/breast-fna", "auditor", ".banner.stopped"),
+    ("/deployments", "admin", ".chip.bad"),
+    ("/answers/{waiting}", "clinician", ".banner.open + .problem"),
+    ("/answers/{signed}", "clinician", ".patient + .problem"),
+    ("/ledger", "auditor", "table"),
+]
+"""What a suspended release changes on a page: the page, who opens it, and what is only there then."""
 
 FAILURES = [("/answers/none", "clinician"), ("/answers/none", "scientist")]
 
@@ -100,6 +112,34 @@ def _judge(page: Any, *, axe: bool) -> list[str]:
     return [*found, *([f"{over} px too wide"] if over > 0 else [])]
 
 
+def _looked_at(
+    browser: Any,
+    ward: wards.Ward,
+    path: str,
+    who: str | None,
+    language: str,
+    *,
+    fails: bool = False,
+    sign: str = "main",
+) -> list[str]:
+    """What is wrong with a page in every light and width; ``sign`` selects something that must be on it."""
+    wrong = []
+    with wards.visit(browser, ward, who, language=language) as visit:
+        reply = visit.go(path)
+        assert (reply.status < 400) != fails, reply.status
+        assert visit.page.evaluate("document.documentElement.lang") == language
+        assert visit.page.locator(sign).count(), f"{path} {who}: no {sign}"
+        visit.page.evaluate(_axe())
+        for light in ("light", "dark"):
+            visit.page.emulate_media(color_scheme=light)
+            for size, pixels in SIZES.items():
+                visit.page.set_viewport_size(pixels)
+                faults = _judge(visit.page, axe=(light, size) in AXE_AT[language])
+                wrong += [f"{path} {who} {light} {size}: {fault}" for fault in faults]
+        wrong += [fault for fault in visit.faults if not fails or "status of 40" not in fault]
+    return wrong
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("declared", [*LOOKED_AT, "failures"])
 def test_a_page_is_sound_in_every_light_and_width(
@@ -107,18 +147,28 @@ def test_a_page_is_sound_in_every_light_and_width(
 ) -> None:
     wrong = []
     for path, who in FAILURES if declared == "failures" else LOOKED_AT[declared]:
-        with wards.visit(browser, ward, who, language=language) as visit:
-            reply = visit.go(path.format(**answers))
-            assert (reply.status < 400) == (declared != "failures"), reply.status
-            assert visit.page.evaluate("document.documentElement.lang") == language
-            visit.page.evaluate(_axe())
-            for light in ("light", "dark"):
-                visit.page.emulate_media(color_scheme=light)
-                for size, pixels in SIZES.items():
-                    visit.page.set_viewport_size(pixels)
-                    faults = _judge(visit.page, axe=(light, size) in AXE_AT[language])
-                    wrong += [f"{path} {who} {light} {size}: {fault}" for fault in faults]
-            wrong += [fault for fault in visit.faults if declared != "failures" or "status of 40" not in fault]
+        wrong += _looked_at(browser, ward, path.format(**answers), who, language, fails=declared == "failures")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_stopped_release_with_a_silent_comparison_is_sound(
+    browser: Any, tmp_path: Path, signed: tuple[Path, Path], language: str
+) -> None:
+    with wards.served(tmp_path, signed, "--solo") as ward:
+        made = {"waiting": ward.ask(house.HIGH, patient=PATIENT), "signed": ward.ask(house.PLAUSIBLE)}
+        ward.ledger.review(made["signed"], verdict="agree", reviewer=ward.users["clinician"])
+        ward.ledger.enter_silent_report("breast-fna", REPORT, user=ward.users["scientist"])
+        for who, act in (("second", "suspend"), ("scientist", "reinstate")):
+            with wards.visit(browser, ward, who) as visit:
+                visit.go("/releases/breast-fna")
+                visit.page.locator(f"details:has(#{act}):not([open]) > summary").evaluate_all("all => all[0]?.click()")
+                visit.page.locator(f"#{act}").fill("Alarms in every patient")
+                visit.page.locator(f"form:has(#{act}) button").click()
+                visit.page.wait_for_selector(".banner.stopped")
+        wrong = []
+        for path, who, sign in STOPPED:
+            wrong += _looked_at(browser, ward, path.format(**made), who, language, sign=sign)
     assert not wrong, "\n".join(wrong)
 
 

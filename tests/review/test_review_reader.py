@@ -168,6 +168,15 @@ def test_reasons_of_an_abstention_are_told_in_the_readers_language(hospital: Any
         assert sorted(re.findall(r"\d[\d.]*", told(reason["text"]))) == sorted(figures)
 
 
+def test_a_value_refused_in_another_unit_is_told_wholly(hospital: Any) -> None:
+    asked = {"values": {"mean_radius": {"value": 9, "unit": "mm"}}}
+    refused = hospital.client("service").post("/api/v1/releases/breast-fna/answers", json=asked)
+    assert refused.status_code == 422
+    said = "9 mm lies outside the plausible range 1 to 60 um"
+    assert said in refused.text
+    assert teller("zh-CN")(said) == "9 mm 超出合理范围 1 至 60 um"
+
+
 def test_every_cause_has_a_sentence_that_is_told(hospital: Any) -> None:
     """The sentences as the judge writes them, two at once among them."""
     told = teller("zh-CN")

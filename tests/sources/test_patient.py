@@ -80,13 +80,12 @@ def test_every_bad_variable_is_named_at_once() -> None:
         (float("nan"), "not a number"),
         (10**400, "not a number"),
         ("1,5", "not a number"),
-        ({"value": 9999, "unit": "d"}, "given in d"),
+        ({"value": 999999, "unit": "d"}, "999999 d lies outside the plausible range"),
         ({"value": [1], "unit": "d"}, "not a number"),
     ],
 )
 def test_entries_that_are_refused(entry: object, text: str) -> None:
-    said = problems({"age": entry if text != "given in d" else {"value": 999999, "unit": "d"}})
-    assert text in said["age"]
+    assert text in problems({"age": entry})["age"]
 
 
 def test_a_unit_where_none_is_declared() -> None:

@@ -61,13 +61,14 @@ def _age_days(time: object, now: dt.datetime) -> float:
     return max(0.0, (now - measured).total_seconds() / 86400)
 
 
-def _refused(variable: Variable, problem: int, value: object) -> str:
+def _refused(variable: Variable, problem: int, value: object, unit: str) -> str:
     if problem == Problem.NOT_A_NUMBER:
         return f"{_shown(value)} is not a number"
     if problem == Problem.UNKNOWN_CATEGORY:
         return f"{_shown(value)} is not one of its categories: {', '.join(variable.categories or ())}"
     low, high = variable.range or (-np.inf, np.inf)
-    return f"{_shown(value)} lies outside the plausible range {low:g} to {format_value(variable, float(high))}"
+    stated = f"{_shown(value)} {unit}".rstrip()
+    return f"{stated} lies outside the plausible range {low:g} to {format_value(variable, float(high))}"
 
 
 def _shown(value: object) -> str:
@@ -145,8 +146,8 @@ class _Patient:
             variable = self.schema.variables[position]
             entry = values[variable.name]
             value = entry["value"] if isinstance(entry, Mapping) else entry
-            stated = f" (given in {self.units[position]})" if position in self.units else ""
-            self.problems[variable.name] = _refused(variable, int(problems[position]), value) + stated
+            unit = self.units.get(position, "")
+            self.problems[variable.name] = _refused(variable, int(problems[position]), value, unit)
 
 
 def read_patient(schema: Schema, values: Mapping[str, object], *, now: dt.datetime) -> Reading:
