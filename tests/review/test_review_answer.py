@@ -105,6 +105,20 @@ def test_what_acting_at_the_threshold_means() -> None:
     assert site_words.at_threshold({}, T) == []
 
 
+@pytest.mark.parametrize(
+    ("gain", "said"),
+    [
+        ((-0.034, -0.101, 0.022), "That is 3 in 100 fewer than acting on everybody (95 % interval -2 to 10 fewer)."),
+        ((0.0, -0.004, 0.01), "That is 0 in 100 more than acting on everybody (95 % interval 0 to 1)."),
+    ],
+)
+def test_what_is_worse_than_acting_on_everybody_is_called_fewer(gain: tuple[float, ...], said: str) -> None:
+    measured = dict(zip(("value", "low", "high"), gain, strict=True))
+    evidence = EVIDENCE | {"measures": EVIDENCE["measures"] | {"net_benefit_gain:treat-all": measured}}
+    (told,) = site_words.at_threshold(evidence, T)
+    assert told.sentences[-1] == said
+
+
 NUMBER = Variable(name="chol", kind="number", label="Cholesterol", unit="mg/dL", range=(50, 700), reference=(125, 200))
 SCHEMA = Schema(variables=(NUMBER, Variable(name="sex", kind="category", label="Sex", categories=("f", "m"))))
 

@@ -154,6 +154,7 @@ def test_the_worklist_shows_the_longest_waiting_first_and_filters(hospital: Any)
     page = client.get("/")
     assert page.text.index(first["id"]) < page.text.index(second["id"])
     assert "All waiting 2 ▲ alert 1 ∅ no estimate 1 Second reading 0 Mine 2" in _text(page)
+    assert "Mine: asked by you, or last reviewed by you." in _text(page)
     assert "2 h 0 min ▲ alert anonymous breast-fna 1.0.0 preliminary" in _text(page)
     assert "All of these 3" in _text(client.get("/?show=all&release=&only="))
     abstained = client.get("/?only=abstained").text

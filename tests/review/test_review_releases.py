@@ -152,6 +152,12 @@ def test_what_cannot_be_deployed_is_said_with_its_place(ward: Any, tmp_path: Pat
     assert len(list(ward.ledger.entries())) == before
 
 
+def test_a_reader_of_another_language_is_told_why_the_card_is_not_in_it(hospital: Any) -> None:
+    page = hospital.client("clinician").get(PAGE, headers={"Accept-Language": "zh"})
+    assert "以下模型卡与验证报告均按签署时的原文和语言显示。" in page.text
+    assert '<article class="card prose" lang="en">' in page.text
+
+
 def test_an_unknown_version_or_act_is_not_found(hospital: Any) -> None:
     client = hospital.client("clinician")
     assert client.get(f"{PAGE}?version=9.9.9").status_code == 404

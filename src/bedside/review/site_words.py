@@ -152,20 +152,34 @@ def _worth(evidence: Mapping[str, Any], row: Mapping[str, Any], t: Translate) ->
         t(
             "Net benefit: acting on alerts is worth {benefit} rightly treated patients in 100, the harm of needless "
             "treatment taken off at the threshold's own rate.",
-            benefit=f"{100 * benefit:.0f}",
+            benefit=_in_hundred(benefit),
         )
     ]
     gain = (evidence.get("measures") or {}).get("net_benefit_gain:treat-all") or {}
     if gain.get("value") is not None and gain.get("low") is not None and not isinstance(row["threshold"], dict):
-        said.append(
-            t(
-                "That is {gain} in 100 more than acting on everybody (95 % interval {low} to {high}).",
-                gain=f"{100 * gain['value']:.0f}",
-                low=f"{100 * gain['low']:.0f}",
-                high=f"{100 * gain['high']:.0f}",
-            )
-        )
+        said.append(_against_everybody(gain["value"], gain["low"], gain["high"], t))
     return said
+
+
+def _against_everybody(gain: float, low: float, high: float, t: Translate) -> str:
+    if gain < 0:
+        return t(
+            "That is {loss} in 100 fewer than acting on everybody (95 % interval {low} to {high} fewer).",
+            loss=_in_hundred(-gain),
+            low=_in_hundred(-high),
+            high=_in_hundred(-low),
+        )
+    return t(
+        "That is {gain} in 100 more than acting on everybody (95 % interval {low} to {high}).",
+        gain=_in_hundred(gain),
+        low=_in_hundred(low),
+        high=_in_hundred(high),
+    )
+
+
+def _in_hundred(part: float) -> str:
+    """A whole number, so never ``-0``."""
+    return str(round(100 * part))
 
 
 def _percent(value: float | None, t: Translate) -> str:
