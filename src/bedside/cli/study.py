@@ -13,12 +13,13 @@ import msgspec
 
 from bedside.cli.progress import Progress
 from bedside.errors import DataError
+from bedside.release.manifest import Equality
 
 if TYPE_CHECKING:
     from bedside.adoption import Adopted
     from bedside.cohort import Cohort, DataCheck, Split, Study
     from bedside.privacy import Prototypes
-    from bedside.release import Candidate, Equality, Manifest
+    from bedside.release import Candidate, Manifest
     from bedside.training import Fit
 
 STUDY_FILE = "study.toml"
