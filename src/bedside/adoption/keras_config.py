@@ -40,7 +40,7 @@ def refuse_programs(config: Mapping[str, Any], *, where: str) -> None:
     ------
     DataError: a Lambda layer, a custom layer, function or other object, or a kind of layer that is not known here.
     """
-    for one, name in _objects(config):
+    for one, name in _objects({key: part for key, part in config.items() if key != "compile_config"}):
         kind = str(one["class_name"])
         if "lambda" in kind.lower():
             raise DataError(
@@ -64,16 +64,15 @@ def refuse_programs(config: Mapping[str, Any], *, where: str) -> None:
 
 
 def _objects(value: Any, name: str = "the model") -> Iterator[tuple[Mapping[str, Any], str]]:
-    """Every object in the configuration with the name of the layer that it is in; how it was compiled is left out."""
+    """Every object in the configuration, with the name of the layer that it is in."""
     if isinstance(value, Mapping):
         config = value.get("config")
         if isinstance(config, Mapping) and isinstance(config.get("name"), str):
             name = f"'{config['name'][:60]}'"
         if isinstance(value.get("class_name"), str) and value["class_name"] not in DATA:
             yield value, name
-        for key, inner in value.items():
-            if key not in ("compile_config", "build_config"):
-                yield from _objects(inner, name)
+        for inner in value.values():
+            yield from _objects(inner, name)
     elif isinstance(value, list):
         for inner in value:
             yield from _objects(inner, name)
@@ -111,11 +110,11 @@ def trained_with(compiled: Any) -> str:
     """Loss and optimiser that the file names, or ``unknown``."""
     if not isinstance(compiled, Mapping):
         return "unknown"
-    optimizer = compiled.get("optimizer", compiled.get("optimizer_config"))
-    kind = plain(optimizer.get("class_name")) if isinstance(optimizer, Mapping) else plain(optimizer)
-    loss = compiled.get("loss")
-    name = plain(loss.get("class_name")) if isinstance(loss, Mapping) else plain(loss)
-    return f"loss {name or 'unknown'}, optimiser {kind or 'unknown'}"
+    named = []
+    for one in (compiled.get("loss"), compiled.get("optimizer", compiled.get("optimizer_config"))):
+        kind = one.get("class_name") if isinstance(one, Mapping) else one
+        named.append(plain(str(kind).removeprefix("Custom>")) if isinstance(kind, str) else "")
+    return f"loss {named[0] or 'unknown'}, optimiser {named[1] or 'unknown'}"
 
 
 def plain(value: Any) -> str:

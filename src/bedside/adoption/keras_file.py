@@ -186,13 +186,19 @@ def _opened(content: bytes, path: Path) -> Any:
 
 
 def _keras() -> Any:
-    """Keras on torch; it asks the environment for its backend once, when it is imported."""
-    os.environ["KERAS_BACKEND"] = "torch"
+    """Keras on torch, with none of the settings that it keeps in a home folder: it reads both once, when imported."""
+    asked = {name: os.environ.get(name) for name in ("KERAS_BACKEND", "KERAS_HOME")}
     try:
-        with quiet():
+        with quiet(), tempfile.TemporaryDirectory(prefix="bedside-") as home:
+            os.environ |= {"KERAS_BACKEND": "torch", "KERAS_HOME": home}
             import keras
     except ImportError as error:
         raise MissingExtra("keras", "keras") from error
+    finally:
+        for name, value in asked.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
     if keras.backend.backend() != "torch":
         raise DataError(
             f"Keras was started on {keras.backend.backend()} already",
