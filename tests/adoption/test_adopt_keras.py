@@ -6,6 +6,7 @@ import json
 import os
 import zipfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from bedside.errors import DataError
 from bedside.release import open_candidate
 
 os.environ["KERAS_BACKEND"] = "torch"
-pytest.importorskip("keras")
+if find_spec("keras") is None:
+    pytest.skip("keras is not installed", allow_module_level=True)
 
 from bedside.adoption.keras_file import read
 from bedside.adoption.runtime import runner

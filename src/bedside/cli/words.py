@@ -122,10 +122,16 @@ def adopt(result: Trained) -> str:
     if proof is not None:
         lines.append(
             f"Equal to the original: {proof.random} random and {proof.edge} edge rows, largest difference "
-            f"{proof.largest:.2g}. On trees' boundaries: {proof.boundary}, {proof.boundary_differing} of them differ"
+            f"{proof.largest:.2g}{_on_boundaries(proof)}"
         )
     lines.append(f"Candidate in {result.candidate} ({result.held_out} rows held out)")
     return "\n".join([*lines, f"Digest {result.digest}", f"Next: bedside validate {result.candidate}"])
+
+
+def _on_boundaries(proof: Any) -> str:
+    if not proof.boundary:
+        return ""
+    return f"; {proof.boundary} rows on a tree's boundary counted apart, {proof.boundary_differing} of them differ"
 
 
 def validate(result: Validated) -> str:
@@ -161,7 +167,7 @@ def keygen(result: Keys) -> str:
 
 def sign(result: Signed) -> str:
     """What was signed by whom."""
-    remark = "; the signer also trained it, and the release says so" if result.signer_is_trainer else ""
+    remark = "; the signer also trained or adopted it, and the release says so" if result.signer_is_trainer else ""
     return f"Signed by {result.signed_by}{remark}\nRelease in {result.release}\nDigest {result.digest}"
 
 
