@@ -118,6 +118,7 @@ def test_the_reply_says_what_answered_and_that_nobody_has_signed(ward: Any, clie
         "abstained": 1,
         "digest": model.digest,
         "target": "server-cpu",
+        "processor": model.processor,
         "warnings": "Not approved for care.",
     }
     assert "id" not in client.post(INFER, json=matrix(house.HIGH)).json()

@@ -24,7 +24,10 @@ WAIT = Argument(
     {"type": float, "default": 10, "metavar": "SECONDS"},
 )
 STOPPED = Argument("RELEASE", "release", "folder or zip of a release, or the name it is served by, or NAME@VERSION")
-TARGET = Argument("--target", "target", "which target's file runs (default: server-cpu)", {"default": "server-cpu"})
+TARGET = Argument(
+    "--target", "target", "which target's file runs, or auto: the fastest that holds here (default: server-cpu)",
+    {"default": "server-cpu"},
+)  # fmt: skip
 MAP = Argument("--map", "map", "TOML file that translates the other hospital's columns, units and codes")
 
 COMMANDS: tuple[Command, ...] = (
@@ -134,6 +137,7 @@ COMMANDS: tuple[Command, ...] = (
             LEDGER,
             Argument("--host", "host", "address to listen on (default: 127.0.0.1)", {"default": "127.0.0.1"}),
             Argument("--port", "port", "port (default: 8765)", {"type": int, "default": 8765}),
+            TARGET,
             Argument("--solo", "solo", "skip the two approvals; every page says: not approved for care", {"action": "store_true"}),
             Argument("--oip", "oip", "speak the Open Inference Protocol v2 too, for programs with an API key", {"action": "store_true"}),
             Argument("--oidc", "oidc", "TOML file of a log-in provider (OpenID Connect)", {"metavar": "FILE"}),

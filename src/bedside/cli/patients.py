@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from bedside.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from bedside.answering import Judgement
-    from bedside.release import Model
+    from bedside.release import Chosen, Model
     from bedside.sources import Reading, Schema
 
 Columns = dict[str, np.ndarray]
@@ -28,7 +28,8 @@ class Predicted:
     """Predictions for a table: `pieces` are still to be computed where nothing was written to a file.
 
     `after` is the row after which a run went on that was stopped before; `anew` why it began from the first row though
-    an earlier run had left something.
+    an earlier run had left something. `target` and `processor` say what computed them, `why` the reason for the target
+    where ``auto`` chose it.
     """
 
     out: str | None
@@ -36,6 +37,9 @@ class Predicted:
     pieces: Iterator[Columns]
     after: int = 0
     anew: str = ""
+    target: str = ""
+    processor: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,17 @@ class Explained:
     cases: Iterator[dict[str, Any]]
 
 
-def open_model(release: str | Path, *, key: str | Path | None = None, target: str = "server-cpu") -> Model:
-    """A release's model; with a key its signature is checked, without one only the digests in its manifest."""
-    from bedside.release import open_candidate, open_release
+def open_model(release: str | Path, *, key: str | Path | None = None, target: str = "server-cpu") -> Chosen:
+    """A release's model; with a key its signature is checked, without one only the digests in its manifest.
+
+    Its golden cases are asked on this machine; raises `Refused` where they do not hold.
+    """
+    from bedside.release import chosen, golden_check, open_candidate, open_release
 
     opened = open_release(Path(release), Path(key)) if key else open_candidate(Path(release))
-    return opened.load(target)
+    found = chosen(opened, target)
+    golden_check(found.model)
+    return found
 
 
 def predict(
@@ -67,12 +76,15 @@ def predict(
 
     Columns: the patient's, then ``probability`` (or one per class), ``abstained`` and ``reasons``. A row that cannot be
     answered gets its reason in a column; nothing stops. With `out`, what is done is kept in ``OUT.part`` until the
-    table is whole; a run that was killed goes on there when it is started again.
+    table is whole; a run that was killed goes on there when it is started again. With the target ``auto``, the fastest
+    that computes on this machine what was signed.
     """
-    model = open_model(release, key=key, target=target)
+    found = open_model(release, key=key, target=target)
+    model = found.model
     schema, recode = _translated(model.manifest.schema, map)
     asked = _Asked(model, Path(table), schema, recode, dt.datetime.now(dt.UTC).date(), progress or _silent)
-    return Predicted(None, None, asked.pieces()) if out is None else asked.write(Path(out))
+    done = Predicted(None, None, asked.pieces()) if out is None else asked.write(Path(out))
+    return replace(done, target=model.target, processor=model.processor, why=found.why)
 
 
 def _translated(schema: Schema, path: str | Path | None) -> tuple[Schema, Any]:
@@ -161,7 +173,7 @@ def explain(
     from bedside.explanation import explainer
 
     explainer(method)  # a method that is not installed is refused before anything is computed
-    model = open_model(release, key=key)
+    model = open_model(release, key=key).model
     path = Path(input)
     return Explained(
         _from_json(model, path, method) if path.suffix == ".json" else _from_table(model, path, method, progress)

@@ -52,10 +52,12 @@ def serve(
     idle_minutes: int = 15,
     rate_limit: int = 10_000,
     connections: int = 500,
+    target: str = "server-cpu",
 ) -> None:
     """Serve verified releases, and those that the ledger says are deployed, until the process is told to stop.
 
     Which version of a name answers is the ledger's to say; where it says nothing, the highest one named here.
+    `target` is the file of each release that runs; ``auto`` takes the fastest whose golden cases hold on this machine.
     Raises `SignatureInvalid` or `Refused` before anything is served where a release does not verify or its golden cases
     come out differently on this machine, and `UsageError` for options that do not fit.
     """
@@ -67,7 +69,9 @@ def serve(
     admitted = admission(idle_minutes, rate_limit, oidc, connections)
     opened = [open_release(Path(release), Path(key)) for release in releases]
     with open_ledger(ledger) as book:
-        app = create_app(opened, book, solo=solo, pages=PAGES, key=Path(key), oip=oip, admission=admitted)
+        app = create_app(
+            opened, book, solo=solo, pages=PAGES, key=Path(key), oip=oip, admission=admitted, target=target
+        )
         run(
             app,
             host,

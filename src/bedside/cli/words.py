@@ -53,8 +53,9 @@ def document(result: Any) -> Any:
     """What ``--json`` prints for a result."""
     if isinstance(result, Predicted):
         rows = [dict(zip(piece, row, strict=True)) for piece in result.pieces for row in _rows(piece)]
+        ran = {"target": result.target, "processor": result.processor}
         written = {"out": result.out, "rows": result.rows, "after": result.after, "anew": result.anew}
-        return written if result.out else {"predictions": rows}
+        return written | ran if result.out else {"predictions": rows} | ran
     if isinstance(result, Explained):
         return {"explanations": list(result.cases)}
     if hasattr(result, "evidence"):
@@ -178,13 +179,14 @@ def verify(result: Verified) -> str:
 
 def predict(result: Predicted) -> str:
     """The table itself on standard output, or where it went."""
+    ran = f"Computed as {result.target} on {result.processor}" + (f" ({result.why})" if result.why else "")
     if result.out:
-        return f"Wrote {result.rows} rows to {result.out}" + (
-            f" (from row {result.after + 1} on)" if result.after else ""
-        )
+        anew = f" (from row {result.after + 1} on)" if result.after else ""
+        return f"Wrote {result.rows} rows to {result.out}{anew}\n{ran}"
     from bedside.sources import write_csv
 
     write_csv(sys.stdout, result.pieces)
+    sys.stderr.write(f"{ran}\n")
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from bedside.release.candidate import Candidate, attach, evidence_digest, golden_check, open_candidate
 from bedside.release.card import model_card
+from bedside.release.choosing import FASTER, Chosen, chosen
 from bedside.release.dropping import drop
 from bedside.release.folder import candidate_digest, write_file
 from bedside.release.footprint import Footprint, footprint, single_latency
@@ -15,8 +16,10 @@ from bedside.release.target import REFERENCE, Material, Target, runs_here, targe
 from bedside.release.verification import Release, Verified, open_release, verify
 
 __all__ = [
+    "FASTER",
     "REFERENCE",
     "Candidate",
+    "Chosen",
     "Conformal",
     "Equality",
     "Footprint",
@@ -36,6 +39,7 @@ __all__ = [
     "Verified",
     "attach",
     "candidate_digest",
+    "chosen",
     "drop",
     "evidence_digest",
     "footprint",

@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from bedside.errors import LedgerError
 from bedside.ledger import Ledger
 from bedside.ledger.clock import Clock, utc_now
-from bedside.release import Release
+from bedside.release import REFERENCE, Release
 from bedside.serving.access import admit
 from bedside.serving.admission import Admission
 from bedside.serving.api import API
@@ -73,17 +73,19 @@ def create_app(
     key: Path | None = None,
     oip: bool = False,
     admission: Admission | None = None,
+    target: str = REFERENCE,
 ) -> Starlette:
     """The server for these releases: verified ones as `bedside.release.open_release` gives them, or already loaded.
 
     The golden cases run when the application starts, before it is ready; a release that does not hold stops the start.
     Several versions of one name may be given: the highest answers. ``solo`` gives answers without approval for care,
     each marked so. Releases deployed later are verified with ``key``. ``oip`` adds the Open Inference Protocol.
-    ``admission``: how people and programs get in. Raises ``UsageError`` without a release or with two of the same name
+    ``admission``: how people and programs get in. ``target``: which file of each release runs, or ``auto``: the fastest
+    that computes here what was signed. Raises ``UsageError`` without a release or with two of the same name
     and version.
     """
-    opened = [load(release) if isinstance(release, Release) else release for release in releases]
-    service = open_service(opened, Service(ledger, solo, clock, key, admission or Admission()))
+    opened = [load(release, target=target) if isinstance(release, Release) else release for release in releases]
+    service = open_service(opened, Service(ledger, solo, clock, key, admission or Admission(), target))
     use, count = Use(ledger), Counting(service.metrics, RequestLog())
 
     @asynccontextmanager

@@ -177,7 +177,7 @@ def _opened(
     """The release at ``place``, verified with this server's key and, with ``golden``, asked its golden cases here."""
     if service.key is None:
         raise UsageError("this server was started without a key to verify releases with", where=str(place))
-    loaded = load(open_release(place, service.key))
+    loaded = load(open_release(place, service.key), target=service.target)
     if act is not None and loaded.digest != act.digest:
         raise Refused(f"the release there is not the one that was deployed ({act.name} {act.version})")
     other = picture.versions.get(loaded.name, {}).get(loaded.version)

@@ -47,7 +47,7 @@ def _same_bytes(service: Service, then: Answer) -> Loaded:
     raise Conflict(
         "not replayable: the release that answered is not loaded here",
         where=f"{then.release.name} {then.release.version}, {then.release.target}",
-        remedy="Serve that very version, then ask again",
+        remedy=f"Serve that very version with --target {then.release.target}, then ask again",
     )
 
 

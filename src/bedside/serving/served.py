@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from bedside.errors import DataError, NotFound, Refused, UsageError
 from bedside.ledger import Deployment, Standings, Succession, Suspension, refusal, successions
-from bedside.release import Model, Release
+from bedside.release import REFERENCE, Model, Release, chosen
 
 NOT_FOR_CARE = "Not approved for care."
 SILENT = "this release runs silently: its answers are stored and shown to nobody who treats patients"
@@ -22,7 +22,7 @@ class Loaded:
     """A verified release, ready to run, with the documents that people read.
 
     ``card`` is card.md, ``evidence`` evidence.json as parsed, ``report`` report.html as it was signed, ``place`` the
-    folder or zip that it was read from.
+    folder or zip that it was read from, ``why`` the reason for its target, where the server chose it.
     """
 
     model: Model
@@ -30,6 +30,7 @@ class Loaded:
     evidence: dict[str, Any]
     report: bytes
     place: str = ""
+    why: str = ""
 
     @property
     def name(self) -> str:
@@ -221,14 +222,19 @@ def cleared(served: Served, loaded: Loaded, *, solo: bool) -> tuple[str, ...]:
     return ()
 
 
-def load(release: Release, *, target: str = "server-cpu") -> Loaded:
+def load(release: Release, *, target: str = REFERENCE) -> Loaded:
     """A verified release as serving needs it: one target's graph in its runtime, and its documents.
 
-    The documents are the bytes that were verified. Raises ``UsageError`` where the release has no such target, and
-    ``DataError`` where its graph cannot be loaded or a document is missing or no text.
+    With the target ``auto``, the fastest that reproduces its golden cases here.
+
+    The documents are the bytes that were verified. Raises ``UsageError`` where the release has no such target,
+    ``MissingExtra`` where its runtime is not here, and ``DataError`` where its graph cannot be loaded or a document is
+    missing or no text.
     """
+    found = chosen(release, target)
     return Loaded(
-        model=release.load(target),
+        model=found.model,
+        why=found.why,
         card=_text(release, "card.md"),
         evidence=release.document("evidence.json"),
         report=_document(release, "report.html"),

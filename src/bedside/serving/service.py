@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from bedside.ledger import Ledger
 from bedside.ledger.clock import Clock
-from bedside.release import golden_check
+from bedside.release import REFERENCE, golden_check
 from bedside.serving.admission import Admission
 from bedside.serving.limits import Limits
 from bedside.serving.logs import log
@@ -37,6 +37,7 @@ class Service:
     ----------
     ledger: what is kept. solo: answers may be given without approval for care, and say so.
     clock: now, with a time zone. key: public key that releases deployed later are verified with; None: none are taken.
+    target: which file of each release runs, or ``auto``.
     admission: how people and programs get in. limits: how often each has asked.
     checked: set once every golden case was reproduced on this machine.
     given: digests of what the command line named: these stay loaded.
@@ -50,6 +51,7 @@ class Service:
     clock: Clock
     key: Path | None = None
     admission: Admission = field(default_factory=Admission)
+    target: str = REFERENCE
     limits: Limits = field(default_factory=Limits)
     metrics: Metrics = field(default_factory=Metrics)
     checked: threading.Event = field(default_factory=threading.Event)
@@ -118,5 +120,12 @@ class Service:
             return
         for loaded in self._served.all:
             golden_check(loaded.model)
-            log("golden cases reproduced", release=loaded.name, version=loaded.version)
+            log(
+                "golden cases reproduced",
+                release=loaded.name,
+                version=loaded.version,
+                target=loaded.model.target,
+                processor=loaded.model.processor,
+                chosen=loaded.why,
+            )
         self.checked.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from bedside.release import FASTER
 from bedside.validation.evidence import (
     Abstentions,
     DataFacts,
@@ -21,8 +22,6 @@ FEWEST_FOR_PRECISION = 100
 """Patients of each class to validate on, at least (Vergouwe et al., J Clin Epidemiol 2005;58:475-483)."""
 MANY_ABSTENTIONS = 0.20
 MOSTLY = 0.5
-FASTER = 0.9
-"""A target is called faster where it takes at most this part of the reference's time."""
 
 
 def about_data(data: DataFacts) -> list[Warned]:

@@ -101,13 +101,14 @@ class ReplyParameters(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     status: nothing here was seen by a clinician. abstained: number of rows without an estimate.
-    digest: of the candidate that answered; target: which of its files ran.
+    digest: of the candidate that answered; target: which of its files ran; processor: class of what ran it.
     warnings: sentences that a reader must see, joined by blanks; empty where there are none.
     """
 
     abstained: int
     digest: str
     target: str
+    processor: str
     warnings: str
     status: Literal["preliminary"] = "preliminary"
 

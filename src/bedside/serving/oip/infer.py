@@ -60,7 +60,11 @@ def infer(model: Model, body: bytes, header_length: int | None, *, today: dt.dat
         model_version=model.manifest.version,
         id=request.id,
         parameters=ReplyParameters(
-            abstained=abstained, digest=model.digest, target=model.target, warnings=" ".join(warnings)
+            abstained=abstained,
+            digest=model.digest,
+            target=model.target,
+            processor=model.processor,
+            warnings=" ".join(warnings),
         ),
         outputs=outputs,
     )

@@ -85,6 +85,7 @@ def metadata(model: Model, versions: tuple[str, ...]) -> ModelMetadata:
             "version": manifest.version,
             "digest": model.digest,
             "target": model.target,
+            "processor": model.processor,
             "classes": ", ".join(manifest.outputs.classes),
             "inputs": f"instead of one tensor a variable: one tensor {VALUES}, FP32 or FP64, [-1, {len(variables)}], "
             "in the order of the inputs; a category as its position, counted from 0; nan: not known",
