@@ -163,6 +163,7 @@ def make_release(
     valid_until: dt.date | None = None,
     keys: Path | None = None,
     review: ReviewRule = ReviewRule(),  # noqa: B008  # frozen
+    targets: tuple[str, ...] = (),
 ) -> tuple[Path, Path]:
     """A signed release and the public key, made in ``folder``; ``shift`` moves the logit of the last class."""
     rng = np.random.default_rng(1)
@@ -175,13 +176,14 @@ def make_release(
         background=prototypes(patients, categorical, count=12),
         development={"floor": {"log_loss": 0.31}},
         manifest=_manifest(name, classes, version, valid_until, review),
+        targets=targets,
     )
     candidate = pack(parts, folder / "candidate")
     card = (
         "# Model card\n\nA **small** model, `made by hand`.\n\n| what | how |\n|---|---|\n| <b>x</b> | 1 |\n\n- one\n"
     )
     report = "<!doctype html><html><head><style>p{color:red}</style></head><body><p>Report</p></body></html>"
-    candidate = attach(candidate, json.dumps(evidence(name, candidate.digest)).encode(), report, card)
+    candidate = attach(candidate, json.dumps(evidence(name, candidate.digest, targets)).encode(), report, card)
     if keys is None:
         keys = folder / "keys"
         keygen(keys)
@@ -189,7 +191,7 @@ def make_release(
     return folder / "release", keys / "signing.pub"
 
 
-def evidence(name: str, digest: str) -> dict[str, Any]:
+def evidence(name: str, digest: str, targets: tuple[str, ...] = ()) -> dict[str, Any]:
     """In the shape of INTERFACE.md; the figures are made up, and nothing here computes with them."""
     return {
         "release": {"name": name, "version": "1.0.0", "digest": digest},
@@ -202,7 +204,9 @@ def evidence(name: str, digest: str) -> dict[str, Any]:
         },
         "floor": {},
         "subgroups": [],
-        "targets": {"server-cpu": {"validated": True, "runtime": "onnxruntime", "measures": {}}},
+        "targets": {
+            target: {"validated": True, "runtime": "onnxruntime", "measures": {}} for target in ("server-cpu", *targets)
+        },
         "gates": [{"name": "auroc", "limit": {"min": 0.9}, "value": 0.981, "passed": True}],
         "curves": {},
         "looks": 1,

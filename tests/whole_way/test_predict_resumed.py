@@ -16,6 +16,8 @@ import duckdb
 import pytest
 from hospital import CATEGORIES, NUMBERS
 
+from bedside.release import processor_class
+
 SHORT, LONG = 200_000, 1_600_000
 
 
@@ -73,7 +75,9 @@ def test_killed_and_started_again_it_goes_on_and_ends_the_same(
     kept = killed_midway(words(release, path, out), tmp_path / f"{written}.part")
     assert not out.exists()
     again = subprocess.run(words(release, path, out), check=True, capture_output=True, text=True)
-    assert json.loads(again.stdout) == {"out": str(out), "rows": rows, "after": kept, "anew": ""}
+    said = json.loads(again.stdout)
+    assert said.pop("processor") == processor_class()
+    assert said == {"out": str(out), "rows": rows, "after": kept, "anew": "", "target": "server-cpu"}
     assert f"going on after row {kept}" in again.stderr
     assert out.read_bytes() == whole.read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([written, "whole"])
