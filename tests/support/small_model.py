@@ -62,6 +62,25 @@ def graph(classes: int = 2, *, spread: bool = False, doc: str = "", opset: int =
             helper.make_node("Gemm", ["active", "last", "bias"], ["logits"]),
         ]
         del constants["weights"]
+    if dimensions := int(str(changes.get("convolutions", 0))):
+        rng, square = np.random.default_rng(4), (2, 2) if dimensions == 2 else (4,)
+        constants |= {
+            "square": np.array([-1, 1, *square], dtype=np.int64), "flat": np.array([-1, 8 * 4], dtype=np.int64),
+            "first": rng.normal(size=(8, 1, *(3,) * dimensions)).astype(np.float32),
+            "second": (rng.normal(size=(8, 8, *(3,) * dimensions)) / 6).astype(np.float32),
+            "last": (rng.normal(size=(32, classes)) / 6).astype(np.float32),
+        }  # fmt: skip
+        padded = {"pads": [1] * 2 * dimensions}
+        nodes[4:5] = [
+            helper.make_node("Reshape", ["standard", "square"], ["picture"]),
+            helper.make_node("Conv", ["picture", "first"], ["edges"], **padded),
+            helper.make_node("Relu", ["edges"], ["lit"]),
+            helper.make_node("Conv", ["lit", "second"], ["shapes"], **padded),
+            helper.make_node("Relu", ["shapes"], ["seen"]),
+            helper.make_node("Reshape", ["seen", "flat"], ["row"]),
+            helper.make_node("Gemm", ["row", "last", "bias"], ["logits"]),
+        ]
+        del constants["weights"]
     outputs = {"probability": ["n", classes], "distance": ["n"]}
     if spread:
         nodes.append(helper.make_node("Mul", ["probability", "tenth"], ["spread"]))
@@ -132,3 +151,10 @@ def deep_parts(*targets: str, hidden: int = 16) -> Parts:
     """The same with one layer of hidden units, packed for these targets."""
     made = parts()
     return Parts(**(vars(made) | {"graph": graph(hidden=hidden), "targets": targets, "calibration": patients(200)}))
+
+
+def convolutional_parts(*targets: str, dimensions: int = 2) -> Parts:
+    """The same with two convolutions over the standardised values, laid out as a square or as a line."""
+    made = parts()
+    own = {"graph": graph(convolutions=dimensions), "targets": targets, "calibration": patients(200)}
+    return Parts(**(vars(made) | own))

@@ -212,7 +212,8 @@ def _runnable(candidate: Candidate, asked: str | None) -> list[str]:
     """The reference, the target asked for, and every other whose runtime is here."""
     from bedside.release import REFERENCE, runs_here
 
-    return [name for name in candidate.manifest.targets if name in (REFERENCE, asked) or runs_here(name)]
+    listed = candidate.manifest.targets
+    return [name for name in listed if name in (REFERENCE, asked) or runs_here(name, listed[name].runtime)]
 
 
 def _kept(candidate: Candidate, rows: Cohort) -> dict[str, TargetEvidence]:

@@ -72,7 +72,7 @@ class Candidate:
                 f"was not packed for the target {target!r}", where=str(self.folder), remedy=f"It has: {known}"
             )
         name = "floor.onnx" if floor else listed.file
-        runs = find_target(REFERENCE if floor else target)
+        runs = find_target(REFERENCE) if floor else find_target(target, listed.runtime)
         missing = runs.missing_to_run()
         if missing is not None:
             raise missing

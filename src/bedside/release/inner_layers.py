@@ -38,6 +38,12 @@ def inner_nodes(graph: Any) -> list[Any]:
     return [node for node in graph.node if inside.intersection(node.output) and node.output[0] in leading]
 
 
+def name_nodes(graph: Any) -> None:
+    """Give each node a name of its own: quantisers find nodes by name, and packed graphs have none."""
+    for position, node in enumerate(graph.node):
+        node.name = f"node{position}"
+
+
 def _weight(node: Any) -> str:
     return node.input[1] if len(node.input) > 1 else ""
 

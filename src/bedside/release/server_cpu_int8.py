@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from bedside.errors import BedsideError, DataError, MissingExtra
 from bedside.graphs import cleaned_graph
-from bedside.release.inner_layers import before, weighted_layers
+from bedside.release.inner_layers import before, name_nodes, weighted_layers
 from bedside.release.server_cpu import ServerCpu
 from bedside.release.target import Material
 
@@ -57,19 +57,14 @@ class ServerCpuInt8(ServerCpu):
             return None
         if material.calibration is None or not len(material.calibration):
             raise DataError("there are no development patients to take ranges from", where=self.file)
-        _name(model.graph)
+        name_nodes(model.graph)
         _separate(model.graph, layers)
-        made = _quantised(model, [node.name for node in layers], _spread_out(material.calibration), self.file)
+        rows = spread_out(material.calibration, CALIBRATION_ROWS)
+        made = _quantised(model, [node.name for node in layers], rows, self.file)
         return cleaned_graph(made, where=self.file)
 
 
 TARGET = ServerCpuInt8()
-
-
-def _name(graph: Any) -> None:
-    """The quantiser finds nodes by name; packed graphs have none, and names must not repeat."""
-    for position, node in enumerate(graph.node):
-        node.name = f"node{position}"
 
 
 def _separate(graph: Any, layers: list[Any]) -> None:
@@ -92,9 +87,9 @@ def _separate(graph: Any, layers: list[Any]) -> None:
     graph.node.extend(nodes)
 
 
-def _spread_out(values: Float[np.ndarray, "patient variable"]) -> Float[np.ndarray, "patient variable"]:
-    """At most `CALIBRATION_ROWS` rows, taken at equal steps."""
-    step = -(-len(values) // CALIBRATION_ROWS)
+def spread_out(values: Float[np.ndarray, "patient variable"], most: int) -> Float[np.ndarray, "patient variable"]:
+    """At most so many rows, taken at equal steps."""
+    step = -(-len(values) // most)
     return values[::step]
 
 

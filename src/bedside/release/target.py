@@ -27,6 +27,9 @@ BUILT_IN = {
 }
 """As in ``pyproject.toml``; a source tree that is not installed registers nothing."""
 
+BY_RUNTIME = {("server-cpu-int8", "openvino"): "bedside.release.convolutions:TARGET"}
+"""Another maker and runtime of a name's file, for graphs that gain more by it; it is asked first."""
+
 Predict = Callable[[Float[np.ndarray, "patient variable"]], Prediction]
 
 
@@ -109,28 +112,39 @@ class Target(Protocol):
 
 # Looking through every installed package takes milliseconds; what is installed does not change while we run.
 @cache
-def target(name: str) -> Target:
-    """The target of this name.
+def target(name: str, runtime: str | None = None) -> Target:
+    """The target of this name; with ``runtime``, the one that runs the files that a manifest lists with it.
 
     Raises
     ------
     UsageError: there is none; the message lists those installed here.
     """
+    if runtime is not None and (name, runtime) in BY_RUNTIME:
+        return _imported(BY_RUNTIME[name, runtime])
     found = {point.name: point for point in entry_points(group=GROUP)}
     if name in found:
         loaded: Target = found[name].load()
         return loaded
     if name in BUILT_IN:
-        module, _, attribute = BUILT_IN[name].partition(":")
-        built_in: Target = getattr(import_module(module), attribute)
-        return built_in
+        return _imported(BUILT_IN[name])
     known = ", ".join(sorted({*found, *BUILT_IN}))
     raise UsageError(f"there is no target {name!r}", where="target", remedy=f"Use one of: {known}")
 
 
-def runs_here(name: str) -> bool:
+def makers(name: str) -> list[Target]:
+    """What can make the file of this name, in the order in which they are asked. Raises as `target`."""
+    return [*(target(*special) for special in BY_RUNTIME if special[0] == name), target(name)]
+
+
+def _imported(place: str) -> Target:
+    module, _, attribute = place.partition(":")
+    found: Target = getattr(import_module(module), attribute)
+    return found
+
+
+def runs_here(name: str, runtime: str) -> bool:
     """Whether a target's runtime, and the package that brings the target, are on this machine."""
     try:
-        return target(name).missing_to_run() is None
+        return target(name, runtime).missing_to_run() is None
     except UsageError:
         return False
