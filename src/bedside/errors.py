@@ -22,7 +22,7 @@ into the HTTP status in ``status``. Each class also inherits the builtin that a 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class BedsideError(Exception):
@@ -132,4 +132,14 @@ class GateFailed(Refused):
 
 
 class SignatureInvalid(Refused):
-    """A folder is not, byte for byte, what was signed."""
+    """A folder is not, byte for byte, what was signed.
+
+    ``files`` has the state of each file (`bedside.release.FileState`) against the list in the file ``listed_in``;
+    ``vouched`` says whether that list is what was signed. Without a signature that holds nobody vouches for it.
+    """
+
+    def __init__(self, what: str, *, vouched: bool = False, where: str = "", remedy: str = "") -> None:
+        super().__init__(what, where=where, remedy=remedy)
+        self.vouched = vouched
+        self.listed_in = ""
+        self.files: tuple[Any, ...] = ()

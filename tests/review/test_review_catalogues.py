@@ -29,7 +29,7 @@ MET = {
     "suspensions vouched",
     "serving": "access admission answers call deployments limits oidc/flow served standing_api",
     "sources": "patient units",
-    "release": "folder golden verification",
+    "release": "archive entry_names folder golden limits signature verification",
     "review": "accounts deployments releases sign_on users",
 }
 """Modules whose errors a person on the pages can meet."""

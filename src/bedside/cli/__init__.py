@@ -7,7 +7,7 @@ import signal
 import sys
 from typing import Any
 
-from bedside.errors import BedsideError
+from bedside.errors import BedsideError, SignatureInvalid
 
 __all__ = ["run"]
 
@@ -58,8 +58,19 @@ def _dispatch(parser: Any, arguments: dict[str, Any]) -> int:
         finally:
             bars.close()
     else:
-        result = command.function()(**arguments)
+        try:
+            result = command.function()(**arguments)
+        except SignatureInvalid as error:
+            if command.explains:
+                _explain(error, as_json)
+            raise
     return _print(command.verb, result, as_json)
+
+
+def _explain(error: SignatureInvalid, as_json: bool) -> None:
+    from bedside.cli import differences
+
+    sys.stdout.write(differences.document(error) if as_json else differences.text(error))
 
 
 def _print(verb: str, result: Any, as_json: bool) -> int:

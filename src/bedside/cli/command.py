@@ -44,6 +44,7 @@ class Command:
     help: one line.
     arguments: in the order in which help shows them.
     progress: whether the verb takes a ``progress`` callback.
+    explains: whether a signature that does not hold is explained on standard output, file by file.
     """
 
     words: tuple[str, ...]
@@ -52,6 +53,7 @@ class Command:
     help: str
     arguments: tuple[Argument, ...] = ()
     progress: bool = False
+    explains: bool = False
 
     def function(self) -> Callable[..., Any]:
         """The verb itself; imported only now, so that ``--help`` stays fast."""

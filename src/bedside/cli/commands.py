@@ -105,7 +105,25 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         ("verify",), "cli.signing", "verify", "check that a release is, byte for byte, what was signed",
-        (RELEASE, Argument("--key", "key", "public key (signing.pub)", {"required": True, "metavar": "PUBLIC"})),
+        (RELEASE, VERIFY_KEY),
+        explains=True,
+    ),
+    Command(
+        ("send",), "cli.signing", "send", "write a release or a candidate as one file",
+        (
+            Argument("RELEASE", "release", "folder or zip of a release or a candidate"),
+            Argument("--out", "out", "file to write (default: NAME-VERSION.zip here)", {"metavar": "FILE"}),
+        ),
+        explains=True,
+    ),
+    Command(
+        ("receive",), "cli.signing", "receive", "unpack a file from bedside send, once its signature holds",
+        (
+            Argument("FILE", "file", "the file that bedside send wrote"),
+            Argument("--key", "key", "public key (signing.pub); without it only an unsigned candidate is taken", {"metavar": "PUBLIC"}),
+            Argument("--out", "out", "new folder (default: the file's name without .zip, here)", {"metavar": "DIR"}),
+        ),
+        explains=True,
     ),
     Command(
         ("predict",), "cli.patients", "predict", "answers for a table of patients",

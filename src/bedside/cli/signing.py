@@ -1,4 +1,4 @@
-"""From an accepted candidate to a release: ``keygen``, ``sign``, ``verify``."""
+"""From an accepted candidate to a release, and on its way: ``keygen``, ``sign``, ``verify``, ``send``, ``receive``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from bedside.release import Verified
+    from bedside.release import Received, Sent, Verified
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -52,7 +52,33 @@ def sign(candidate: str | Path, *, key: str | Path, out: str | Path, by: str | N
 
 
 def verify(release: str | Path, *, key: str | Path) -> Verified:
-    """Check a release against its signature; raises `SignatureInvalid` naming each file that does not hold."""
+    """Check a release against its signature.
+
+    Raises `SignatureInvalid` naming each file that does not hold; its ``files`` has the state of every file.
+    """
     from bedside.release import verify as check
 
     return check(Path(release), Path(key))
+
+
+def send(release: str | Path, *, out: str | Path | None = None) -> Sent:
+    """Write a release or a candidate as one file, whose bytes depend on nothing but its content.
+
+    Raises `Refused` where a file is not what the manifest or the signature lists, `Conflict` where `out` is there.
+    """
+    from bedside.release import send as write
+
+    return write(Path(release), None if out is None else Path(out))
+
+
+def receive(file: str | Path, *, key: str | Path | None = None, out: str | Path | None = None) -> Received:
+    """Unpack what `send` wrote, whole or not at all, and only once its signature holds.
+
+    Without `key` a candidate is expected: it must hold to its own manifest, and is called unsigned.
+
+    Raises `SignatureInvalid` or `Refused` where it does not hold or could be read differently, `Conflict` where `out`
+    is there.
+    """
+    from bedside.release import receive as unpack
+
+    return unpack(Path(file), None if key is None else Path(key), None if out is None else Path(out))

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         User,
         Verification,
     )
-    from bedside.release import Verified
+    from bedside.release import Received, Sent, Verified
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -175,6 +175,27 @@ def sign(result: Signed) -> str:
 def verify(result: Verified) -> str:
     """That it holds."""
     return f"Verified: {result.name} {result.version}, signed by {result.signed_by}\nDigest {result.digest}"
+
+
+def send(result: Sent) -> str:
+    """Where it is, and what to tell the receiver."""
+    kind = "release" if result.signed else "candidate, NOT SIGNED"
+    return (
+        f"{result.name} {result.version} ({kind}): {result.files} files, {result.size / 1e6:.1f} MB in {result.file}\n"
+        f"SHA-256 of the file {result.sha256}\nDigest {result.digest}"
+    )
+
+
+def receive(result: Received) -> str:
+    """Where it is, and who vouches for it."""
+    if result.signed:
+        first = f"Received release {result.name} {result.version}, signed by {result.signed_by}: the signature holds"
+    else:
+        first = (
+            f"Received candidate {result.name} {result.version}\n"
+            "NOT SIGNED: each file is what its own manifest lists, and nobody vouches for that"
+        )
+    return f"{first}\n{result.files} files in {result.folder}\nDigest {result.digest}"
 
 
 def predict(result: Predicted) -> str:

@@ -3,6 +3,7 @@
 from bedside.release.candidate import Candidate, attach, evidence_digest, golden_check, open_candidate
 from bedside.release.card import model_card
 from bedside.release.choosing import FASTER, Chosen, chosen
+from bedside.release.comparison import FileState
 from bedside.release.dropping import drop
 from bedside.release.folder import candidate_digest, write_file
 from bedside.release.footprint import Footprint, footprint, single_latency
@@ -13,6 +14,7 @@ from bedside.release.model import Model, Prediction, processor_class
 from bedside.release.pack import Parts, pack
 from bedside.release.signing import Signing, sign
 from bedside.release.target import REFERENCE, Material, Target, runs_here, target
+from bedside.release.travel import Received, Sent, receive, send
 from bedside.release.verification import Release, Verified, open_release, verify
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "Chosen",
     "Conformal",
     "Equality",
+    "FileState",
     "Footprint",
     "Manifest",
     "Material",
@@ -31,8 +34,10 @@ __all__ = [
     "Outputs",
     "Parts",
     "Prediction",
+    "Received",
     "Release",
     "ReviewRule",
+    "Sent",
     "Signing",
     "Target",
     "TargetFile",
@@ -50,8 +55,10 @@ __all__ = [
     "open_release",
     "pack",
     "processor_class",
+    "receive",
     "refuse_unmakeable",
     "runs_here",
+    "send",
     "sign",
     "single_latency",
     "target",

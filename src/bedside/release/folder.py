@@ -5,15 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import stat
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bedside.errors import NotFound, Refused, UsageError
+from bedside.errors import BedsideError, NotFound, Refused, UsageError
+from bedside.release.archive import unarchived
+from bedside.release.limits import refuse_many, refuse_size
 
 EVIDENCE = ("evidence.json", "report.html", "card.md")
 """What validation attaches; may be replaced without changing the candidate."""
@@ -21,15 +20,18 @@ SIGNED = ("signing.json", "signature.json")
 """What signing adds."""
 OUTSIDE_DIGEST = frozenset((*EVIDENCE, *SIGNED))
 
-LARGEST_FILE = 2 * 1024**3
-LARGEST_RELEASE = 4 * 1024**3
-MOST_FILES = 64
 _READABLE = "Let the user that bedside runs as read it"
 
 
 def sha256(content: bytes) -> str:
     """In hexadecimal."""
     return hashlib.sha256(content).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """The same of a file that need not be in memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest_of(files: Mapping[str, bytes]) -> str:
@@ -64,13 +66,14 @@ def read_files(path: Path) -> dict[str, bytes]:
     Raises
     ------
     NotFound: there is nothing at `path`. UsageError: it cannot be read.
-    Refused: a subfolder, a link, a name with a path in it, too many files or too many bytes; the message names it.
+    Refused: a subfolder, a link, a name with a path in it, too many files or too many bytes, a zip that readers could
+        read differently; the message names it.
     """
     try:
         if path.is_dir():
             return {name: file.read_bytes() for name, file in _flat(path)}
         if path.is_file():
-            return _unzipped(path)
+            return unarchived(path)
     except OSError as error:
         place = str(error.filename or path)
         raise UsageError(f"cannot be read: {error.strerror}", where=place, remedy=_READABLE) from error
@@ -79,8 +82,7 @@ def read_files(path: Path) -> dict[str, bytes]:
 
 def _flat(folder: Path) -> Iterator[tuple[str, Path]]:
     entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    if len(entries) > MOST_FILES:
-        raise Refused(f"holds {len(entries)} entries; a release has at most {MOST_FILES}", where=str(folder))
+    refuse_many(len(entries), str(folder))
     total = 0
     for entry in entries:
         if entry.is_symlink():
@@ -89,66 +91,8 @@ def _flat(folder: Path) -> Iterator[tuple[str, Path]]:
             raise Refused(f"`{entry.name}` is a folder; a release is one flat folder", where=str(folder))
         if not entry.is_file():
             raise Refused(f"`{entry.name}` is not a plain file", where=str(folder))
-        total += _size_within_limits(entry.name, entry.stat().st_size, total, folder)
+        total = refuse_size(entry.name, entry.stat().st_size, total, str(folder))
         yield entry.name, Path(entry.path)
-
-
-def _size_within_limits(name: str, size: int, before: int, where: Path) -> int:
-    if size > LARGEST_FILE or before + size > LARGEST_RELEASE:
-        limits = f"{LARGEST_FILE // 1024**3} GiB a file, {LARGEST_RELEASE // 1024**3} GiB in all"
-        raise Refused(f"`{name}` is too large: at most {limits}", where=str(where))
-    return size
-
-
-def _unzipped(path: Path) -> dict[str, bytes]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = [entry for entry in archive.infolist() if not _is_top_folder(entry, archive)]
-            if len(entries) > MOST_FILES:
-                raise Refused(f"holds {len(entries)} entries; a release has at most {MOST_FILES}", where=str(path))
-            prefix = _prefix(entries)
-            files: dict[str, bytes] = {}
-            for entry in entries:
-                name = entry.filename.removeprefix(prefix)
-                _refuse_entry(entry, name, files, path)
-                files[name] = _extracted(archive, entry, sum(map(len, files.values())), path)
-            return files
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, OSError) as error:
-        raise Refused(f"is neither a folder nor a zip file that can be read: {error}", where=str(path)) from error
-
-
-def _prefix(entries: list[zipfile.ZipInfo]) -> str:
-    """``"name/"`` where every entry lies in one folder of that name, as zip tools write a folder; else empty."""
-    tops = {entry.filename.partition("/")[0] if "/" in entry.filename else "" for entry in entries}
-    top = tops.pop() if len(tops) == 1 else ""
-    return f"{top}/" if top not in ("", ".", "..") else ""
-
-
-def _is_top_folder(entry: zipfile.ZipInfo, archive: zipfile.ZipFile) -> bool:
-    top = entry.filename
-    return entry.is_dir() and top.count("/") == 1 and all(name.startswith(top) for name in archive.namelist())
-
-
-def _refuse_entry(entry: zipfile.ZipInfo, name: str, seen: Mapping[str, bytes], where: Path) -> None:
-    if entry.is_dir() or name in ("", ".", "..") or any(mark in name for mark in ("/", "\\", "\0", ":")):
-        raise Refused(f"entry `{entry.filename}` is not a file of one flat folder", where=str(where))
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG):
-        raise Refused(f"entry `{entry.filename}` is a link or no plain file", where=str(where))
-    if name in seen:
-        raise Refused(f"entry `{entry.filename}` is there twice", where=str(where))
-    if entry.flag_bits & 1:
-        raise Refused(f"entry `{entry.filename}` is encrypted", where=str(where))
-
-
-def _extracted(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, before: int, where: Path) -> bytes:
-    """At most as many bytes as the entry declares: a zip bomb declares few and unpacks to many."""
-    _size_within_limits(entry.filename, entry.file_size, before, where)
-    with archive.open(entry) as source:
-        content = source.read(entry.file_size + 1)
-    if len(content) != entry.file_size:
-        raise Refused(f"entry `{entry.filename}` does not unpack to the size that it declares", where=str(where))
-    return content
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -174,15 +118,23 @@ def staging(folder: Path) -> Iterator[Path]:
     ------
     UsageError: nothing can be written there.
     """
+    made = [parent for parent in folder.parents if not parent.exists()]
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         stage = Path(tempfile.mkdtemp(prefix=".bedside-", dir=folder.parent))
+        try:
+            yield stage
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
     except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror}", where=str(folder)) from error
-    try:
-        yield stage
+        if isinstance(error, BedsideError):
+            raise
+        raise UsageError(f"cannot be written: {error.strerror or error}", where=str(folder)) from error
     finally:
-        shutil.rmtree(stage, ignore_errors=True)
+        # Folders that were made on the way to it stay only if something stays in them.
+        with suppress(OSError):
+            for parent in made:
+                parent.rmdir()
 
 
 def write_folder(files: Mapping[str, bytes], stage: Path, out: Path) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 HOLDS = "holds"
 INVALID = "invalid"
+MISMATCH = "Signature mismatch"
+"""How the library begins where the signature itself holds, over other files."""
 
 
 def check(folder: Path, signature: Path, key: Path) -> str:
