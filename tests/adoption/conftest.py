@@ -12,6 +12,12 @@ from elsewhere import INTERCEPT, STUDY, WEIGHTS, linear, write_patients
 Write = Callable[..., Path]
 
 
+@pytest.fixture(autouse=True)
+def quick_floor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One strength of the floor's penalty in place of ten: these tests look at the model beside it."""
+    monkeypatch.setattr("bedside.training.floor.STRENGTHS", (1.0,))
+
+
 @pytest.fixture
 def study(tmp_path: Path) -> Write:
     """Writes the study, with further lines at its end, and its patients; gives the study's path."""

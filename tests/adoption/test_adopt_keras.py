@@ -103,6 +103,13 @@ def test_a_file_of_keras_2_gives_what_keras_2_gave(study: Callable[..., Path], t
     assert answered[0] == pytest.approx(truth, abs=0.1)
 
 
+def test_files_for_other_hardware_are_made_of_it(study: Callable[..., Path], tmp_path: Path) -> None:
+    asked = '[targets]\nnames = ["server-cpu", "server-cpu-int8"]\n[accept.targets]\nflips = 0.2\nauroc_loss = 0.1'
+    bedside.adopt(HERE / "keras2_sequential.h5", study(asked), out=tmp_path / "c")
+    found = bedside.validate(tmp_path / "c").evidence.targets["server-cpu-int8"]
+    assert found.validated and found.largest_change is not None and 0 < found.largest_change < 0.1
+
+
 def test_the_way_to_the_file_leaves_no_trace(study: Callable[..., Path], tmp_path: Path) -> None:
     deep = tmp_path / "another" / "place"
     deep.mkdir(parents=True)

@@ -37,10 +37,22 @@ def test_the_candidate_answers_what_the_model_answers(study: Write, true_model: 
     assert np.abs(answered - _risk(*values.T)).max() < 1e-6
     origin = candidate.manifest.adopted
     assert origin is not None and origin.proof == adopted.adopted
-    assert origin.proof.random == 1000 and origin.proof.edge == 4 + 3 * 3 and origin.proof.largest <= 1e-5
+    assert origin.proof.random == 1000 and origin.proof.edge == 6 + 5 * 3 and origin.proof.largest <= 1e-5
     assert origin.trained_on is None and not origin.recalibrated
     assert candidate.manifest.network.packed == "adopted"
     assert "On whom it was trained: unknown" in candidate.files["card.md"].decode()
+
+
+def test_the_bytes_that_were_proved_are_those_that_are_packed(
+    study: Write, true_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bedside.adoption import adoption
+
+    proved = []
+    honest = adoption.proved
+    monkeypatch.setattr(adoption, "proved", lambda *given, **more: (proved.append(given[1]), honest(*given, **more))[1])
+    bedside.adopt(true_model, study(), out=tmp_path / "c")
+    assert proved == [open_candidate(tmp_path / "c").files["model.onnx"]]
 
 
 def test_packing_twice_gives_the_same_digest(study: Write, true_model: Path, tmp_path: Path) -> None:
@@ -202,6 +214,24 @@ def test_one_clear_error_each(study: Write, tmp_path: Path, case: str) -> None:
     assert not (tmp_path / "c").exists()
 
 
+@pytest.mark.parametrize("opset", [9, 11, 17, 21, 22])
+def test_operator_sets_of_every_age(study: Write, tmp_path: Path, opset: int) -> None:
+    import onnx
+
+    model = onnx.load_model_from_string(linear(BINARY, [0.0, INTERCEPT]))
+    model.opset_import[0].version = opset
+    model.graph.node[2].attribute.append(onnx.helper.make_attribute("axis", 1))
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    bedside.adopt(tmp_path / "m.onnx", study(), out=tmp_path / "c")
+    answered = open_candidate(tmp_path / "c").load().predict(_patients()).probability[:, 1]
+    assert np.abs(answered - _risk(*_patients().T)).max() < 1e-6
+
+
+def test_a_module_is_asked_for_in_vain(study: Write, true_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="ONNX files hold the whole model"):
+        bedside.adopt(true_model, study(), out=tmp_path / "c", module="net.py:Net")
+
+
 def test_an_operator_outside_the_standard_is_named(study: Write, tmp_path: Path) -> None:
     import onnx
 
@@ -264,6 +294,70 @@ def test_a_graph_that_does_not_equal_the_original_is_refused(
     monkeypatch.setattr(onnx_file, "FORMAT", dataclasses.replace(onnx_file.FORMAT, read=other))
     with pytest.raises(DataError, match=r"the graph does not equal the original: .* rows differ"):
         bedside.adopt(true_model, study(), out=tmp_path / "c")
+
+
+def _stump(at: float) -> bytes:
+    """A tree of one split: age <= ``at`` → .2, else .7."""
+    from onnx import TensorProto, helper
+
+    split = helper.make_node(
+        "TreeEnsembleRegressor", ["x"], ["p"], domain="ai.onnx.ml", n_targets=1, post_transform="NONE",
+        nodes_treeids=[0, 0, 0], nodes_nodeids=[0, 1, 2], nodes_featureids=[0, 0, 0], nodes_values=[at, 0.0, 0.0],
+        nodes_modes=["BRANCH_LEQ", "LEAF", "LEAF"], nodes_truenodeids=[1, 0, 0], nodes_falsenodeids=[2, 0, 0],
+        nodes_missing_value_tracks_true=[1, 0, 0],
+        target_treeids=[0, 0], target_nodeids=[1, 2], target_ids=[0, 0], target_weights=[0.2, 0.7],
+    )  # fmt: skip
+    graph = helper.make_graph(
+        [split],
+        "stump",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3])],
+        [helper.make_tensor_value_info("p", TensorProto.FLOAT, ["n", 1])],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+    return bytes(helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString())
+
+
+def _strict(rows: np.ndarray, at: float) -> np.ndarray:
+    """The same tree with < in place of <=, as another framework may hold it."""
+    return np.where(rows[:, :1].astype(np.float32) < np.float32(at), 0.2, 0.7)
+
+
+@pytest.mark.parametrize(("at", "apart"), [(64.0, True), (70.0, False)])
+def test_rows_on_a_trees_boundary_are_counted_apart(
+    study: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: float, apart: bool
+) -> None:
+    """64 is the middle of the declared range of age, where the edge rows lie; no row has exactly 70."""
+    from bedside.adoption import onnx_file
+
+    (tmp_path / "m.onnx").write_bytes(_stump(at))
+    honest = onnx_file.read
+
+    def other(path: Path, asked: Any) -> Any:
+        rows = np.array([[at, 0, 0], [at + 1, 0, 0]])
+        return dataclasses.replace(honest(path, asked), predict=lambda given: _strict(given, at), boundaries=rows)
+
+    monkeypatch.setattr(onnx_file, "FORMAT", dataclasses.replace(onnx_file.FORMAT, read=other))
+    told = bedside.adopt(tmp_path / "m.onnx", study('[adoption]\nunknown = "median"'), out=tmp_path / "c")
+    proof = told.adopted
+    assert proof is not None and proof.largest < 1e-6
+    assert proof.boundary - 2 == proof.boundary_differing - 1
+    assert (proof.boundary > 2) is apart
+
+
+def test_a_tree_that_differs_elsewhere_is_refused(
+    study: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bedside.adoption import onnx_file
+
+    (tmp_path / "m.onnx").write_bytes(_stump(64.0))
+    honest = onnx_file.read
+
+    def other(path: Path, asked: Any) -> Any:
+        return dataclasses.replace(honest(path, asked), predict=lambda given: _strict(given, 63.9))
+
+    monkeypatch.setattr(onnx_file, "FORMAT", dataclasses.replace(onnx_file.FORMAT, read=other))
+    with pytest.raises(DataError, match="does not equal the original"):
+        bedside.adopt(tmp_path / "m.onnx", study('[adoption]\nunknown = "median"'), out=tmp_path / "c")
 
 
 SAID = {

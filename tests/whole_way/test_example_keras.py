@@ -34,7 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         capture_output=True, text=True, timeout=300, env=os.environ | {"PYTHON": sys.executable},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "Equal to the original: 1000 random and 304 edge rows" in done.stdout
+    assert "Equal to the original: 1000 random and 506 edge rows" in done.stdout
     assert "Verified: textbook 1.0.0" in done.stdout
     return folder
 

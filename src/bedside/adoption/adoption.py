@@ -18,7 +18,7 @@ from bedside.adoption.meaning import Meaning, meaning_of, probabilities, refuse_
 from bedside.adoption.original import Asked, Format, Original
 from bedside.adoption.proof import edge_rows, proved, random_rows
 from bedside.cohort import AdoptionPlan, Cohort, Study
-from bedside.errors import DataError, StudyError
+from bedside.errors import DataError, StudyError, UsageError
 from bedside.measures import auroc, auroc_multiclass, conformal_quantiles
 from bedside.preparation import NUMPY
 from bedside.training import choice
@@ -96,7 +96,8 @@ def adopt(
 
     Raises
     ------
-    UsageError: the file is of no format that can be adopted, or a pickle. MissingExtra: its framework is not installed.
+    UsageError: the file is of no format that can be adopted, or a pickle; or it needs no `module`.
+    MissingExtra: its framework is not installed.
     DataError: it takes or gives something that cannot be adopted, or its graph does not equal it.
     StudyError: ``[adoption]`` does not fit the model.
     """
@@ -104,6 +105,8 @@ def adopt(
     plan, sample = plan_of(study), sample_of(study, development)
     _told(progress, "Reading the model", 0)
     kind = format_of(model)
+    if module is not None and not kind.takes_module:
+        raise UsageError(f"{kind.name} files hold the whole model", where="--module", remedy="Leave --module out")
     original = kind.read(model, Asked(width=len(plan.columns), output=plan.output, module=module))
     _refuse_width(original, plan, model)
     meaning = meaning_of(study, plan, original.columns)

@@ -12,6 +12,7 @@ from bedside.adoption.inputs import Inputs, prepared
 from bedside.adoption.meaning import Meaning, probabilities
 from bedside.adoption.original import Original
 from bedside.errors import DataError
+from bedside.graphs import cleaned_graph
 from bedside.preparation import NUMPY, Array, Operations, Preparation, as_served, features, in_single_precision
 from bedside.training.calibration import Calibration, calibrated
 from bedside.training.distance import Distance, distance
@@ -56,7 +57,7 @@ def predicted(joined: Joined, values: Float[np.ndarray, "row variable"]) -> Floa
 
 
 def joined_graph(joined: Joined, *, where: str) -> bytes:
-    """``values`` → ``probability`` and ``distance``, after the graph contract.
+    """``values`` → ``probability`` and ``distance``, after the graph contract: the very bytes that are packed.
 
     Raises
     ------
@@ -67,9 +68,10 @@ def joined_graph(joined: Joined, *, where: str) -> bytes:
     given = trace.spliced(_raised(joined.original.graph, where), prepared(trace, joined.inputs, values))
     probability = _outputs(trace, joined, given)
     far = distance(trace, joined.distance, features(trace, joined.preparation, values))
-    return trace.model(
+    graph = trace.model(
         joined.preparation.variables, {"probability": (probability, joined.meaning.classes), "distance": (far, None)}
     )
+    return cleaned_graph(graph, where=where)
 
 
 def _raised(graph: bytes, where: str) -> Any:

@@ -64,9 +64,11 @@ class Format:
     name: as people call it. suffixes: of its files, in lower case, with the dot; empty where only `recognises` tells.
     read: opens a file, executes nothing of it, and gives the model.
     recognises: whether a file (or folder) is of this kind, where the suffix does not say it or is shared by several.
+    takes_module: whether it can need the user's own module, because its files hold weights only.
     """
 
     name: str
     suffixes: tuple[str, ...]
     read: Callable[[Path, Asked], Original]
     recognises: Callable[[Path], bool] | None = None
+    takes_module: bool = False

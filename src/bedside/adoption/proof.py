@@ -18,6 +18,8 @@ TOLERANCE = 1e-5
 RANDOM_ROWS = 1000
 BEYOND = 1.0
 """Without a declared range, an extreme value lies this many times the development patients' span outside of it."""
+FAR = 10.0
+"""What lies far beyond the range lies this many times its width outside of it."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,8 @@ class Proof:
 
     Attributes
     ----------
-    random, edge: rows drawn from the declared ranges and categories; rows with one or all predictors unknown, or at an
-        end of their range.
+    random, edge: rows drawn from the declared ranges and categories; rows with one or all predictors unknown, at an end
+        of their range, or far beyond it.
     largest: largest difference of a probability over both. tolerance: what was allowed.
     boundary: rows on a tree's boundary, where the last bit decides on which side a row falls: those made on purpose,
         and those among the others that differ and turn out to lie on one. boundary_differing: of them differ.
@@ -60,7 +62,8 @@ def proved(
         number, the graph may give none either.
     """
     rng = np.random.default_rng(seed)
-    random, edge = random_rows(schema, values, rng), edge_rows(schema, values)
+    random = random_rows(schema, values, rng)
+    edge = np.concatenate([edge_rows(schema, values), far_rows(schema, values)])
     rows = np.concatenate([random, edge]).astype(np.float32).astype(np.float64)
     differs = _difference(runner(graph, "probability", where=where)(rows), predicted(joined, rows))
     apart = differs > TOLERANCE
@@ -104,14 +107,8 @@ def random_rows(
 
 def edge_rows(schema: Schema, values: Float[np.ndarray, "known variable"]) -> Float[np.ndarray, "row variable"]:
     """Around the middle of everything: each variable unknown, at its lowest, at its highest; and all at once."""
-    spans = [span(variable, values[:, place]) for place, variable in enumerate(schema.variables)]
+    spans, middle = _spans(schema, values)
     low, high = np.array([one[0] for one in spans]), np.array([one[1] for one in spans])
-    middle = np.array(
-        [
-            np.floor((a + b) / 2) if v.categories else (a + b) / 2
-            for v, (a, b) in zip(schema.variables, spans, strict=True)
-        ]
-    )
     rows = [middle, low, high, np.full(len(spans), np.nan)]
     for place in range(len(spans)):
         for extreme in (np.nan, low[place], high[place]):
@@ -119,6 +116,33 @@ def edge_rows(schema: Schema, values: Float[np.ndarray, "known variable"]) -> Fl
             row[place] = extreme
             rows.append(row)
     return np.stack(rows)
+
+
+def far_rows(schema: Schema, values: Float[np.ndarray, "known variable"]) -> Float[np.ndarray, "far variable"]:
+    """Around the same middle: each number far below and far above its range; and all of them at once."""
+    spans, middle = _spans(schema, values)
+    numbers = [place for place, variable in enumerate(schema.variables) if not variable.categories]
+    rows = []
+    for side in (0, 1):
+        extreme = np.array([one[side] + (2 * side - 1) * FAR * (one[1] - one[0]) for one in spans])
+        for place in numbers:
+            row = middle.copy()
+            row[place] = extreme[place]
+            rows.append(row)
+        everything = middle.copy()
+        everything[numbers] = extreme[numbers]
+        rows.append(everything)
+    return np.stack(rows)
+
+
+def _spans(
+    schema: Schema, values: Float[np.ndarray, "known variable"]
+) -> tuple[list[tuple[float, float]], Float[np.ndarray, " variable"]]:
+    """What each variable may be, lowest and highest, and the middle of everything."""
+    spans = [span(variable, values[:, place]) for place, variable in enumerate(schema.variables)]
+    middle = [(low + high) / 2 for low, high in spans]
+    pairs = zip(schema.variables, middle, strict=True)
+    return spans, np.array([np.floor(value) if variable.categories else value for variable, value in pairs])
 
 
 def span(variable: Variable, known: Float[np.ndarray, " row"]) -> tuple[float, float]:

@@ -74,10 +74,19 @@ def _limits_of_use(manifest: Manifest) -> list[str]:
         "- It does not decide: every answer is preliminary until a named clinician has signed it.",
         "- It says nothing about people outside the population above, and nothing about causes: changing a predictor "
         "need not change the outcome.",
-        "- It gives no estimate, and says why, for a patient unlike those it was trained on, where more than "
-        f"{manifest.missing_limit:.0%} of the predictors are unknown, where a value is older than declared"
+        f"- It gives no estimate, and says why, for a patient unlike {_known_patients(manifest)}, where "
+        f"{_missing(manifest)} unknown, where a value is older than declared"
         + (f", and after {manifest.valid_until}." if manifest.valid_until else "."),
     ]
+
+
+def _known_patients(manifest: Manifest) -> str:
+    return "those it was trained on" if manifest.adopted is None else "the study's development patients"
+
+
+def _missing(manifest: Manifest) -> str:
+    limit = manifest.missing_limit
+    return f"more than {limit:.0%} of the predictors are" if limit else "any predictor is"
 
 
 def _predictors(variables: Sequence[Variable]) -> list[str]:
