@@ -133,6 +133,14 @@ def test_guessing_keys_ends_soon_and_known_callers_go_on(hospital: Any, monkeypa
     assert STRANGERS.burst > few.burst
 
 
+def test_unknown_paths_count_too(hospital: Any) -> None:
+    stand_still(hospital)
+    browser = hospital.anonymous()
+    pages = {"Accept": "text/html"}
+    statuses = [browser.get(f"/nothing/{number}", headers=pages).status_code for number in range(STRANGERS.burst + 5)]
+    assert statuses == [404] * STRANGERS.burst + [429] * 5
+
+
 def test_a_key_has_the_limit_that_serve_was_told(tmp_path: Any, signed: Any) -> None:
     opened = house.open_hospital(tmp_path, [signed], admission=admission(rate_limit=7))
     try:

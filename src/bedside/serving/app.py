@@ -22,7 +22,7 @@ from bedside.errors import LedgerError
 from bedside.ledger import Ledger
 from bedside.ledger.clock import Clock, utc_now
 from bedside.release import REFERENCE, Release
-from bedside.serving.access import admit
+from bedside.serving.access import admit, count_stranger
 from bedside.serving.admission import Admission
 from bedside.serving.api import API
 from bedside.serving.call import Call, call_of, read_call
@@ -30,6 +30,7 @@ from bedside.serving.deployments import begin, open_service
 from bedside.serving.envelope import Counting, Envelope
 from bedside.serving.failures import Failure, failure_of, refusal, told
 from bedside.serving.following import following
+from bedside.serving.limits import TooMany
 from bedside.serving.oip.entrance import PATH, Inference
 from bedside.serving.oip.keys import Keys
 from bedside.serving.oip.routes import INFER, OIP
@@ -182,6 +183,10 @@ def _unrouted(
     async def refuse(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             raise error
+        try:
+            count_stranger(service, request.client.host if request.client else "")
+        except TooMany as too_many:
+            error = too_many
         status, failure = failure_of(error)
         path = request.url.path
         response = refusal(status, failure, oip=oip and (path == "/v2" or path.startswith("/v2/")))
