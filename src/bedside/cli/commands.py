@@ -126,6 +126,10 @@ COMMANDS: tuple[Command, ...] = (
         explains=True,
     ),
     Command(
+        ("page",), "cli.page", "page", "a release as a web page that answers on the device, without a network",
+        (RELEASE, VERIFY_KEY, Argument("--out", "out", "a new zip file, to be unpacked on a file server", {"required": True, "metavar": "FILE"})),
+    ),
+    Command(
         ("predict",), "cli.patients", "predict", "answers for a table of patients",
         (
             RELEASE,

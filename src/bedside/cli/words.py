@@ -10,6 +10,7 @@ import msgspec
 from bedside.cli.patients import Explained, Predicted
 
 if TYPE_CHECKING:
+    from bedside.browser import Site
     from bedside.cli.evidence import Validated
     from bedside.cli.ledger import Checkpointed
     from bedside.cli.outcomes import Linked
@@ -196,6 +197,14 @@ def receive(result: Received) -> str:
             "NOT SIGNED: each file is what its own manifest lists, and nobody vouches for that"
         )
     return f"{first}\n{result.files} files in {result.folder}\nDigest {result.digest}"
+
+
+def page(result: Site) -> str:
+    """Where it is, whose key it carries, and what to do with it."""
+    return (
+        f"Wrote {result.out} ({result.size / 1e6:.1f} MB): {result.name} {result.version}\nKey {result.key}\n"
+        "Next: unpack it on a file server (https), open it there, and compare the key that it shows"
+    )
 
 
 def predict(result: Predicted) -> str:

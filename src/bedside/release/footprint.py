@@ -30,8 +30,8 @@ class Footprint(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     latency: seconds for one patient, median over repeated calls on one thread, without cleaning, server and ledger.
-    memory: bytes that the runtime, the file and answering added to a process at its highest; None where the system does
-        not say. Memory of a GPU is not in it.
+    memory: bytes that the runtime, the file and answering added to a process, and to programs that it starts, at its
+        highest; None where the system does not say. Memory of a GPU is not in it.
     processor: its name as the system gives it. version: of the runtime.
     """
 
@@ -67,13 +67,18 @@ def single_latency(model: Model, seconds: float = SECONDS) -> float:
     return float(np.median(taken))
 
 
-def _memory(name: str) -> int | None:
-    """A figure of this process in bytes: ``VmRSS`` now, ``VmHWM`` at its highest."""
+def _memory(name: str, process: str = "self") -> int | None:
+    """A figure of a process in bytes: ``VmRSS`` now, ``VmHWM`` at its highest."""
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:
         return None
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), None)
+
+
+def _children() -> list[str]:
+    """Processes that this one started: some runtimes are programs of their own."""
+    return [child for task in Path("/proc/self/task").glob("*/children") for child in task.read_text().split()]
 
 
 def _measured(folder: Path, target: str) -> Footprint:
@@ -81,14 +86,14 @@ def _measured(folder: Path, target: str) -> Footprint:
     before = _memory("VmRSS")
     model = candidate.load(target)
     latency = single_latency(model)
-    highest = _memory("VmHWM")
+    highest = [_memory("VmHWM", process) for process in ("self", *_children())]
     try:
         runtime = version(candidate.manifest.targets[target].runtime)
     except PackageNotFoundError:
         runtime = None
     return Footprint(
         latency=latency,
-        memory=None if before is None or highest is None else highest - before,
+        memory=None if before is None or None in highest else sum(filter(None, highest)) - before,
         processor=processor_name(),
         version=runtime,
     )

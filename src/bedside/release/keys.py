@@ -99,11 +99,19 @@ def _read(path: Path) -> bytes:
         raise UsageError(f"cannot be read: {error.strerror}", where=str(path)) from error
 
 
+def public_pem(path: Path) -> bytes:
+    """The PEM text of a public key, in the one form whose SHA-256 is its `fingerprint`; raises as `read_public_key`."""
+    return _pem(read_public_key(path))
+
+
 def fingerprint(key: EllipticCurvePublicKey) -> str:
     """SHA-256 of the key's PEM text, in hexadecimal: what a signature calls its key."""
     import hashlib
 
+    return hashlib.sha256(_pem(key)).hexdigest()
+
+
+def _pem(key: EllipticCurvePublicKey) -> bytes:
     from cryptography.hazmat.primitives import serialization
 
-    pem = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(pem).hexdigest()
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
