@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,12 +13,26 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from bedside.errors import Conflict, DataError, GateFailed, MissingExtra, NotFound, Refused, UsageError
-from bedside.release import Candidate, Material, Parts, attach, drop, golden_check, keygen, open_candidate, pack, sign
+from bedside.release import (
+    Candidate,
+    Material,
+    Parts,
+    attach,
+    drop,
+    footprint,
+    golden_check,
+    keygen,
+    open_candidate,
+    pack,
+    sign,
+)
+from bedside.release.half_precision import in_half_precision
 from bedside.release.inner_layers import inner_nodes, weighted_layers
 from bedside.release.making import refuse_unmakeable
+from bedside.release.server_cpu import TARGET as CPU
 from bedside.release.server_cpu_int8 import TARGET as INT8
 from bedside.release.server_gpu import TARGET as GPU
 
@@ -249,3 +264,53 @@ def test_an_earlier_candidate_with_targets_is_replaced_and_a_stranger_is_not(
     (deep.folder / "notes.txt").write_text("mine")
     with pytest.raises(Conflict, match="no candidate"):
         pack(small.parts(), deep.folder)
+
+
+def test_what_a_target_costs_is_measured_in_a_process_that_takes_nothing_from_the_folder_it_runs_in(
+    deep: Candidate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    for name in ("numpy", "msgspec", "onnxruntime"):
+        (here / f"{name}.py").write_text(f"open({str(here / 'ran')!r}, 'w')")
+    monkeypatch.chdir(here)
+    found = footprint(deep, "server-cpu-int8")
+    assert found is not None
+    assert 0 < found.latency < 1
+    assert found.memory is None or found.memory > 0
+    assert found.version == version("onnxruntime")
+    assert not (here / "ran").exists()
+    assert footprint(deep, "server-cpu-int4") is None
+
+
+def test_half_precision_stays_out_of_branches() -> None:
+    """A value that a branch takes from outside stays in single precision: the branch is not converted."""
+    value = helper.make_tensor_value_info
+    branch = helper.make_graph(
+        [helper.make_node("Add", ["layer", "layer"], ["twice"])], "b", [], [value("twice", TensorProto.FLOAT, None)]
+    )
+    other = helper.make_graph(
+        [helper.make_node("Identity", ["layer"], ["once"])], "o", [], [value("once", TensorProto.FLOAT, None)]
+    )
+    rng = np.random.default_rng(0)
+    weights = {"w1": (3, 4), "w2": (4, 4), "w3": (4, 2)}
+    held = [numpy_helper.from_array(rng.normal(size=s).astype(np.float32), n) for n, s in weights.items()]
+    held += [numpy_helper.from_array(np.array(True), "yes"), numpy_helper.from_array(np.array([1]), "axis")]
+    nodes = [
+        helper.make_node("MatMul", ["values", "w1"], ["layer"]),
+        helper.make_node("If", ["yes"], ["chosen"], then_branch=branch, else_branch=other),
+        helper.make_node("MatMul", ["chosen", "w2"], ["next"]),
+        helper.make_node("MatMul", ["next", "w3"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probability"], axis=-1),
+        helper.make_node("ReduceL2", ["values", "axis"], ["distance"], keepdims=0),
+    ]
+    outputs = [value("probability", TensorProto.FLOAT, ["n", 2]), value("distance", TensorProto.FLOAT, ["n"])]
+    graph = helper.make_graph(nodes, "g", [value("values", TensorProto.FLOAT, ["n", 3])], outputs, held)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    values = rng.normal(size=(5, 3))
+    shape = {"variables": 3, "classes": 2, "where": ""}
+    exact = CPU.load(model.SerializeToString(), **shape)(values).probability
+    assert in_half_precision(model)
+    onnx.checker.check_model(model, full_check=True)
+    assert [n for n, a in initialisers(model).items() if a.dtype == np.float16] == ["w2_half"]
+    np.testing.assert_allclose(CPU.load(model.SerializeToString(), **shape)(values).probability, exact, atol=5e-3)

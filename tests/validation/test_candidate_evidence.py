@@ -149,10 +149,31 @@ def test_further_targets(world):
     p, q = (m.predict(scene.cohort.reading.values).probability[:, 1] for m in (scene.model, further["moved"]))
     kept = np.abs(scene.cohort.reading.values[:, 0] - 15) <= 12
     assert targets["moved"]["flips"] == pytest.approx(np.mean((p >= 0.2) != (q >= 0.2), where=kept))
-    assert targets["moved"]["largest_change"] == pytest.approx(np.abs(p - q)[kept].max(), rel=1e-5)
+    changes = np.sort(np.abs(p.astype(float) - q)[kept])
+    assert targets["moved"]["largest_change"] == pytest.approx(changes[-1], rel=1e-5)
+    place = 0.99 * (len(changes) - 1)  # between two order statistics, linearly (Hyndman and Fan's type 7)
+    below, share = int(place), place - int(place)
+    assert targets["moved"]["change_p99"] == pytest.approx(
+        changes[below] + share * (changes[below + 1] - changes[below]), rel=1e-5
+    )
     failed = [gate["name"] for gate in evidence["gates"] if not gate["passed"]]
     assert failed == ["targets.moved: flips", "targets.moved: largest_change"]
     assert evidence["verdict"] == "refused"
+
+
+def test_an_estimate_from_one_of_the_two_is_another_decision(world):
+    one = TargetFile(file="model.onnx", digest="0" * 64, runtime="onnxruntime", tolerance=1e-5)
+    scene = world.scene(CLASSES, world.binary_weights, 0.2, targets=dict.fromkeys(("server-cpu", "silent"), one))
+
+    def predict(values: np.ndarray) -> Prediction:
+        found = scene.model.predict(values)
+        return Prediction(found.probability, np.where(np.arange(len(values)) < 7, 99.0, found.distance), None)
+
+    silent = replace(scene.model, predict=predict, target="silent")
+    row = world.evidence(scene, further={"silent": silent})["targets"]["silent"]
+    kept = np.abs(scene.cohort.reading.values[:, 0] - 15) <= 12
+    assert row["flips"] == pytest.approx(kept[:7].sum() / kept.sum())
+    assert row["largest_change"] == 0
 
 
 def test_a_packed_floor_and_a_worse_network_are_told(world, binary):

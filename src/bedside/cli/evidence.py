@@ -217,15 +217,18 @@ def _runnable(candidate: Candidate, asked: str | None) -> list[str]:
 
 
 def _kept(candidate: Candidate, rows: Cohort) -> dict[str, TargetEvidence]:
-    """What earlier evidence found of the same bytes on the same patients, where they could run."""
+    """What earlier evidence, if it can be read, found of the same bytes on the same patients where they could run."""
     from bedside.release import evidence_digest
     from bedside.validation import read_evidence
 
     if "evidence.json" not in candidate.files:
         return {}
-    if evidence_digest(candidate.document("evidence.json")) != candidate.digest:
+    try:
+        if evidence_digest(candidate.document("evidence.json")) != candidate.digest:
+            return {}
+        earlier = read_evidence(candidate.files["evidence.json"], where=str(candidate.folder / "evidence.json"))
+    except DataError:  # it is about to be replaced
         return {}
-    earlier = read_evidence(candidate.files["evidence.json"], where=str(candidate.folder / "evidence.json"))
     same = (earlier.data.digest, earlier.data.n) == (rows.digest, len(rows))
     return {name: row for name, row in earlier.targets.items() if row.validated} if same else {}
 

@@ -1,6 +1,6 @@
 """What a target costs on this machine: the time for one patient and the memory, measured in a process of its own.
 
-Run as ``python -m bedside.release.footprint FOLDER TARGET`` it asks the golden cases, one by one, and prints JSON.
+Run as ``python -P -m bedside.release.footprint FOLDER TARGET`` it asks the golden cases, one by one, and prints JSON.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class Footprint(msgspec.Struct, frozen=True, kw_only=True):
 
 def footprint(candidate: Candidate, target: str) -> Footprint | None:
     """Measure one target of a candidate; None where the process could not be run."""
-    words = [sys.executable, "-m", "bedside.release.footprint", str(candidate.folder.absolute()), target]
+    # Without -P a file in the current folder could pass for one of ours.
+    words = [sys.executable, "-P", "-m", "bedside.release.footprint", str(candidate.folder.absolute()), target]
     try:
         done = subprocess.run(words, capture_output=True, timeout=300, check=True)  # noqa: S603
         return msgspec.json.decode(done.stdout, type=Footprint)

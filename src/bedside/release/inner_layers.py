@@ -29,12 +29,13 @@ def inner_nodes(graph: Any) -> list[Any]:
     """Everything between the first and the last layer: what `weighted_layers` finds and the nodes among them.
 
     A node is inside where it comes after one of those layers (or is one), leads to the probability through a layer
-    that multiplies, and leads to no distance.
+    that multiplies, leads to no distance, and is taken by no branch or loop from inside.
     """
     inside = _after(graph, weighted_layers(graph))
     constant = _constants(graph)
     multiplying = [node for node in graph.node if node.op_type in WEIGHTED and _weight(node) in constant]
     leading = before(graph, [name for node in multiplying for name in node.input]) - before(graph, ["distance"])
+    leading -= {name for node in graph.node for name in set(_inputs(node)) - set(node.input)}  # taken inside branches
     return [node for node in graph.node if inside.intersection(node.output) and node.output[0] in leading]
 
 

@@ -16,6 +16,8 @@ CUDA = "CUDAExecutionProvider"
 # Single precision is meant where it stands: without this CUDA multiplies it with ten bits, the distance included.
 OPTIONS = {"use_tf32": "0"}
 GPUS = Path("/proc/driver/nvidia/gpus")
+DEVICES = ("nvidia[0-9]*", "dxg")
+"""In /dev: the driver's own, and that of a Linux inside Windows."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class ServerGpu:
 
         if CUDA not in ort.get_available_providers():
             return MissingExtra(self.runtime, "gpu")
-        here = GPUS.is_dir() and any(GPUS.iterdir())
+        here = any(device for name in DEVICES for device in Path("/dev").glob(name))
         return None if here else UsageError("there is no NVIDIA GPU here", where=self.name)
 
     def processor(self) -> str:
