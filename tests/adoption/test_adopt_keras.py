@@ -203,7 +203,7 @@ CHANGED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "a call": (_call, "of the kind enable_unsafe_deserialization"),
     "bytecode": (_bytecode, "Lambda"),
     "unknown name": (_unknown_name, "Keras cannot open it"),
-    "reads a file": (_reads_a_file, "of the kind StringLookup ('words'), which cannot be adopted"),
+    "reads a file": (_reads_a_file, "of the kind StringLookup ('words'), which is not among"),
     "compiled inside": (_compiled_inside, "has a custom object, function"),
 }
 

@@ -131,6 +131,35 @@ def test_one_hot_is_in_the_order_of_the_categories(study: Write, tmp_path: Path)
     assert np.abs(answered.probability[:, 1] - 1 / (1 + np.exp([-1.0, 1.0]))).max() < 1e-6
 
 
+def test_a_unit_with_an_offset_is_converted(study: Write, tmp_path: Path) -> None:
+    model = tmp_path / "m.onnx"
+    model.write_bytes(linear([[0.0], [0.0], [0.1]], [-4.0], end="Sigmoid"))
+    text = STUDY.replace("[predictors.marker]", '[predictors.marker]\nunit = "Cel"\nrange = [-20, 20]')
+    bedside.adopt(model, study('[adoption.inputs]\nmarker = { unit = "[degF]" }', text=text), out=tmp_path / "c")
+    answered = open_candidate(tmp_path / "c").load().predict(np.array([[60.0, 200, 10], [60.0, 200, -20]]))
+    expected = 1 / (1 + np.exp(-(0.1 * np.array([50.0, -4.0]) - 4)))
+    assert np.abs(answered.probability[:, 1] - expected).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("said", "unknown"),
+    [
+        ("sex = { one_hot = true, fill = 'm' }", 1.0),
+        ("sex = { one_hot = true, fill = 'f' }", -1.0),
+        ("sex = { codes = { f = -1, m = 1 }, fill = 'm' }", 1.0),
+    ],
+)
+def test_an_unknown_category_is_filled(study: Write, tmp_path: Path, said: str, unknown: float) -> None:
+    model = tmp_path / "m.onnx"
+    weights = [[0.05], [0.0], [0.5], [-1.0], [1.0]] if "one_hot" in said else [[0.05], [0.0], [0.5], [1.0]]
+    model.write_bytes(linear(weights, [-3.0], end="Sigmoid"))
+    text = STUDY.replace("[outcome]", f"{SEX}\n[outcome]")
+    more = f"[adoption.inputs]\nage = {{ fill = 60 }}\nchol = {{ fill = 200 }}\nmarker = {{ fill = 0 }}\n{said}"
+    bedside.adopt(model, study(more, text=text), out=tmp_path / "c")
+    answered = open_candidate(tmp_path / "c").load().predict(np.full((1, 4), np.nan)).probability[0, 1]
+    assert answered == pytest.approx(1 / (1 + np.exp(-unknown)), abs=1e-6)
+
+
 def test_without_a_fill_a_patient_with_something_unknown_gets_no_estimate(
     study: Write, true_model: Path, tmp_path: Path
 ) -> None:
@@ -230,6 +259,72 @@ def test_operator_sets_of_every_age(study: Write, tmp_path: Path, opset: int) ->
 def test_a_module_is_asked_for_in_vain(study: Write, true_model: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="ONNX files hold the whole model"):
         bedside.adopt(true_model, study(), out=tmp_path / "c", module="net.py:Net")
+
+
+def _two_outputs(*, zipped: bool = False) -> bytes:
+    """Label, scores and probabilities, as scikit-learn's converter gives them; or a map for each patient."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    model = onnx.load_model_from_string(linear(BINARY, [0.0, INTERCEPT]))
+    graph = model.graph
+    graph.node.append(helper.make_node("ArgMax", ["p"], ["label"], axis=1, keepdims=0))
+    graph.output.insert(0, helper.make_tensor_value_info("label", TensorProto.INT64, ["n"]))
+    if zipped:
+        graph.node.append(helper.make_node("ZipMap", ["p"], ["maps"], domain="ai.onnx.ml", classlabels_int64s=[0, 1]))
+        value = helper.make_tensor_type_proto(TensorProto.FLOAT, None)
+        kind = helper.make_sequence_type_proto(helper.make_map_type_proto(TensorProto.INT64, value))
+        del graph.output[1]
+        graph.output.append(helper.make_value_info("maps", kind))
+        model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 1))
+    else:
+        graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, ["n", 2]))
+    return bytes(model.SerializeToString())
+
+
+def test_one_of_several_outputs_is_named(study: Write, tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(_two_outputs())
+    with pytest.raises(DataError, match=r"2 outputs that could be meant \(p, z\)"):
+        bedside.adopt(tmp_path / "m.onnx", study(), out=tmp_path / "c")
+    bedside.adopt(tmp_path / "m.onnx", study('[adoption]\noutput = "p"'), out=tmp_path / "c")
+    answered = open_candidate(tmp_path / "c").load().predict(_patients()).probability[:, 1]
+    assert np.abs(answered - _risk(*_patients().T)).max() < 1e-6
+
+
+def test_of_a_map_for_each_patient_the_matrix_is_taken(study: Write, tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(_two_outputs(zipped=True))
+    bedside.adopt(tmp_path / "m.onnx", study(), out=tmp_path / "c")
+    answered = open_candidate(tmp_path / "c").load().predict(_patients()).probability[:, 1]
+    assert np.abs(answered - _risk(*_patients().T)).max() < 1e-6
+
+
+def test_several_inputs_are_refused(study: Write, tmp_path: Path) -> None:
+    import onnx
+
+    model = onnx.load_model_from_string(linear(BINARY, [0.0, INTERCEPT]))
+    model.graph.input.append(onnx.helper.make_tensor_value_info("sex", onnx.TensorProto.FLOAT, ["n", 1]))
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(DataError, match=r"takes 2 inputs \(x, sex\)"):
+        bedside.adopt(tmp_path / "m.onnx", study(), out=tmp_path / "c")
+
+
+def test_what_a_file_says_of_itself_cannot_write_on_the_card(study: Write, tmp_path: Path) -> None:
+    import onnx
+
+    model = onnx.load_model_from_string(linear(BINARY, [0.0, INTERCEPT]))
+    model.producer_name = "x\n\n# Approved for care"
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    bedside.adopt(tmp_path / "m.onnx", study(), out=tmp_path / "c")
+    assert "Approved" not in open_candidate(tmp_path / "c").files["card.md"].decode()
+
+
+def test_the_command_refuses_with_one_message(study: Write, tmp_path: Path, bedside: Any) -> None:
+    (tmp_path / "model.pkl").write_bytes(b"\x80\x04N.")
+    done = bedside("adopt", tmp_path / "model.pkl", study(), "--out", tmp_path / "c")
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith(f"bedside: {tmp_path / 'model.pkl'}: is a pickle") and done.stderr.count("\n") == 1
+    done = bedside("adopt", tmp_path / "nothing.onnx", study(), "--out", tmp_path / "c")
+    assert done.returncode == 2 and "there is no such file" in done.stderr
 
 
 def test_an_operator_outside_the_standard_is_named(study: Write, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bedside.adoption.plain_words import plain
 from bedside.errors import DataError
 
 LAYERS = frozenset({
@@ -30,7 +31,6 @@ _OLD_PARTS = re.compile(
     r"[A-Za-z0-9]*(Initializer|Uniform|Normal|Zeros|Ones|Constant|Identity|Orthogonal|VarianceScaling"
     r"|L1|L2|L1L2|NonNeg|MaxNorm|MinMaxNorm|UnitNorm|DTypePolicy|Policy)"
 )
-_PLAIN = re.compile(r"[A-Za-z0-9_.]{1,60}")
 
 
 def refuse_programs(config: Mapping[str, Any], *, where: str) -> None:
@@ -56,8 +56,7 @@ def refuse_programs(config: Mapping[str, Any], *, where: str) -> None:
             )
         if kind not in LAYERS and not _is_part(one):
             raise DataError(
-                f"has a layer of the kind {kind} ({name}), which cannot be adopted: it is custom, or does not compute "
-                "numbers from numbers",
+                f"has a layer of the kind {kind} ({name}), which is not among those that can be adopted",
                 where=where,
                 remedy="Export the model to ONNX where it was trained, and adopt that file",
             )
@@ -115,9 +114,3 @@ def trained_with(compiled: Any) -> str:
         kind = one.get("class_name") if isinstance(one, Mapping) else one
         named.append(plain(str(kind).removeprefix("Custom>")) if isinstance(kind, str) else "")
     return f"loss {named[0] or 'unknown'}, optimiser {named[1] or 'unknown'}"
-
-
-def plain(value: Any) -> str:
-    """A number or an identifier as a text; anything else as an empty one."""
-    text = "" if isinstance(value, bool) or not isinstance(value, (str, int, float)) else str(value)
-    return text if _PLAIN.fullmatch(text) else ""

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from bedside.adoption.keras_config import layers_in_words, plain, refuse_programs, trained_with
+from bedside.adoption.keras_config import layers_in_words, refuse_programs, trained_with
 from bedside.adoption.original import Asked, Format, Original, Predict
 from bedside.adoption.plain_graph import plain_graph
+from bedside.adoption.plain_words import plain
 from bedside.adoption.torch_graph import quiet, torch_graph
 from bedside.errors import DataError, MissingExtra
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from bedside.adoption.original import Asked, Format, Original
 from bedside.adoption.plain_graph import plain_graph
+from bedside.adoption.plain_words import plain
 from bedside.adoption.runtime import runner
 
 
@@ -50,8 +51,8 @@ def _facts(content: bytes) -> dict[str, str]:
     import onnx
 
     model = onnx.load_model_from_string(content)
-    sets = ", ".join(f"{one.domain or 'ai.onnx'} {one.version}" for one in model.opset_import)
-    made = f"{model.producer_name} {model.producer_version}".strip()
+    sets = ", ".join(f"{plain(one.domain) or 'ai.onnx'} {one.version}" for one in model.opset_import)
+    made = f"{plain(model.producer_name)} {plain(model.producer_version)}".strip()
     return {"written by": made or "unknown", "operator sets": sets}
 
 

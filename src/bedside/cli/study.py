@@ -129,7 +129,9 @@ def adopt(
     graph does not equal it; `UsageError` for a file of no known format, and for a pickle.
     """
     from bedside.adoption import adopt as read
+    from bedside.adoption import format_of
 
+    format_of(Path(model))  # a wrong file is told before a large table is read
     start = _start(study, out)
     adopted = read(
         Path(model), start.study, start.development, recalibrate=recalibrate, module=module, progress=progress
