@@ -260,6 +260,36 @@ def test_shapes_that_are_no_flat_row(keras: Any, tmp_path: Path) -> None:
     assert "gives [n, 1, 2]" in _refused(save(rows, tmp_path / "rows.keras"))
 
 
+def test_half_precision_is_refused(keras: Any, tmp_path: Path) -> None:
+    layers = [keras.Input((3,)), keras.layers.Dense(2, "softmax", dtype="mixed_float16")]
+    assert "half precision" in _refused(save(keras.Sequential(layers), tmp_path / "m.keras"))
+
+
+def test_double_precision_is_adopted(keras: Any, tmp_path: Path) -> None:
+    layers = [keras.Input((3,)), keras.layers.Dense(2, "softmax", dtype="float64")]
+    original = read(save(keras.Sequential(layers), tmp_path / "m.keras"), Asked(width=3))
+    assert _difference(original, np.random.default_rng(0).normal(size=(50, 3))) < 1e-6
+
+
+def test_a_model_of_a_class_of_its_own_is_refused(keras: Any, tmp_path: Path) -> None:
+    class Ours(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = keras.layers.Dense(2)
+
+        def call(self, x: Any) -> Any:
+            return self.layer(x)
+
+    model = Ours()
+    model(np.zeros((1, 3), dtype=np.float32))
+    assert "has a custom object, Ours (the model)" in _refused(save(model, tmp_path / "m.keras"))
+
+
+def test_a_model_that_was_never_built_is_refused(keras: Any, tmp_path: Path) -> None:
+    path = save(keras.Sequential([keras.layers.Dense(2)]), tmp_path / "m.keras")
+    assert "was never built" in _refused(path)
+
+
 def test_another_width_is_said(keras: Any, study: Callable[..., Path], tmp_path: Path) -> None:
     path = save(keras.Sequential([keras.Input((7,)), keras.layers.Dense(2, "softmax")]), tmp_path / "m.keras")
     with pytest.raises(DataError, match="takes 7 numbers for each patient, and the study gives it 3"):

@@ -81,7 +81,7 @@ def _is_custom(one: Mapping[str, Any]) -> bool:
     kind, module, registered = str(one["class_name"]), one.get("module"), one.get("registered_name")
     if kind.startswith("__") or kind in ("function", "type") or ">" in kind:
         return True
-    own = module is None or module == "keras" or str(module).startswith("keras.")
+    own = "module" not in one or module == "keras" or str(module).startswith("keras.")  # old files name no modules
     return not own or (isinstance(registered, str) and registered not in (kind, ""))
 
 

@@ -101,6 +101,12 @@ def _output(model: Any, asked: str | None, where: str) -> str:
     if asked is not None and asked not in matrices:
         listed = ", ".join(matrices) or "none"
         raise DataError(f"has no output '{asked}' of floating-point numbers", where=where, remedy=f"It has: {listed}")
+    if not matrices and any(one.type.tensor_type.elem_type in (10, 16) for one in model.graph.output):
+        raise DataError(
+            "gives its numbers in half precision, which is coarser than what may differ",
+            where=where,
+            remedy="Save it in float32 where it was trained",
+        )
     if asked is None and len(matrices) != 1:
         listed = ", ".join(matrices) or "none of floating-point numbers"
         raise DataError(
