@@ -116,12 +116,10 @@ def _files(parts: Parts, out: Path) -> dict[str, bytes]:
         golden_document(cases, manifest.seed, {name: one.expected for name, one in made.items()})
     )
     runs = {name: content for name, content in files.items() if not name.endswith(".json")}
-    files["sbom.cdx.json"] = sbom_bytes(manifest.name, manifest.version, runs, manifest.versions)
-    complete = msgspec.structs.replace(
-        manifest,
-        files={name: sha256(content) for name, content in files.items()},
-        targets={name: one.listed for name, one in made.items()},
-    )
+    targets = {name: one.listed for name, one in made.items()}
+    files["sbom.cdx.json"] = sbom_bytes(manifest.name, manifest.version, runs, manifest.versions, targets)
+    digests = {name: sha256(content) for name, content in files.items()}
+    complete = msgspec.structs.replace(manifest, files=digests, targets=targets)
     return files | {"manifest.json": document_bytes(complete)}
 
 
