@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 from typing import Any
 
 import numpy as np
 import pytest
 from device import OFFLINE, device
 from file_server import file_server
+from packed_page import Packed
 
 from bedside.answering import answer_patient
 from bedside.release import open_release
@@ -26,6 +29,18 @@ def offline(browser: Any, demo_page: Any) -> Any:
         found.page.goto("about:blank")
         assert found.open() == ""
         yield found
+
+
+def test_the_evidence_has_a_row_of_the_pages_own_bytes(demo_page: Packed) -> None:
+    evidence = json.loads((demo_page.release / "evidence.json").read_text())
+    row, reference = evidence["targets"]["browser"], evidence["targets"]["server-cpu"]
+    assert row["validated"]
+    assert row["digest"] == hashlib.sha256((demo_page.release / "browser.zip").read_bytes()).hexdigest()
+    assert row["largest_change"] <= 1e-5
+    assert (row["flips"], row["auroc_loss"]) == (0, 0)
+    assert row["measures"]["auroc"] == reference["measures"]["auroc"]
+    assert row["latency"] > reference["latency"], "else the next line tests nothing"
+    assert not [one for one in evidence["warned"] if one["code"] == "target-gains-nothing"]
 
 
 def test_fifty_held_out_patients_get_the_servers_probabilities(offline: Any, demo_page: Any, held_out: Any) -> None:

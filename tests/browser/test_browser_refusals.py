@@ -9,11 +9,14 @@ from typing import Any
 
 import hospital as house
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from device import Device, device
 from file_server import FileServer, file_server
 from packed_page import Packed, packed
 
-from bedside.release import keygen
+from bedside.release import keygen, open_candidate, sign
+from bedside.release.keys import fingerprint, read_public_key
 
 TOMORROW = dt.date.today() + dt.timedelta(days=1)
 
@@ -108,6 +111,25 @@ def test_another_key_is_refused(visited: Device, served: FileServer, tmp_path: P
     assert visited.open().startswith("The signature was made with another key (")
     served.spoilt = {"signing.pub": b"no key"}
     assert visited.open() == "signing.pub holds no public key that can be read"
+
+
+@pytest.mark.parametrize("curve", [ec.SECP384R1(), ec.SECP521R1()], ids=lambda curve: curve.name)
+def test_keys_on_every_accepted_curve_are_understood(
+    browser: Any, ward_page: Packed, tmp_path: Path, curve: ec.EllipticCurve
+) -> None:
+    key = ec.generate_private_key(curve)
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    secret, public = tmp_path / "signing.key", tmp_path / "signing.pub"
+    secret.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
+    public.write_bytes(key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo))
+    sign(open_candidate(ward_page.release.parent / "candidate"), secret, tmp_path / "release", "Grace Signer")
+    page = packed(tmp_path, tmp_path / "release", public)
+    with file_server(page.site) as server, device(browser, server, service_workers="block") as found:
+        assert found.open() == ""
+        shown = found.page.inner_text("#fingerprint").replace(" ", "")
+        assert shown == fingerprint(read_public_key(public))
+        server.spoilt = {"release/signature.json": (ward_page.release / "signature.json").read_bytes()}
+        assert found.open().startswith("The signature was made with another key (")
 
 
 def test_past_its_last_day_it_gives_no_estimate(browser: Any, web_runtime: None, tmp_path: Path) -> None:

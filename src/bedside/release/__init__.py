@@ -13,7 +13,7 @@ from bedside.release.manifest import Conformal, Equality, Manifest, Network, Ori
 from bedside.release.model import Model, Prediction, processor_class
 from bedside.release.pack import Parts, pack
 from bedside.release.signing import Signing, sign
-from bedside.release.target import REFERENCE, Material, Target, runs_here, target
+from bedside.release.target import REFERENCE, Material, Target, carried, runs_here, target
 from bedside.release.travel import Received, Sent, receive, send
 from bedside.release.verification import Release, Verified, open_release, verify
 
@@ -44,6 +44,7 @@ __all__ = [
     "Verified",
     "attach",
     "candidate_digest",
+    "carried",
     "chosen",
     "drop",
     "evidence_digest",

@@ -143,6 +143,14 @@ def _imported(place: str) -> Target:
     return found
 
 
+def carried(name: str, runtime: str) -> bool:
+    """Whether a target's file is only carried elsewhere: no server runs it, so that it need not be faster."""
+    try:
+        return not target(name, runtime).serves
+    except UsageError:
+        return False
+
+
 def runs_here(name: str, runtime: str) -> bool:
     """Whether a target's runtime, and the package that brings the target, are on this machine."""
     try:

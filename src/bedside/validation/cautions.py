@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bedside.release import FASTER
+from bedside.release import FASTER, carried
 from bedside.validation.evidence import (
     Abstentions,
     DataFacts,
@@ -175,7 +175,12 @@ def about_targets(targets: Mapping[str, TargetEvidence]) -> list[Warned]:
         if not one.validated:
             text = f"The file for {name} was not validated: its runtime ({one.runtime}) is not on this machine."
             found.append(Warned(code="target-not-validated", text=text))
-        elif one.latency is not None and reference.latency is not None and one.latency > FASTER * reference.latency:
+        elif (
+            not carried(name, one.runtime)
+            and one.latency is not None
+            and reference.latency is not None
+            and one.latency > FASTER * reference.latency
+        ):
             text = (
                 f"{name} gains next to no time here: {1e6 * one.latency:.0f} \N{MICRO SIGN}s for one patient, against "
                 f"{1e6 * reference.latency:.0f} with {first}."

@@ -48,9 +48,13 @@ function field(variable, units, entry, problem) {
     { class: "field" },
     element("label", { for: id }, variable.label, units.length < 2 && unitMark(variable.unit)),
     element("div", { class: "given" }, input(variable, id, entry, marks), units.length > 1 && unitChoice(variable, units, entry)),
-    variable.range && element("p", { class: "hint" }, plausible(variable)),
-    problem && element("p", { class: "problem", id: `${id}.problem` }, told(problem)),
-    variable.max_age_days !== null && measured(variable, entry),
+    element(
+      "div",
+      {},
+      variable.range && element("p", { class: "hint" }, plausible(variable)),
+      problem && element("p", { class: "problem", id: `${id}.problem` }, told(problem)),
+      variable.max_age_days !== null && measured(variable, entry),
+    ),
   );
 }
 

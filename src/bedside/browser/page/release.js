@@ -24,7 +24,7 @@ export async function openRelease(tell) {
   const own = await unzipped(files.get(manifest.targets.browser.file));
   await refuseOtherPage(own);
   refuseExpired(manifest, new Date());
-  return { manifest, signing, own, fingerprint: key.fingerprint, signed: signed.size, read: (name) => JSON.parse(text(files.get(name))) };
+  return { manifest, signing, own, fingerprint: key.fingerprint, signed: signed.size, card: text(files.get("card.md")), read: (name) => JSON.parse(text(files.get(name))) };
 }
 
 /** A release past its last day gives no estimate any more; days are those of UTC. */
