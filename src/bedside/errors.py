@@ -6,6 +6,7 @@ BedsideError
 ├── ValueRefused          a patient's values as entered or sent; one text each     (ValueError)
 ├── UsageError            a command, an option, a file that is not there           (ValueError)
 ├── MissingExtra          an optional part of bedside is not installed             (ImportError)
+│   └── MissingEnvironment  a tool that needs an environment of its own has none   (ImportError)
 ├── NotFound              a release, an answer, a user that does not exist         (LookupError)
 ├── Conflict              a thing that is already there or already decided         (ValueError)
 ├── AccessDenied          no log-in (401), or no right (403)                       (PermissionError)
@@ -80,6 +81,13 @@ class MissingExtra(BedsideError, ImportError):
         super().__init__(
             f"{package} is not installed", remedy=f"Install bedside with it: pip install 'bedside[{extra}]'"
         )
+
+
+class MissingEnvironment(MissingExtra):
+    """A tool that does not fit together with our versions has no environment of its own here."""
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        BedsideError.__init__(self, what, where=where, remedy=remedy)
 
 
 class NotFound(BedsideError, LookupError):

@@ -107,7 +107,7 @@ def adopt(
     kind = format_of(model)
     if module is not None and not kind.takes_module:
         raise UsageError(f"{kind.name} files hold the whole model", where="--module", remedy="Leave --module out")
-    original = kind.read(model, Asked(width=len(plan.columns), output=plan.output, module=module))
+    original = kind.read(model, _asked(plan, module))
     _refuse_width(original, plan, model)
     meaning = meaning_of(study, plan, original.columns)
     inputs = fit_inputs(study, plan, sample.values, takes_nan=original.takes_nan)
@@ -150,6 +150,18 @@ def adopt(
 def _told(progress: Progress | None, what: str, done: int) -> None:
     if progress:
         progress(what, done, STEPS)
+
+
+def _asked(plan: AdoptionPlan, module: str | None) -> Asked:
+    codes = {name: one.codes for name, one in plan.prepared.items() if one.codes is not None}
+    whole = {name for name, numbers in codes.items() if all(float(one).is_integer() for one in numbers.values())}
+    return Asked(
+        width=len(plan.columns),
+        columns=tuple(column.predictor for column in plan.columns),
+        whole=tuple(column.category is not None or column.predictor in whole for column in plan.columns),
+        output=plan.output,
+        module=module,
+    )
 
 
 def _refuse_width(original: Original, plan: AdoptionPlan, model: Path) -> None:

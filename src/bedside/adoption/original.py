@@ -19,11 +19,15 @@ class Asked:
     Attributes
     ----------
     width: how many numbers the study gives the model per patient.
+    columns: the predictor that each of them comes from, for a model whose inputs have names; whole: which of them are
+        whole numbers by what the study says: codes and indicators of categories.
     output: name of the output that the study asks for; None: the only one.
     module: ``PATH:NAME`` of the user's own module, where the file holds nothing but its weights.
     """
 
     width: int
+    columns: tuple[str, ...] = ()
+    whole: tuple[bool, ...] = ()
     output: str | None = None
     module: str | None = None
 

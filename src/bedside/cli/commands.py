@@ -63,12 +63,17 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         ("adopt",), "cli.study", "adopt", "the same from a model trained elsewhere; proves that the graph equals it",
         (
-            Argument("MODEL", "model", "the model's file: .keras, .h5, .onnx, LightGBM's text, XGBoost's JSON or UBJSON"),
+            Argument("MODEL", "model", "the model's file: .keras, .h5, .onnx, LightGBM's text, XGBoost's JSON or UBJSON; or the folder of a SavedModel"),
             STUDY,
             Argument("--out", "out", "folder of the candidate (default: candidate beside the study)"),
             Argument("--recalibrate", "recalibrate", "fit its calibration on the study's patients: makes a new version", {"action": "store_true"}),
             Argument("--module", "module", "file and name of your own module, where MODEL holds weights only", {"metavar": "PATH:NAME"}),
         ),
+        progress=True,
+    ),
+    Command(
+        ("environment",), "cli.environment", "environment", "install a tool into an environment of its own, once",
+        (Argument("NAME", "name", "the tool: tensorflow (about 1.6 GB)"),),
         progress=True,
     ),
     Command(

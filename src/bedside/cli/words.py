@@ -11,6 +11,7 @@ from bedside.cli.patients import Explained, Predicted
 
 if TYPE_CHECKING:
     from bedside.browser import Site
+    from bedside.cli.environment import Environment
     from bedside.cli.evidence import Validated
     from bedside.cli.ledger import Checkpointed
     from bedside.cli.outcomes import Linked
@@ -160,6 +161,11 @@ def drop(result: Dropped) -> str:
         f"{result.candidate} has {', '.join(result.targets)}. Digest {result.digest}\n"
         f"Next: bedside validate {result.candidate}"
     )
+
+
+def environment(result: Environment) -> str:
+    """Where the tool is."""
+    return f"{result.name} is in {result.folder}"
 
 
 def keygen(result: Keys) -> str:
