@@ -51,6 +51,18 @@ def test_the_site_holds_the_page_and_every_signed_file(ward_page: Packed, tmp_pa
     assert again.size < 6_000_000
 
 
+def test_the_bill_of_materials_names_the_runtime_that_travels_along(ward_page: Packed) -> None:
+    sbom = json.loads((ward_page.release / "sbom.cdx.json").read_text())
+    purl = f"pkg:npm/onnxruntime-web@{runtime.VERSION}"
+    needed = next(one for one in sbom["dependencies"] if one["ref"] == "file:browser.zip")
+    assert needed["dependsOn"] == [purl]
+    library = next(one for one in sbom["components"] if one["bom-ref"] == purl)
+    assert library == {
+        "type": "library", "bom-ref": purl, "name": "onnxruntime-web", "version": runtime.VERSION, "purl": purl,
+        "licenses": [{"expression": "MIT"}], "scope": "optional",
+    }  # fmt: skip
+
+
 def test_packing_twice_gives_the_same_bytes(ward_page: Packed) -> None:
     candidate = open_candidate(ward_page.release)
     material = Material(candidate.files["model.onnx"], candidate.manifest)
@@ -103,6 +115,7 @@ def test_validation_runs_the_pages_own_bytes(model: Any, ward_page: Packed) -> N
 def test_what_validation_says_it_costs_is_that_of_its_engine(model: Any, ward_page: Packed) -> None:
     cost = footprint(open_candidate(ward_page.release), "browser")
     assert cost is not None
+    assert cost.version == runtime.VERSION
     assert cost.memory is not None
     assert 50e6 < cost.memory < 1e9, "WebAssembly and Node.js, which runs beside this process"
 

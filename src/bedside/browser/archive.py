@@ -22,7 +22,7 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
             entry.create_system = 3
             entry.external_attr = 0o644 << 16
             entry.compress_type = zipfile.ZIP_STORED if name.endswith(_STORED) else zipfile.ZIP_DEFLATED
-            archive.writestr(entry, files[name], compresslevel=9)
+            archive.writestr(entry, files[name], compresslevel=6)
     return out.getvalue()
 
 

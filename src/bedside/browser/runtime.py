@@ -12,11 +12,12 @@ import sys
 from pathlib import Path
 
 from bedside.errors import BedsideError, DataError, UsageError
+from bedside.release.bundled import BUNDLED
 
 NAME = "onnxruntime-web"
-VERSION = "1.30.0"
+VERSION = BUNDLED[NAME].version
 INTEGRITY = "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
-"""Of the package's file, as npm states it."""
+"""Of the package's file, as npm states it; it goes with the version, as the digests below do."""
 
 SCRIPT, WASM = "onnxruntime.js", "onnxruntime.wasm"
 TAKEN = {

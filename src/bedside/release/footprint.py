@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from bedside.release.bundled import BUNDLED
 from bedside.release.candidate import Candidate, open_candidate
 from bedside.release.golden import Golden, case_values
 from bedside.release.json_document import read_document
@@ -82,6 +83,10 @@ def _children() -> list[str]:
     return [child for task in Path("/proc/self/task").glob("*/children") for child in task.read_text().split()]
 
 
+def _version(runtime: str) -> str:
+    return BUNDLED[runtime].version if runtime in BUNDLED else version(runtime)
+
+
 def _measured(folder: Path, target: str) -> Footprint:
     candidate = open_candidate(folder)
     before = _memory("VmRSS")
@@ -89,7 +94,7 @@ def _measured(folder: Path, target: str) -> Footprint:
     latency = single_latency(model)
     highest = [_memory("VmHWM", process) for process in ("self", *_children())]
     try:
-        runtime = version(candidate.manifest.targets[target].runtime)
+        runtime = _version(candidate.manifest.targets[target].runtime)
     except PackageNotFoundError:
         runtime = None
     return Footprint(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from typing import TYPE_CHECKING, Any
 
+from bedside.release.bundled import BUNDLED
+
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
@@ -19,12 +21,14 @@ class Package:
     ----------
     name: normalised. version: installed, or as it was reported; None where it is not installed here.
     licence: as CycloneDX writes it; None where the package states none. needs: packages that it needs here.
+    purl: its package URL, where it is no Python package.
     """
 
     name: str
     version: str | None
     licence: dict[str, Any] | None
     needs: tuple[str, ...]
+    purl: str | None = None
 
 
 def normal(name: str) -> str:
@@ -61,6 +65,9 @@ def packages(roots: Iterable[str], versions: Mapping[str, str] = {}) -> dict[str
 
 
 def _package(name: str, reported: str | None, needs: Mapping[tuple[str, frozenset[str]], set[str]]) -> Package:
+    if name in BUNDLED:
+        one = BUNDLED[name]
+        return Package(name, one.version, {"expression": one.licence}, (), one.purl)
     installed = _installed(name)
     return Package(
         name=name,

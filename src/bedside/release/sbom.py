@@ -190,6 +190,8 @@ def _ref(package: Package) -> str:
     """The package URL where the version is known. What is not installed here may not even be a Python package."""
     if package.version is None:
         return f"package:{package.name}"
+    if package.purl is not None:
+        return package.purl
     # A local version ("2.13.0+cpu") is part of the version in a package URL, percent-encoded.
     return f"pkg:pypi/{package.name}@{package.version.replace('+', '%2B')}"
 
