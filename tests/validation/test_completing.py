@@ -100,14 +100,16 @@ def test_what_is_told_about_targets():
         return TargetEvidence(validated=validated, runtime="r", measures={}, latency=latency)
 
     rows = {
-        "server-cpu": row(True, 20e-6), "slow": row(True, 19e-6), "fast": row(True, 17e-6), "unmeasured": row(True),
+        "server-cpu": row(True, 20e-6), "slow": row(True, 19e-6), "slower": row(True, 40e-6),
+        "fast": row(True, 17e-6), "unmeasured": row(True),
         "absent": row(False),
     }  # fmt: skip
     told = about_targets(rows)
-    assert [one.code for one in told] == ["target-gains-nothing", "target-not-validated"]
+    assert [one.code for one in told] == [*2 * ["target-gains-nothing"], "target-not-validated"]
     assert "slow gains next to no time here: 19 \N{MICRO SIGN}s" in told[0].text
     assert "against 20 with server-cpu" in told[0].text
-    assert "absent" in told[1].text
+    assert "slower is slower here: 40 \N{MICRO SIGN}s" in told[1].text
+    assert "absent" in told[2].text
     assert about_targets({}) == []
 
 

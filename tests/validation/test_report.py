@@ -195,3 +195,21 @@ def test_the_verdict_is_in_words(binary_evidence):
 )
 def test_when_limits_were_set_is_not_claimed_beyond_the_record(kind, looks, changed, says) -> None:
     assert says in limits_set({"kind": kind, "looks": looks, "study_changed": changed})
+
+
+def test_files_for_other_machines(binary_evidence, binary_page):
+    assert "Files for other machines" not in binary_page
+    reference = next(iter(binary_evidence["targets"].values()))
+    small = {
+        **reference, "size": 15_735, "latency": 18.4e-6, "memory": 32_500_000, "version": "1.31.1",
+        "date": "2026-11-25", "processor": "x86-64 avx2", "processor_name": "An <i>engine</i>",
+        "auroc_loss": -0.0004, "flips": 0.0123, "largest_change": 0.0317, "change_p99": 0.00002,
+    }  # fmt: skip
+    absent = {**reference, "validated": False, "runtime": "some-runtime", "measures": {}, "version": None}
+    page = render_report({**binary_evidence, "targets": {"server-cpu": reference, "small": small, "absent": absent}})
+    text = " ".join(assert_harmless(page).text.split())
+    for words in (
+        "onnxruntime 1.31.1, An <i>engine</i> (x86-64 avx2), 2026-11-25", "16 kB", "18 \N{MICRO SIGN}s", "32.5 MB",
+        "1.23 %", "0.0317", "below 0.0001", "not validated here (some-runtime is missing)", "\N{MINUS SIGN}0.0004",
+    ):  # fmt: skip
+        assert words in text, words

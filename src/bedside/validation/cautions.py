@@ -181,8 +181,9 @@ def about_targets(targets: Mapping[str, TargetEvidence]) -> list[Warned]:
             and reference.latency is not None
             and one.latency > FASTER * reference.latency
         ):
+            gains = "gains next to no time" if one.latency * FASTER <= reference.latency else "is slower"
             text = (
-                f"{name} gains next to no time here: {1e6 * one.latency:.0f} \N{MICRO SIGN}s for one patient, against "
+                f"{name} {gains} here: {1e6 * one.latency:.0f} \N{MICRO SIGN}s for one patient, against "
                 f"{1e6 * reference.latency:.0f} with {first}."
             )
             found.append(Warned(code="target-gains-nothing", text=text))

@@ -380,8 +380,8 @@ def _targets(evidence: Document) -> list[dict[str, Any]]:
             "benefit": wording.value_of(one["measures"].get("net_benefit")),
             "loss": _or_dash(one["auroc_loss"], lambda value: wording.number(value, 4)),
             "flips": _or_dash(one["flips"], lambda value: wording.percent(value, 2)),
-            "change": _or_dash(one["largest_change"], lambda value: f"{value:.2g}"),
-            "p99": _or_dash(one["change_p99"], lambda value: f"{value:.2g}"),
+            "change": _or_dash(one["largest_change"], wording.change),
+            "p99": _or_dash(one["change_p99"], wording.change),
         }
         for name, one in evidence["targets"].items()
     ]

@@ -70,6 +70,11 @@ def size(value: int | None) -> str:
     return f"{value / 1e3:.0f} kB" if value < 1e6 else f"{value / 1e6:.1f} MB"
 
 
+def change(value: float) -> str:
+    """How far a risk moved: ``0.0003``, ``below 0.0001``."""
+    return "below 0.0001" if 0 < value < 1e-4 else f"{value:.4f}"
+
+
 def seconds(value: float | None) -> str:
     """A short time: ``17 \N{MICRO SIGN}s``, ``2.4 ms``; a dash where nobody measured."""
     if value is None:
