@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import json
 import shutil
 from collections.abc import Iterator
@@ -30,6 +31,14 @@ def ward_page(web_runtime: None, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """The small release of the hospital: numbers with units, categories, a value that grows stale."""
     folder = tmp_path_factory.mktemp("ward-page")
     return packed(folder, *make_release(folder, targets=("browser",)))
+
+
+@pytest.fixture(scope="session")
+def short_page(web_runtime: None, tmp_path_factory: pytest.TempPathFactory) -> Packed:
+    """The same, whose last day is tomorrow."""
+    folder = tmp_path_factory.mktemp("short-page")
+    tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
+    return packed(folder, *make_release(folder, targets=("browser",), valid_until=tomorrow))
 
 
 @pytest.fixture(scope="session")
