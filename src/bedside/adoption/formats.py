@@ -9,7 +9,16 @@ from bedside.adoption.original import Format
 from bedside.adoption.pickles import refuse_pickle
 from bedside.errors import NotFound, UsageError
 
-READERS = ("onnx_file", "keras_file", "lightgbm_file", "xgboost_file", "saved_model")
+READERS = (
+    "onnx_file",
+    "keras_file",
+    "lightgbm_file",
+    "xgboost_file",
+    "sklearn_file",
+    "torch_program",
+    "torch_weights",
+    "saved_model",
+)
 """Modules of this package, in the order in which they are asked whether they know a file."""
 
 

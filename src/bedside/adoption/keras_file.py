@@ -256,7 +256,7 @@ def _module(model: Any) -> Any:
         def forward(self, x: Any) -> Any:
             return self.model(x, training=False)
 
-    return Inference()
+    return Inference().eval()
 
 
 FORMAT = Format(name="Keras", suffixes=(".keras", ".h5", ".hdf5"), read=read)

@@ -74,7 +74,9 @@ def read(path: Path, _: Asked) -> Original:
     scale = _sigmoid(options) if LINKS[objective] == "Sigmoid" else 1.0
     if "average_output" in saved.header:
         scale /= max(len(trees) // outputs, 1)
-    scaled = [Tree([one if isinstance(one, Split) else one * scale for one in t.nodes], t.target) for t in trees]
+    scaled = [
+        Tree([one if isinstance(one, (Split, tuple)) else one * scale for one in t.nodes], t.target) for t in trees
+    ]
     return Original(
         graph=forest_graph(scaled, width, [0.0] * outputs, LINKS[objective]),
         width=width,

@@ -8,6 +8,8 @@ from pathlib import Path
 from bedside.errors import UsageError
 
 SUFFIXES = (".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle")
+JUDGED = (".pt", ".pth", ".pt2")
+"""Archives with a pickle in them that their own readers judge: torch's restricted one, or none at all."""
 _PROTOCOL = b"\x80"
 """First byte of a pickle of protocol 2 or later; the second is the protocol."""
 
@@ -23,7 +25,7 @@ def refuse_pickle(path: Path) -> None:
         return
     if path.suffix.lower() in SUFFIXES or _begins_as_pickle(path):
         raise _refusal(path, "is a pickle")
-    if path.suffix.lower() != ".pt2" and zipfile.is_zipfile(path) and _holds_pickle(path):
+    if path.suffix.lower() not in JUDGED and zipfile.is_zipfile(path) and _holds_pickle(path):
         raise _refusal(path, "holds a pickle")
 
 

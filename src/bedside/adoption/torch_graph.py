@@ -13,8 +13,12 @@ from bedside.errors import DataError, MissingExtra
 OPSET = 20
 
 
-def torch_graph(module: Any, width: int, *, where: str) -> bytes:
-    """The graph of a module that takes float32 [patient, width], with any number of patients.
+def torch_graph(module: Any, width: int, *, where: str, extra: str = "keras") -> bytes:
+    """The graph of a module, set to inference, that takes float32 [patient, width] for any number of patients.
+
+    Parameters
+    ----------
+    extra: the part of bedside that brings the exporter.
 
     Raises
     ------
@@ -25,12 +29,12 @@ def torch_graph(module: Any, width: int, *, where: str) -> bytes:
         import onnxscript  # noqa: F401 - the exporter needs it
         import torch
     except ImportError as error:
-        raise MissingExtra("onnxscript", "keras") from error
+        raise MissingExtra("onnxscript", extra) from error
     sample = torch.zeros((2, width), dtype=torch.float32)
     try:
         with quiet():
             program: Any = torch.onnx.export(
-                module.eval(),
+                module,
                 (sample,),
                 dynamo=True,
                 opset_version=OPSET,

@@ -38,11 +38,14 @@ class Split:
     no: int
 
 
+Leaf = float | tuple[float, ...]
+
+
 @dataclass(frozen=True)
 class Tree:
-    """Nodes, the root first: a `Split`, or the number that a leaf adds to output `target`."""
+    """Nodes, the root first: a `Split`, or what a leaf adds: a number to output `target`, or one to each output."""
 
-    nodes: Sequence[Split | float]
+    nodes: Sequence[Split | Leaf]
     target: int = 0
 
 
@@ -83,7 +86,7 @@ def refuse_no_trees(trees: Sequence[Tree], width: int, *, where: str) -> None:
         while ahead:
             node = tree.nodes[ahead.pop()]
             if not isinstance(node, Split):
-                if not np.isfinite(node):
+                if not np.isfinite(node).all():
                     raise DataError(f"is damaged: a leaf of tree {number} is no number", where=where)
                 continue
             for child in (node.yes, node.no):
@@ -156,9 +159,8 @@ def _write(table: _Table, number: int, tree: Tree) -> None:
         node = tree.nodes[position]
         if not isinstance(node, Split):
             table.node(number, position, 0, "LEAF", 0.0, 0, 0, False)
-            table.add(
-                target_treeids=number, target_nodeids=position, target_ids=tree.target, target_weights=float(node)
-            )
+            for target, weight in enumerate(node) if isinstance(node, tuple) else [(tree.target, node)]:
+                table.add(target_treeids=number, target_nodeids=position, target_ids=target, target_weights=weight)
             continue
         cuts, left = (node.cuts, node.left) if node.cuts else ((float(LOWEST),), (node.unknown_left, *node.left))
         sides = [node.yes if one else node.no for one in left]

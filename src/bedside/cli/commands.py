@@ -63,7 +63,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         ("adopt",), "cli.study", "adopt", "the same from a model trained elsewhere; proves that the graph equals it",
         (
-            Argument("MODEL", "model", "the model's file: .keras, .h5, .onnx, LightGBM's text, XGBoost's JSON or UBJSON; or the folder of a SavedModel"),
+            Argument("MODEL", "model", "the model's file: .keras, .h5, .onnx, LightGBM's text, XGBoost's JSON or UBJSON, .skops, .pt2, .pt, .pth, .safetensors; or the folder of a SavedModel"),
             STUDY,
             Argument("--out", "out", "folder of the candidate (default: candidate beside the study)"),
             Argument("--recalibrate", "recalibrate", "fit its calibration on the study's patients: makes a new version", {"action": "store_true"}),
