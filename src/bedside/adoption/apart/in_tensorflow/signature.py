@@ -29,7 +29,7 @@ def the_signature(meta: Any) -> tuple[str, Any]:
     name = "serving_default" if "serving_default" in named else next(iter(named))
     if name != "serving_default" and len(named) > 1:
         raise Unusable(
-            f"has the signatures {listed(named)}, and none is called serving_default",
+            f"has the signatures {listed(sorted(named))}, and none is called serving_default",
             "Save it with signatures={'serving_default': ...}",
         )
     return name, named[name]
