@@ -298,6 +298,19 @@ def test_of_a_map_for_each_patient_the_matrix_is_taken(study: Write, tmp_path: P
     assert np.abs(answered - _risk(*_patients().T)).max() < 1e-6
 
 
+def test_a_patient_s_probability_must_not_depend_on_the_others(study: Write, tmp_path: Path) -> None:
+    import onnx
+    from onnx import helper
+
+    model = onnx.load_model_from_string(linear(BINARY, [0.0, INTERCEPT]))
+    model.graph.node[0].input[0] = "centred"
+    model.graph.node.insert(0, helper.make_node("ReduceMean", ["x"], ["mean"], axes=[0], keepdims=1))
+    model.graph.node.insert(1, helper.make_node("Sub", ["x", "mean"], ["centred"]))
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(DataError, match="depends on who else is asked about"):
+        bedside.adopt(tmp_path / "m.onnx", study(), out=tmp_path / "c")
+
+
 def test_several_inputs_are_refused(study: Write, tmp_path: Path) -> None:
     import onnx
 

@@ -16,7 +16,7 @@ from bedside.adoption.inputs import Inputs, fit_inputs, plan_of
 from bedside.adoption.joining import Joined, joined_graph, model_rows
 from bedside.adoption.meaning import Meaning, meaning_of, probabilities, refuse_no_probabilities
 from bedside.adoption.original import Asked, Format, Original
-from bedside.adoption.proof import edge_rows, proved, random_rows
+from bedside.adoption.proof import edge_rows, proved, random_rows, refuse_company
 from bedside.cohort import AdoptionPlan, Cohort, Study
 from bedside.errors import DataError, StudyError, UsageError
 from bedside.measures import auroc, auroc_multiclass, conformal_quantiles
@@ -31,6 +31,8 @@ from bedside.training.usual import usual
 
 Progress = Callable[[str, int, int], None]
 STEPS = 4
+COMPANY = 16
+"""Patients who are asked about alone and together."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ def adopt(
     meaning = meaning_of(study, plan, original.columns)
     inputs = fit_inputs(study, plan, sample.values, takes_nan=original.takes_nan)
     given = _given(study, original, inputs, meaning, sample)
+    refuse_company(original.graph, model_rows(inputs, sample.values[:COMPANY]), where=str(model))
     _told(progress, "Fitting the floor and the distance", 1)
     seed = study.validation.seed
     out_of_fold = cross_fit(sample, study.scales, None, (seed, 20))

@@ -89,6 +89,25 @@ def proved(
     )
 
 
+def refuse_company(graph: bytes, rows: Float[np.ndarray, "row input"], *, where: str) -> None:
+    """Ask the model's graph about each row alone and about all of them together.
+
+    Raises
+    ------
+    DataError: what it gives for a patient depends on who else is asked about (it averages over the batch, say).
+    """
+    run = runner(graph, "y", where=where)
+    alone, together = np.concatenate([run(row[None]) for row in rows]), run(rows)
+    size = max(1.0, float(np.nanmax(np.abs(together), initial=1.0)))  # logits can be large
+    differs = _difference(alone / size, together / size)
+    if differs.max() > TOLERANCE:
+        raise DataError(
+            f"what the model gives for a patient depends on who else is asked about: it differs by {differs.max():.3g}",
+            where=where,
+            remedy="Save it for inference: no step may look at the other rows",
+        )
+
+
 def random_rows(
     schema: Schema, values: Float[np.ndarray, "known variable"], rng: np.random.Generator
 ) -> Float[np.ndarray, "row variable"]:
