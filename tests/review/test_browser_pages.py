@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import platform
+import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
@@ -14,13 +16,17 @@ import pytest
 import ward as wards
 from silent_report import REPORT
 
+from bedside.release.model import processor_class
 from bedside.review import PAGES
 from bedside.review.words import LANGUAGES
+from bedside.review.zones import own_zone
 from bedside.validation import render_report
 
 ROOT = Path(__file__).parents[2]
 PATIENT = {"id": "A-10234", "name": "Anneliese Meier", "birth_date": "1958-03-14"}
 SIZES = {"phone": wards.PHONE, "desk": wards.DESK}
+BETWEEN = (320, 740, 1024)
+"""The narrowest width of WCAG's reflow, the narrowest with two columns, and a tablet: here things must fit, too."""
 
 AXE_AT = {"en": {("light", "phone"), ("dark", "desk")}, "zh-CN": {("dark", "phone"), ("light", "desk")}}
 """Where axe looks (it takes most of the time): at every width, light and language, each two of them together."""
@@ -105,11 +111,47 @@ _RUN = """async () => {
 }"""
 
 
+_TOO_WIDE = """() => [document.documentElement, ...document.querySelectorAll("main, main *:not(svg, svg *)")]
+  .filter(one => one.scrollWidth > one.clientWidth + 1
+    && !one.matches("input, select, textarea, button, .unseen")
+    && getComputedStyle(one).display != "inline" && getComputedStyle(one).overflowX == "visible")
+  .map(one => one.tagName + "." + one.className + " is " + (one.scrollWidth - one.clientWidth) + " px too narrow")"""
+
+
 def _judge(page: Any, *, axe: bool) -> list[str]:
-    """What is wrong with the page as it stands: whether it scrolls sideways, and what axe finds."""
-    found = list(page.evaluate(_RUN)) if axe else []
-    over = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    return [*found, *([f"{over} px too wide"] if over > 0 else [])]
+    """What is wrong with the page as it stands: what does not fit its place, and what axe finds."""
+    return [*page.evaluate(_TOO_WIDE), *(page.evaluate(_RUN) if axe else ())]
+
+
+NAMES = """bedside zip AUROC ROC Brier ICI SHAP SHA Authorization Bearer onnxruntime server cpu onnx um mm UTC Etc
+Fibroadenoma Control Histology Poor sample Alarms in every patient other test none"""
+"""Latin words on Chinese pages that are names or units, and what the people of these tests wrote."""
+
+_SAID = """() => {
+  const copy = document.body.cloneNode(true);
+  copy.querySelectorAll("code, [lang=en], optgroup, #zone").forEach(one => one.remove());
+  const attributes = ["aria-label", "title", "data-label", "placeholder", "alt"];
+  const said = [document.title, ...[...copy.querySelectorAll("*")].flatMap(one =>
+    attributes.map(name => one.getAttribute(name) || ""))];
+  const texts = document.createTreeWalker(copy, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) said.push(texts.currentNode.data);
+  return said.join(" | ");
+}"""
+
+
+@cache
+def _known() -> set[str]:
+    """The words of names: of users, of the patient, of the release and its values, of this machine."""
+    labels = [label for label, *_ in house.NUMBERS.values()]
+    labels += [f"{label} {' '.join(texts)}" for label, texts, _ in house.CATEGORIES.values()]
+    said = [NAMES, *house.ROLES, "second monitor", "Dr. Ida Rolf Dr. Jan Vos", *PATIENT.values(), *labels]
+    said += ["breast-fna benign malignant", processor_class(), platform.node()]
+    said += ["Supports a cytologist deciding whether a fine-needle aspirate needs excision"]
+    return set(_latin(" ".join([*said, "Adults with a palpable breast mass", str(own_zone())])))
+
+
+def _latin(text: str) -> list[str]:
+    return re.findall(r"(?<![A-Za-z0-9_])[A-Za-z]{2,}(?![A-Za-z0-9_])", text)
 
 
 def _looked_at(
@@ -129,6 +171,9 @@ def _looked_at(
         assert (reply.status < 400) != fails, reply.status
         assert visit.page.evaluate("document.documentElement.lang") == language
         assert visit.page.locator(sign).count(), f"{path} {who}: no {sign}"
+        if language == "zh-CN":
+            english = sorted(set(_latin(visit.page.evaluate(_SAID))) - _known())
+            wrong += [f"{path} {who}: not Chinese: {' '.join(english)}"] if english else []
         visit.page.evaluate(_axe())
         for light in ("light", "dark"):
             visit.page.emulate_media(color_scheme=light)
@@ -136,6 +181,9 @@ def _looked_at(
                 visit.page.set_viewport_size(pixels)
                 faults = _judge(visit.page, axe=(light, size) in AXE_AT[language])
                 wrong += [f"{path} {who} {light} {size}: {fault}" for fault in faults]
+        for width in BETWEEN:
+            visit.page.set_viewport_size({"width": width, "height": 800})
+            wrong += [f"{path} {who} {width}: {fault}" for fault in _judge(visit.page, axe=False)]
         wrong += [fault for fault in visit.faults if not fails or "status of 40" not in fault]
     return wrong
 

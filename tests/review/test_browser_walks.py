@@ -86,7 +86,7 @@ def _tab_to(page: Any, **wanted: str) -> None:
 
 
 def test_the_whole_way_works_without_a_mouse(browser: Any, ward: wards.Ward) -> None:
-    answer = ward.ask(house.PLAUSIBLE | {"mean_radius": 15.0})
+    answer, second = (ward.ask(house.PLAUSIBLE | {"mean_radius": radius}) for radius in (15.0, 15.5))
     with wards.visit(browser, ward) as visit:
         page, keys = visit.page, visit.page.keyboard
         visit.go("/login")
@@ -111,6 +111,9 @@ def test_the_whole_way_works_without_a_mouse(browser: Any, ward: wards.Ward) -> 
         keys.press("Enter")
         page.locator(".banner.closed").wait_for()
         assert "Fibroadenoma" in _banner(page)
+        _tab_to(page, text="Next that waits")
+        keys.press("Enter")
+        page.wait_for_url(f"{ward.url}/answers/{second}")
         assert visit.faults == []
 
 

@@ -94,7 +94,7 @@ def test_what_acting_at_the_threshold_means() -> None:
         "About 0.7 of the 100 have “malignant” and give no alert.",
         "Net benefit: acting on alerts is worth 39 rightly treated patients in 100, the harm of needless treatment "
         "taken off at the threshold's own rate.",
-        "That is 13 in 100 more than acting on everybody (95 % interval 10 to 16).",
+        "Compared with acting on everybody: +13 in 100 (95 % interval +10 to +16); above 0 is better.",
     )
     assert [(value, interval) for _, value, interval in told.facts] == [
         ("98.3 %", "91.1 % to 99.7 %"),
@@ -108,15 +108,25 @@ def test_what_acting_at_the_threshold_means() -> None:
 @pytest.mark.parametrize(
     ("gain", "said"),
     [
-        ((-0.034, -0.101, 0.022), "That is 3 in 100 fewer than acting on everybody (95 % interval -2 to 10 fewer)."),
-        ((0.0, -0.004, 0.01), "That is 0 in 100 more than acting on everybody (95 % interval 0 to 1)."),
+        ((-0.034, -0.101, 0.022), "\N{MINUS SIGN}3 in 100 (95 % interval \N{MINUS SIGN}10 to +2)"),
+        ((0.0, -0.004, 0.01), "0 in 100 (95 % interval 0 to +1)"),
     ],
 )
-def test_what_is_worse_than_acting_on_everybody_is_called_fewer(gain: tuple[float, ...], said: str) -> None:
+def test_worse_than_acting_on_everybody_has_a_sign(gain: tuple[float, ...], said: str) -> None:
     measured = dict(zip(("value", "low", "high"), gain, strict=True))
     evidence = EVIDENCE | {"measures": EVIDENCE["measures"] | {"net_benefit_gain:treat-all": measured}}
     (told,) = site_words.at_threshold(evidence, T)
-    assert told.sentences[-1] == said
+    assert told.sentences[-1] == f"Compared with acting on everybody: {said}; above 0 is better."
+
+
+@pytest.mark.parametrize(
+    ("benefit", "said"), [(-0.031, "was worse than acting on nobody, by 3 rightly"), (-0.004, "is worth 0 rightly")]
+)
+def test_a_net_benefit_below_zero_is_called_worse_than_acting_on_nobody(benefit: float, said: str) -> None:
+    row = EVIDENCE["thresholds"][0]
+    evidence = EVIDENCE | {"thresholds": [row | {"net_benefit": {"value": benefit}}]}
+    (told,) = site_words.at_threshold(evidence, T)
+    assert f"Net benefit: acting on alerts {said} treated patients in 100" in told.sentences[2]
 
 
 NUMBER = Variable(name="chol", kind="number", label="Cholesterol", unit="mg/dL", range=(50, 700), reference=(125, 200))
@@ -155,7 +165,7 @@ def test_what_is_unusual_is_told_from_the_signed_aggregates(hospital: Any) -> No
         "menopause": {"unknown": 0.0, "shares": {"pre": 0.5, "post": 0.5}},
     }
     evidence = {"development": {"usual": usual, "distance": {"median": 2.0}}}
-    values = house.PLAUSIBLE | {"age": 90.0, "mean_radius": 19.0, "side": "left"}
+    values = house.PLAUSIBLE | {"age": 90.0, "mean_radius": 19.0, "side": "left", "menopause": None}
     answer = msgspec.convert(hospital.ask(values=values), AnswerReply)
     strange = patient_view.strangeness(answer, evidence, house.SCHEMA, 8.0, T)
     assert [(row.label, row.value, row.how, row.usual) for row in strange.rows] == [
@@ -163,6 +173,7 @@ def test_what_is_unusual_is_told_from_the_signed_aggregates(hospital: Any) -> No
         ("Age", "90 years", "▲ high", "90 % had 40 to 70"),  # 20 beyond, of 30
         ("Mean nucleus radius", "19 µm", "▲ high", "90 % had 10 to 18"),  # 1 beyond, of 8
     ]
+    assert strange.unknown == ("Menopause",)
     assert answer.distance is not None
     assert "farther than half" in strange.distance
     assert (strange.ratio, strange.typical) == (pytest.approx(answer.distance / 8), 0.25)
@@ -190,6 +201,18 @@ def test_the_history_tells_who_did_what_and_nothing_is_overwritten(hospital: Any
     places = [text.index(said) for said in order]
     assert places == sorted(places)
     assert text.index("Amended: signed again Dr. Ida Rolf disagreed") < places[0]
+
+
+def test_after_a_review_the_next_that_waits_is_one_step_away(hospital: Any) -> None:
+    first, second, unsure = (hospital.ask()["id"] for _ in range(3))
+    ida, jan = hospital.client("clinician"), hospital.client("second")
+    assert "Next that waits" not in ida.get(f"/answers/{first}").text
+    for answer, verdict, following in ((unsure, "unsure", first), (first, "agree", second), (second, "agree", None)):
+        hospital.form(ida, f"/answers/{answer}", verdict=verdict, seen="preliminary", reason="Poor sample")
+        text = ida.get(f"/answers/{answer}").text
+        assert re.findall(r'href="/answers/([^"]+)">Next', text) == ([following] if following else [])
+        assert "Back to the worklist" in text
+    assert f'href="/answers/{unsure}">Next' in jan.get(f"/answers/{first}").text  # a second reading is for another
 
 
 def test_an_answer_is_withdrawn_on_its_page(hospital: Any) -> None:
@@ -220,9 +243,14 @@ def test_earlier_answers_of_the_patient_are_listed_the_newest_first_and_at_most_
     listed = re.search(r'<ul class="plain earlier">(.*?)</ul>', page.text, re.DOTALL)
     assert listed is not None
     assert re.findall(r"/answers/([^\"]+)", listed[1]) == [one["id"] for one in asked[11:1:-1]]
-    assert "Dr. Jan Vos: disagree. Cyst" in listed[1]
-    risk = house.probability(house.PLAUSIBLE | {"mean_radius": 13.0})
-    assert f"malignant {risk * 100:.0f} %" in listed[1]
+    unsigned, overruled = (house.probability(house.PLAUSIBLE | {"mean_radius": 9.0 + number}) for number in (4, 11))
+    assert f"<strong>malignant {unsigned * 100:.0f} %</strong>" in listed[1]
+    assert "<strong>Cyst</strong>" in listed[1]  # what stands comes first
+    assert f"Dr. Jan Vos: disagree · model: malignant {overruled * 100:.1f} %" in listed[1]
+    assert "struck" not in listed[1]
+    hospital.ledger.withdraw(asked[11]["id"], "x", hospital.users["second"])
+    text = hospital.client("clinician").get(f"/answers/{asked[12]['id']}").text
+    assert f'<strong class="struck">malignant {overruled * 100:.1f} %</strong>' in text
 
 
 def test_a_patient_is_found_by_the_whole_number_and_the_look_is_entered(hospital: Any) -> None:

@@ -207,6 +207,26 @@ def test_what_the_catalogue_does_not_know_stays_as_it_was_said() -> None:
     assert teller("en")("there is no user 'x'") == "there is no user 'x'"
 
 
+def test_only_fixed_terms_are_put_into_the_other_language_not_names_that_look_like_them() -> None:
+    told = teller("zh-CN")
+    assert told("there already is a user 'clinician'") == "已有用户 'clinician'"
+    assert told("final has approved service 1.0.0 already") == "final 已批准过 service 1.0.0"
+    assert told("It is open to: clinician, scientist") == "此操作仅限于：临床医师、研究人员"
+    assert told("an answer that is final cannot be reviewed with 'agree'") == "状态为最终的结果不能以“同意”审核"
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "by Dr. Vos on 3 Mar 2026, 07:59 CST: Alarms"), ("zh-CN", "于 2026年3月3日 07:59 暂停")],
+)
+def test_a_moment_in_a_sentence_is_told_in_the_readers_zone(language: str, words: str) -> None:
+    told = _reader(language, "Asia/Shanghai").told
+    assert words in told("this release was suspended by Dr. Vos on 2026-03-02T23:59Z: Alarms")
+    assert words in told("This release was suspended by Dr. Vos on 2026-03-02T23:59Z: Alarms; in all.")
+    example = "is not a date such as 2026-03-01T08:30:00Z"
+    assert told(example) == example
+
+
 def test_errors_are_told_with_what_they_quote(hospital: Any) -> None:
     client = hospital.client("clinician")
     hospital.form(client, "/preferences", language="zh-CN")

@@ -93,7 +93,7 @@ def test_a_suspension_is_told_in_the_readers_language(hospital: Any) -> None:
     client = hospital.client("clinician")
     hospital.form(client, "/preferences", language="zh-CN")
     reply = hospital.form(client, f"{PAGE}/new", **{"value.age": "50"})
-    assert "此发布版已由 Dr. Jan Vos 于 2026-03-02T08:00Z（UTC）暂停：Alarms; everywhere。" in reply.text
+    assert "此发布版已由 Dr. Jan Vos 于 2026年3月2日 08:00 暂停：Alarms; everywhere。" in reply.text
 
 
 def test_targets_are_shown_with_their_digest_and_tolerance(hospital: Any, signed: tuple[Path, Path]) -> None:

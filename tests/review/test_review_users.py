@@ -47,7 +47,10 @@ def test_a_services_keys_are_made_and_revoked_one_by_one(hospital: Any) -> None:
         return int(hospital.anonymous().get("/api/v1/releases", headers=headers).status_code)
 
     assert status(first) == 200
+    brief = _secret(hospital.form(admin, "/users", name="brief", role="service", days="30"))
+    assert status(brief) == 200
     hospital.clock.forward(days=40)
+    assert status(brief) == 401
     admin = hospital.client("admin")
     second = _secret(hospital.form(admin, "/users/lab", act="new-key", days="10"))
     assert (status(first), status(second)) == (200, 200)

@@ -42,6 +42,21 @@ for _ in range(300):
     for thread in threads: thread.join()
 '''
 
+EVERY_COMMAND = """
+import importlib, pkgutil
+import bedside.cli
+from bedside.serving.types_ready import make_types_ready
+for found in pkgutil.iter_modules(bedside.cli.__path__, "bedside.cli."):
+    importlib.import_module(found.name)
+make_types_ready()
+"""
+"""A type whose annotations name what is imported for type checkers alone cannot be made ready: NameError."""
+
+
+def test_the_types_of_every_command_can_be_made_ready() -> None:
+    done = subprocess.run([sys.executable, "-c", EVERY_COMMAND], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
 
 def test_threads_that_read_a_type_at_once_do_not_end_the_process() -> None:
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)

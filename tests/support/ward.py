@@ -142,11 +142,6 @@ def visit(browser: Any, ward: Ward, who: str | None = None, *, language: str = "
         context.close()
 
 
-def _said(found: Visit, said: Any) -> None:
-    if said.type in {"error", "warning"}:
-        found.note(f"console: {said.text}")
-
-
 def _asked(found: Visit, url: str) -> None:
     if not url.startswith((found.ward.url, "data:")):
         found.note(f"asked elsewhere: {url}")

@@ -9,7 +9,7 @@ import msgspec
 from starlette.responses import Response
 
 from bedside.errors import BedsideError
-from bedside.ledger import REASONS, suspended_words
+from bedside.ledger import REASONS, Wanted, suspended_words
 from bedside.review import answer_view as view
 from bedside.review import history, patient_view, site_words, terms
 from bedside.review.accounts import refused
@@ -127,6 +127,7 @@ def _page(
         steps=history.steps(shown, reader),
         earlier=history.earlier_rows(earlier(service, caller.user, shown), reader.t),
         own=[(own.clinician_name, history.own_words(own, shown, reader.t)) for own in shown.own_estimates],
+        next=_next(service, caller, shown),
         open=shown.status in {"preliminary", "final", "amended"},
         reasons=[(code, terms.reason(code, reader.t)) for code in FOR_REVIEW],
         grounds=[(code, terms.reason(code, reader.t)) for code in FOR_WITHDRAWAL],
@@ -176,6 +177,15 @@ def _patient(shown: AnswerReply, loaded: Loaded | None, reader: Reader) -> dict[
         "manifest": manifest,
         "missing_limit": share(manifest.missing_limit, reader.t) if manifest else "",
     }
+
+
+def _next(service: Service, caller: Caller, shown: AnswerReply) -> str | None:
+    """After a review: the answer that waits longest for this reader, who was not the last to review it."""
+    if shown.status == "preliminary" and not shown.reviews:
+        return None
+    waiting = Wanted(status="preliminary", queued=True, reader=caller.user.name)
+    found = service.ledger.listed(waiting, limit=20)
+    return next((row.id for row in found if row.id != shown.id and row.reviewer != caller.user.name), "")
 
 
 def _suspended(service: Service, shown: AnswerReply) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bedside.review.figures import in_hundred, listed, percent, share, unit_text, with_unit
+from bedside.review.figures import listed, share, unit_text, with_unit
 from bedside.review.reader import Reader
 from bedside.review.words import Translate
 from bedside.serving.documents import AnswerReply
@@ -19,13 +19,14 @@ class Banner:
     """Where the answer stands.
 
     ``tone`` is ``open``, ``closed`` or ``void``; the words say the same without the colour. ``stands`` is what a
-    physician has put in place of the estimate, or left standing.
+    physician has put in place of the estimate, or left standing; ``overruled``: the estimate is not what stands.
     """
 
     tone: str
     title: str
     text: str
     stands: str = ""
+    overruled: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def banner(answer: AnswerReply, reader: Reader) -> Banner:
         stands = last.conclusion or t("The estimate stands as it is.")
         if answer.withheld and not last.conclusion:
             stands = t("A physician has signed it. What the model says is shown after your own estimate.")
-        return Banner("closed", title, text, stands)
+        return Banner("closed", title, text, stands, overruled=last.verdict == "disagree")
     titles = {
         "expired": t("Expired: void, because nobody signed it in time"),
         "superseded": t("Superseded: a newer answer stands"),
@@ -101,16 +102,6 @@ def risks(answer: AnswerReply) -> list[ClassRisk]:
 
 def _threshold(answer: AnswerReply, name: str) -> float | None:
     return answer.threshold.get(name) if isinstance(answer.threshold, dict) else answer.threshold
-
-
-def estimate_words(risk: ClassRisk, t: Translate) -> str:
-    """The estimate as a sentence."""
-    return t(
-        "Estimated probability of {name}: {percent}, {often} patients with such values.",
-        name=risk.name,
-        percent=percent(risk.probability, t),
-        often=in_hundred(risk.probability, t),
-    )
 
 
 def alert_words(answer: AnswerReply, t: Translate) -> str:

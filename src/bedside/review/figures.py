@@ -31,16 +31,6 @@ def points(difference: float) -> str:
     return f"+{text}" if difference > 0 else f"\N{MINUS SIGN}{text}"
 
 
-def in_hundred(probability: float, t: Translate) -> str:
-    """A probability as a natural frequency."""
-    count = round(probability * 100)
-    if count < 1:
-        return t("fewer than 1 in 100")
-    if count > 99:
-        return t("more than 99 in 100")
-    return t("about {count} in 100", count=count)
-
-
 def moment(value: dt.datetime | str) -> dt.datetime:
     """A moment from its text as the ledger writes it, or as it is, in UTC."""
     parsed = dt.datetime.fromisoformat(value) if isinstance(value, str) else value

@@ -73,6 +73,8 @@ class EarlierRow:
     created: str
     release: str
     says: str
+    stands: str
+    void: bool
     status: str
     review: str
 
@@ -85,8 +87,10 @@ def earlier_rows(found: list[Earlier], t: Translate) -> list[EarlierRow]:
             one.line.created,
             f"{one.line.release} {one.line.version}",
             _says(one, t),
+            _stands(one),
+            one.status in {"expired", "superseded", "entered-in-error"},
             terms.status(one.status, t),
-            _reviewed(one.review, t),
+            _reviewed(one, t),
         )
         for one in found
     ]
@@ -101,8 +105,13 @@ def _says(one: Earlier, t: Translate) -> str:
     return f"{name} {percent(one.estimate[name], t)}"
 
 
-def _reviewed(review: Review | None, t: Translate) -> str:
-    if review is None:
+def _stands(one: Earlier) -> str:
+    """A physician's conclusion that stands in place of the estimate."""
+    return one.review.conclusion if one.review is not None and one.status in {"final", "amended"} else ""
+
+
+def _reviewed(one: Earlier, t: Translate) -> str:
+    if one.review is None:
         return ""
-    said = f"{review.reviewer_name}: {terms.verdict(review.verdict, t)}"
-    return f"{said}. {review.conclusion}" if review.conclusion else said
+    said = t("{name}: {value}", name=one.review.reviewer_name, value=terms.verdict(one.review.verdict, t))
+    return f"{said} · {t('model: {says}', says=_says(one, t))}" if _stands(one) else said

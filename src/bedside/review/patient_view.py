@@ -104,13 +104,14 @@ class Strange:
 class Strangeness:
     """What is unusual about the patient.
 
-    ``told`` is False where the release does not say what is usual. ``rows`` begins with the farthest out. ``distance``
-    is about all values together; ``ratio`` is that distance by its limit, ``typical`` the same of the middle
-    development patient; None where not known.
+    ``told`` is False where the release does not say what is usual. ``rows`` begins with the farthest out; ``unknown``
+    names what is not known here, though known of nearly all. ``distance`` is about all values together; ``ratio`` is
+    that distance by its limit, ``typical`` the same of the middle development patient; None where not known.
     """
 
     told: bool
     rows: tuple[Strange, ...]
+    unknown: tuple[str, ...]
     distance: str
     ratio: float | None
     typical: float | None
@@ -128,7 +129,8 @@ def strangeness(
     known = answer.distance is not None and limit is not None and limit > 0
     return Strangeness(
         told=bool(usual),
-        rows=tuple(_strange(one, answer, schema, t) for one in found),
+        rows=tuple(_strange(one, answer, schema, t) for one in found if one.kind != "unknown"),
+        unknown=tuple(label(schema, one.variable) for one in found if one.kind == "unknown"),
         distance=_distance(answer.distance, limit, typical, t) if known else "",
         ratio=answer.distance / limit if known and answer.distance is not None and limit else None,
         typical=typical / limit if typical is not None and limit else None,
@@ -143,16 +145,11 @@ def _beyond(one: Unusual, value: float | str | None) -> float:
 
 
 def _strange(one: Unusual, answer: AnswerReply, schema: Schema | None, t: Translate) -> Strange:
-    how = {"below": t("▼ low"), "above": t("▲ high"), "rare": t("rare"), "unknown": t("not known")}[one.kind]
-    value = "" if one.kind == "unknown" else shown_value(answer, schema, one.variable, t)
-    return Strange(label(schema, one.variable), value, how, _usual(one, t))
+    how = {"below": t("▼ low"), "above": t("▲ high"), "rare": t("rare")}[one.kind]
+    return Strange(label(schema, one.variable), shown_value(answer, schema, one.variable, t), how, _usual(one, t))
 
 
 def _usual(one: Unusual, t: Translate) -> str:
-    if one.kind == "unknown":
-        if one.share is None:
-            return t("known of nearly all")
-        return t("known of {share}", share=share(round(one.share, 3), t))
     if one.kind == "rare":
         return t("fewer than 10 patients") if one.share is None else t("{share} of them", share=share(one.share, t))
     inside = share(round(one.inside or 0.0, 2), t)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -20,13 +21,17 @@ _CHINESE = "zh"
 class Reader:
     """A reader's language (a key of ``LANGUAGES``) and zone.
 
-    ``t`` gives the words of pages; ``told`` a sentence that came in English, such as an error or a stored reason.
+    ``t`` gives the words of pages; ``tell`` a sentence that came in English, such as an error or a stored reason.
     """
 
     language: str
     zone: ZoneInfo
     t: Translate
-    told: Tell
+    tell: Tell
+
+    def told(self, sentence: str) -> str:
+        """A sentence that came in English, with its moments, ``2026-11-22T08:15Z``, in the reader's zone."""
+        return _MOMENT.sub(lambda found: self.when(found[0]), self.tell(sentence))
 
     def local(self, moment: dt.datetime | str) -> dt.datetime:
         """A moment, or its text as the ledger writes it, in the reader's zone."""
@@ -63,6 +68,7 @@ class Reader:
         return (read if read.tzinfo else read.replace(tzinfo=self.zone)).astimezone(dt.UTC)
 
 
+_MOMENT = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\dZ")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 

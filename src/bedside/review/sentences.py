@@ -1,8 +1,9 @@
 """Sentences that come to a page in English, such as errors and the reasons of stored answers, in the reader's language.
 
 They are kept and raised in English, for the ledger and for programs. Here each is found again by its pattern in the
-catalogue. What it quotes goes into the sentence of the other language unchanged (names, figures), or in that language
-where the catalogue has the word by itself (statuses, roles).
+catalogue. What it quotes goes into the sentence of the other language unchanged (names, figures), but where the
+translation has ``{1:word}``, in that language: statuses and roles, or several of them, which the catalogue has by
+themselves.
 """
 
 from __future__ import annotations
@@ -29,13 +30,18 @@ def teller(language: str) -> Tell:
     def told(sentence: str) -> str:
         if sentence in known or not patterns:
             return known.get(sentence, sentence)
+        # A warning is the same sentence as an error's, with a capital and a full stop.
+        warned = sentence[:1].lower() + sentence[1:].removesuffix(".")
+        return looked_up(sentence) or looked_up(warned) or sentence
+
+    def looked_up(sentence: str) -> str | None:
         whole = _found(sentence, patterns, known)
         if whole is not None:
             return whole
         parts = [known.get(part) or _found(part, patterns, known) for part in _parts(sentence, patterns)]
         if all(parts) and len(parts) > 1:
             return "；".join(part for part in parts if part)
-        return _found(sentence, loose, known) or sentence
+        return _found(sentence, loose, known)
 
     return told
 
@@ -57,9 +63,16 @@ def _found(sentence: str, patterns: list[tuple[re.Pattern[str], str]], known: Ma
     for pattern, text in patterns:
         match = pattern.fullmatch(sentence)
         if match is not None:
-            quoted = {place: known.get(piece.strip("'"), piece) for place, piece in match.groupdict().items()}
-            return re.sub(r"\{(\d)\}", partial(_quote, quoted), text)
+            words = {f"p{place}" for place in re.findall(r"\{(\d):word\}", text)}
+            quoted = {p: _words(said, patterns, known) if p in words else said for p, said in match.groupdict().items()}
+            return re.sub(r"\{(\d)(:word)?\}", partial(_quote, quoted), text)
     return None
+
+
+def _words(said: str, patterns: list[tuple[re.Pattern[str], str]], known: Mapping[str, str]) -> str:
+    """Fixed terms, one or several with commas between, each in the other language where the catalogue has it."""
+    parts = said.split(", ")
+    return "、".join(known.get(part.strip("'")) or _found(part, patterns, known) or part for part in parts)
 
 
 def _quote(quoted: Mapping[str, str], place: re.Match[str]) -> str:

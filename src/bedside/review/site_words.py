@@ -148,38 +148,42 @@ def _worth(evidence: Mapping[str, Any], row: Mapping[str, Any], t: Translate) ->
     benefit = row["net_benefit"]["value"]
     if benefit is None:
         return []
-    said = [
-        t(
-            "Net benefit: acting on alerts is worth {benefit} rightly treated patients in 100, the harm of needless "
-            "treatment taken off at the threshold's own rate.",
-            benefit=_in_hundred(benefit),
-        )
-    ]
+    said = [_net(benefit, t)]
     gain = (evidence.get("measures") or {}).get("net_benefit_gain:treat-all") or {}
     if gain.get("value") is not None and gain.get("low") is not None and not isinstance(row["threshold"], dict):
-        said.append(_against_everybody(gain["value"], gain["low"], gain["high"], t))
+        said.append(
+            t(
+                "Compared with acting on everybody: {gain} in 100 (95 % interval {low} to {high}); above 0 is better.",
+                gain=_signed(gain["value"]),
+                low=_signed(gain["low"]),
+                high=_signed(gain["high"]),
+            )
+        )
     return said
 
 
-def _against_everybody(gain: float, low: float, high: float, t: Translate) -> str:
-    if gain < 0:
+def _net(benefit: float, t: Translate) -> str:
+    if round(100 * benefit) < 0:
         return t(
-            "That is {loss} in 100 fewer than acting on everybody (95 % interval {low} to {high} fewer).",
-            loss=_in_hundred(-gain),
-            low=_in_hundred(-high),
-            high=_in_hundred(-low),
+            "Net benefit: acting on alerts was worse than acting on nobody, by {loss} rightly treated patients in 100, "
+            "as the harm of needless treatment weighs at the threshold's own rate.",
+            loss=_in_hundred(-benefit),
         )
     return t(
-        "That is {gain} in 100 more than acting on everybody (95 % interval {low} to {high}).",
-        gain=_in_hundred(gain),
-        low=_in_hundred(low),
-        high=_in_hundred(high),
+        "Net benefit: acting on alerts is worth {benefit} rightly treated patients in 100, the harm of needless "
+        "treatment taken off at the threshold's own rate.",
+        benefit=_in_hundred(benefit),
     )
 
 
 def _in_hundred(part: float) -> str:
     """A whole number, so never ``-0``."""
     return str(round(100 * part))
+
+
+def _signed(part: float) -> str:
+    number = round(100 * part)
+    return f"{number:+d}".replace("-", "\N{MINUS SIGN}") if number else "0"
 
 
 def _percent(value: float | None, t: Translate) -> str:

@@ -21,7 +21,7 @@ from bedside.serving.access import Caller
 from bedside.serving.call import Call
 from bedside.serving.service import Service
 
-ADDED = ("name", "full_name", "role")
+ADDED = ("name", "full_name", "role", "days")
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,9 @@ def add(service: Service, call: Call, caller: Caller) -> Response:
     form = call.form()
     typed = {name: form.get(name, "") for name in ADDED}
     try:
+        days = _number(typed["days"])
         user, secret = service.ledger.add_user(
-            typed["name"], typed["role"], full_name=typed["full_name"], actor=caller.user.name
+            typed["name"], typed["role"], full_name=typed["full_name"], days=days, actor=caller.user.name
         )
     except BedsideError as error:
         if error.status not in {409, 422}:
