@@ -69,6 +69,21 @@ def test_a_list_that_nobody_vouches_for_is_called_so(
     assert (by_file(caught.value), caught.value.vouched) == (tampered, False)
 
 
+def test_a_list_is_vouched_for_only_where_the_signature_was_checked(
+    release: Path, tampered: dict[str, object], signed: tuple[Path, Path], tmp_path: Path, monkeypatch
+) -> None:
+    import sys
+
+    stand_in = tmp_path / "python"
+    stand_in.write_text("#!/bin/sh\nexit 1\n")
+    stand_in.chmod(0o755)
+    monkeypatch.delitem(sys.modules, "model_signing", raising=False)
+    monkeypatch.setattr(sys, "executable", str(stand_in))
+    with pytest.raises(SignatureInvalid, match=r"card\.md was changed") as caught:
+        verify(release, signed[1])
+    assert (by_file(caught.value), caught.value.vouched) == (tampered, False)
+
+
 @pytest.mark.parametrize("signature", [None, "", "{}", '{"dsseEnvelope": 3}'])
 def test_without_a_signature_the_manifests_list_is_used(
     signature: str | None, release: Path, tampered: dict[str, object], signed: tuple[Path, Path]

@@ -270,3 +270,11 @@ def test_the_commands(signed: Signed, candidate: Candidate, tmp_path: Path, beds
     assert done.returncode == 0 and "NOT SIGNED" in done.stdout
     done = bedside("verify", "breast-fna-1.0.0.candidate.zip", "--key", signed[1], cwd=tmp_path)
     assert done.returncode == 1
+
+
+def test_a_sent_file_is_served_as_it_is(signed: Signed, sent: Path, tmp_path: Path) -> None:
+    from hospital import open_hospital
+
+    opened = open_hospital(tmp_path, [(sent, signed[1])])
+    assert opened.ask()["release"]["digest"] == open_release(signed[0], signed[1]).digest
+    opened.ledger.close()
