@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from bedside.adoption import Asked, Original, lightgbm_file, xgboost_file
 from bedside.adoption.formats import format_of
 from bedside.adoption.runtime import runner
 from bedside.adoption.ubjson import read_ubjson
-from bedside.errors import DataError, StudyError, UsageError
+from bedside.errors import DataError, MissingExtra, StudyError, UsageError
 from bedside.release import open_candidate
 
 lightgbm = pytest.importorskip("lightgbm", reason="lightgbm is not installed")
@@ -222,6 +223,16 @@ def test_a_dump_that_lightgbm_cannot_read_is_refused(heart: Data, tmp_path: Path
     (tmp_path / "m.json").write_text(json.dumps(booster.dump_model()))
     with pytest.raises(UsageError, match=r"a dump of LightGBM.*save_model"):
         format_of(tmp_path / "m.json")
+
+
+@pytest.mark.parametrize(("name", "module"), [("m.txt", "lightgbm"), ("m.json", "xgboost")])
+def test_the_extra_is_named_where_it_is_missing(
+    heart: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, module: str
+) -> None:
+    (_light if name == "m.txt" else _extreme)(heart, tmp_path / name)
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtra, match=rf"{module} is not installed.*bedside\[boosted\]"):
+        format_of(tmp_path / name).read(tmp_path / name, Asked(width=7))
 
 
 LIGHT_DAMAGE = {

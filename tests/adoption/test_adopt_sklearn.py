@@ -219,6 +219,21 @@ def test_more_classes_than_the_study_has(heart: Data, data_dir: Path, tmp_path: 
         bedside.adopt(tmp_path / "m.skops", write_study(data_dir, tmp_path), out=tmp_path / "c")
 
 
+@pytest.mark.parametrize("lost", ["coef_", "intercept_"])
+def test_a_file_that_this_scikit_learn_cannot_use_is_refused(heart: Data, tmp_path: Path, lost: str) -> None:
+    """As where another version of scikit-learn wrote it, whose estimators have other attributes."""
+    fitted(_filled(LogisticRegression(max_iter=3000)), heart, tmp_path / "m.skops")
+    _changed(tmp_path / "m.skops", lambda schema: _without(schema, lost))
+    with pytest.raises(DataError, match=r"does not work with scikit-learn .* It was written by scikit-learn"):
+        read(tmp_path / "m.skops", Asked(width=7))
+
+
+def _without(value: Any, lost: str) -> Any:
+    if isinstance(value, dict):
+        return {name: _without(inner, lost) for name, inner in value.items() if name != lost}
+    return [_without(inner, lost) for inner in value] if isinstance(value, list) else value
+
+
 class Own(LogisticRegression):
     """An estimator of the user's own, which scikit-learn does not have."""
 
@@ -279,9 +294,10 @@ def test_a_program_in_the_file_is_listed_and_never_run(
         ("sklearn.datasets", "load_files", "TypeNode"),
         ("operator", "methodcaller", "OperatorFuncNode"),
         ("sklearn.pipeline", "Pipeline", "MethodNode"),
+        ("sklearn.pipeline", "Pipeline", ["ObjectNode"]),
     ],
 )
-def test_functions_of_elsewhere_are_refused(heart: Data, tmp_path: Path, module: str, name: str, loader: str) -> None:
+def test_functions_of_elsewhere_are_refused(heart: Data, tmp_path: Path, module: str, name: str, loader: Any) -> None:
     path = tmp_path / "m.skops"
     fitted(_filled(GaussianNB()), heart, path)
 

@@ -17,9 +17,11 @@ from bedside.adoption.sklearn_trees import Forest, forest_of, parts_of, refuse_b
 from bedside.adoption.skops_schema import TRUSTED, refuse_strangers, sklearn_version, unknown_types
 from bedside.adoption.torch_graph import quiet
 from bedside.adoption.trees import boundary_rows, forest_graph
-from bedside.errors import DataError, MissingExtra
+from bedside.errors import BedsideError, DataError, MissingExtra
 
 SETS = {"": 20, "ai.onnx.ml": 3}
+BROKEN = (AttributeError, TypeError, LookupError, ValueError, ArithmeticError, RecursionError, ImportError)
+"""What scikit-learn raises where an object's attributes are not those of its own version."""
 
 
 def read(path: Path, asked: Asked) -> Original:
@@ -34,11 +36,21 @@ def read(path: Path, asked: Asked) -> Original:
     where, content = str(path), path.read_bytes()
     refuse_strangers(content, where=where)
     model = _opened(content, where)
+    try:
+        return _original(model, content, asked, where)
+    except BROKEN as error:
+        if isinstance(error, BedsideError):
+            raise
+        raise _another_version(error, content, where) from error
+
+
+def _original(model: Any, content: bytes, asked: Asked, where: str) -> Original:
     _refuse_no_classifier(model, where)
     refuse_broken_trees(model, where=where)
     _by_position(model)
     width = int(getattr(model, "n_features_in_", asked.width))
-    predict = _predict(model, where)
+    predict = _predict(model, content, where)
+    takes_nan = _takes_nan(predict, width)
     steps, last = _steps(model)
     forest = forest_of(last, where=where)
     graph, output = _graph(model, steps, forest, width, where)
@@ -50,7 +62,7 @@ def read(path: Path, asked: Asked) -> Original:
         predict=predict,
         parameters=plain.parameters,
         trees=b"TreeEnsemble" in graph,
-        takes_nan=_takes_nan(predict, width),
+        takes_nan=takes_nan,
         boundaries=boundary_rows(forest.trees, width) if forest and not steps else None,
         facts=_facts(model, content),
         versions=_versions(),
@@ -178,17 +190,40 @@ def _converted(model: Any, width: int, where: str) -> Any:
         ) from error
 
 
-def _predict(model: Any, where: str) -> Predict:
+def _another_version(error: Exception, content: bytes, where: str) -> DataError:
+    from sklearn import __version__
+
+    return DataError(
+        f"does not work with scikit-learn {__version__}: {type(error).__name__}: {_first_line(error)}",
+        where=where,
+        remedy=f"It was written by {sklearn_version(content)}; install that, or fit and save it again with this one",
+    )
+
+
+def _of_values(error: BaseException | None) -> bool:
+    """Whether an estimator refuses the rows, and not itself (``NotFittedError`` is of both kinds)."""
+    return isinstance(error, ValueError) and not isinstance(error, AttributeError)
+
+
+def _predict(model: Any, content: bytes, where: str) -> Predict:
     from threadpoolctl import threadpool_limits
 
     def given(rows: Float[np.ndarray, "row input"]) -> Float[np.ndarray, "row output"]:
         with quiet(), threadpool_limits(limits=1), np.errstate(all="ignore"):
-            return np.asarray(model.predict_proba(rows), dtype=np.float64)
+            try:
+                found = model.predict_proba(rows)
+            except BROKEN as error:
+                if _of_values(error):
+                    raise
+                raise _another_version(error, content, where) from error
+        return np.asarray(found, dtype=np.float64).reshape(len(rows), len(model.classes_))
 
     def predict(rows: Float[np.ndarray, "row input"]) -> Float[np.ndarray, "row output"]:
         rows = np.ascontiguousarray(rows, dtype=np.float32)
         try:
             return given(rows)
+        except DataError:  # a ValueError too
+            raise
         except ValueError:  # most estimators refuse nan
             found = np.full((len(rows), len(model.classes_)), np.nan)
         patterns, which = np.unique(np.isnan(rows), axis=0, return_inverse=True)
@@ -196,6 +231,8 @@ def _predict(model: Any, where: str) -> Predict:
             alike = which.ravel() == number
             try:
                 found[alike] = given(rows[alike])
+            except DataError:
+                raise
             except ValueError as error:
                 if not unknown.any():
                     raise DataError(f"scikit-learn cannot predict: {_first_line(error)}", where=where) from error
@@ -211,7 +248,9 @@ def _takes_nan(predict: Predict, width: int) -> bool:
     rows[width] = np.nan
     try:
         return bool(np.isfinite(predict(rows)).all())
-    except DataError:
+    except DataError as error:
+        if not _of_values(error.__cause__):
+            raise
         return False
 
 

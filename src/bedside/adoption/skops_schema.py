@@ -45,9 +45,9 @@ def refuse_strangers(content: bytes, *, where: str) -> None:
             if sum(one.file_size for one in archive.infolist()) > LARGEST:
                 raise DataError("unpacks to more than 2 GiB", where=where)
             schema = json.loads(archive.read("schema.json"))
+        strangers = sorted({kind for kind, known in _types(schema) if not known})
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, RuntimeError, RecursionError) as error:
         raise DataError(f"cannot be read as a skops file: {error}", where=where) from error
-    strangers = sorted({kind for kind, known in _types(schema) if not known})
     if strangers:
         raise unknown_types(strangers, where)
 
@@ -66,7 +66,7 @@ def _types(value: Any) -> Iterator[tuple[str, bool]]:
     """Each type that is named, and whether its package and the way that it is read are known."""
     if isinstance(value, dict):
         if "__loader__" in value or "__module__" in value:
-            module, loader = str(value.get("__module__")), value.get("__loader__")
+            module, loader = str(value.get("__module__")), str(value.get("__loader__"))
             known = module.split(".")[0] in PACKAGES and loader in LOADERS
             yield f"{module}.{value.get('__class__')}" + ("" if loader in LOADERS else f" ({loader})"), known
         for inner in value.values():
