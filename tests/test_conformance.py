@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from own_environment import require
 
 from bedside.cohort import task
 from bedside.cohort.study_keys import TARGETS
@@ -44,9 +45,11 @@ def material(demonstrated: Path) -> Material:
 
 
 @pytest.mark.parametrize("name", sorted({*names("bedside.targets"), *BUILT_IN}))
-def test_targets(name: str, demonstrated: Path) -> None:
+def test_targets(name: str, demonstrated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if name == "browser" and target(name).missing_to_make() is not None:
         pytest.skip("onnxruntime-web is not installed; scripts/onnxruntime-web fetches it")
+    if name == "phone":
+        require("executorch", monkeypatch)
     check_target(target(name), material(demonstrated))
 
 

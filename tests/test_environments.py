@@ -36,7 +36,7 @@ def test_a_missing_one_is_said_with_the_command_that_makes_it(tmp_path: Path, be
 
 
 def test_an_unknown_tool_is_told_what_there_is(place: Path) -> None:
-    with pytest.raises(UsageError, match=r"there is no environment 'pytorch'\. There are: tensorflow"):
+    with pytest.raises(UsageError, match=r"there is no environment 'pytorch'\. There are: executorch, tensorflow"):
         bedside.environment("pytorch")
     assert not place.exists()
 

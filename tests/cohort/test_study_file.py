@@ -242,7 +242,6 @@ WRONG = [
     ("seed = 7", "[training]\nprune = 1", "no share of the hidden units", "training.prune", "below 1"),
     ("seed = 7", '[training]\nnetwork = "floor"\nprune = 0.5', "no hidden units", "training.prune", "Drop prune"),
     ("seed = 7", "[training]\nmembers = 1\ndistil = true", "nothing to distil", "training.distil", "more members"),
-    ("seed = 7", '[targets]\nnames = ["phone"]', "does not have the target 'phone'", "targets.names", "server-cpu"),
     ("seed = 7", '[targets]\nnames = ["server-cup"]', "no target 'server-cup'", "targets.names", "server-cpu"),
     ("seed = 7", "seed = 7\nseed = 8", "not TOML", "line 36", "once"),
     ("seed = 7", "seed = seven", "not TOML", "line 35", "quotes"),

@@ -73,7 +73,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         ("environment",), "cli.environment", "environment", "install a tool into an environment of its own, once",
-        (Argument("NAME", "name", "the tool: tensorflow (about 1.6 GB)"),),
+        (Argument("NAME", "name", "the tool: executorch (about 1.5 GB) or tensorflow (1.6 GB)"),),
         progress=True,
     ),
     Command(

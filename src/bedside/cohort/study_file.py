@@ -23,7 +23,7 @@ from bedside.cohort.predictors_section import read_predictors
 from bedside.cohort.review_section import read_review
 from bedside.cohort.section import Document, Section, dotted
 from bedside.cohort.study import Data, Study, Task, Training
-from bedside.cohort.study_keys import LATER_KEYS, LATER_TARGETS, TARGETS, known_under
+from bedside.cohort.study_keys import LATER_KEYS, TARGETS, known_under
 from bedside.cohort.tasks import task
 from bedside.errors import DataError, StudyError, UsageError
 from bedside.sources import Reading, Schema, Variable, as_text, columns, nearest, read_table
@@ -177,10 +177,6 @@ def _targets(section: Section) -> tuple[str, ...]:
     if not names:
         raise section.error("names", "the list is empty", f"It may name: {', '.join(known)}")
     for name in names:
-        if name in LATER_TARGETS and name not in known:
-            raise section.error(
-                "names", f"this version does not have the target '{name}'", f"It has {', '.join(known)}"
-            )
         if name not in known:
             raise section.error("names", f"there is no target '{name}'", nearest(name, known))
         if names.count(name) > 1:

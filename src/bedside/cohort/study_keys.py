@@ -101,9 +101,8 @@ LATER_KEYS: dict[str, str] = {
 """Keys of the interface that this version does not have: refused by name, never ignored."""
 
 LATER_TASKS = ("prognosis", "treatment", "dose")
-TARGETS = ("server-cpu", "server-cpu-int8", "server-gpu", "browser")
+TARGETS = ("server-cpu", "server-cpu-int8", "server-gpu", "browser", "phone")
 """Targets that bedside brings; `bedside.release.target` says where each is."""
-LATER_TARGETS = ("phone",)
 
 MEASURES = (
     "auroc",

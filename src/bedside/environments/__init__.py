@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from bedside.environments.environments import TOOLS, make, python_of, run
+from bedside.environments.environments import TOOLS, listed_versions, make, python_of, run
 
-__all__ = ["TOOLS", "make", "python_of", "run"]
+__all__ = ["TOOLS", "listed_versions", "make", "python_of", "run"]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bedside.errors import MissingEnvironment, UsageError
 
-TOOLS = {"tensorflow": "TensorFlow"}
+TOOLS = {"executorch": "ExecuTorch", "tensorflow": "TensorFlow"}
 """By the name of its environment, and of the list of versions beside this file: how people call it."""
 
 
@@ -55,6 +55,12 @@ def make(name: str) -> Path:
             _made([*pip, "--only-binary", ":all:", "--requirement", str(_versions(name))], name)
             (folder / "installed").write_text(_wanted(name))
     return folder
+
+
+def listed_versions(name: str) -> dict[str, str]:
+    """The exact versions that an environment has, by distribution; it need not be here."""
+    pairs = (line.split("==") for line in _versions(name).read_text().splitlines() if "==" in line)
+    return {distribution: version.strip() for distribution, version in pairs}
 
 
 def run(name: str, program: Path, words: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:

@@ -10,9 +10,11 @@ import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import msgspec
 import numpy as np
+from jaxtyping import Float
 
 from bedside.release.bundled import BUNDLED
 from bedside.release.candidate import Candidate, open_candidate
@@ -25,21 +27,34 @@ CALLS = 400
 SECONDS = 2.0
 
 
-class Footprint(msgspec.Struct, frozen=True, kw_only=True):
-    """Costs of one target on one machine.
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """What answering takes.
 
     Attributes
     ----------
     latency: seconds for one patient, median over repeated calls on one thread, without cleaning, server and ledger.
     memory: bytes that the runtime, the file and answering added to a process, and to programs that it starts, at its
         highest; None where the system does not say. Memory of a GPU is not in it.
-    processor: its name as the system gives it. version: of the runtime.
+    version: of the runtime.
     """
 
     latency: float
     memory: int | None
-    processor: str
     version: str | None
+
+
+class Footprint(Cost, frozen=True, kw_only=True):
+    """Costs of one target on one machine; `processor`: its name as the system gives it."""
+
+    processor: str
+
+
+@runtime_checkable
+class InAnotherProcess(Protocol):
+    """A target's `Predict` that answers in a process of its own: only there can be measured what that takes."""
+
+    def cost(self, values: Float[np.ndarray, "case variable"]) -> Cost:
+        """Asked these cases again and again, as `single_latency` does."""
 
 
 def footprint(candidate: Candidate, target: str) -> Footprint | None:
@@ -83,26 +98,25 @@ def _children() -> list[str]:
     return [child for task in Path("/proc/self/task").glob("*/children") for child in task.read_text().split()]
 
 
-def _version(runtime: str) -> str:
-    return BUNDLED[runtime].version if runtime in BUNDLED else version(runtime)
-
-
 def _measured(folder: Path, target: str) -> Footprint:
     candidate = open_candidate(folder)
     before = _memory("VmRSS")
     model = candidate.load(target)
-    latency = single_latency(model)
-    highest = [_memory("VmHWM", process) for process in ("self", *_children())]
+    if isinstance(model.predict, InAnotherProcess):
+        cost = model.predict.cost(case_values(read_document(model.golden, Golden, where="golden.json")))
+    else:
+        latency = single_latency(model)
+        highest = [_memory("VmHWM", process) for process in ("self", *_children())]
+        added = None if before is None or None in highest else sum(filter(None, highest)) - before
+        cost = Cost(latency=latency, memory=added, version=_version(candidate.manifest.targets[target].runtime))
+    return Footprint(**msgspec.structs.asdict(cost), processor=processor_name())
+
+
+def _version(runtime: str) -> str | None:
     try:
-        runtime = _version(candidate.manifest.targets[target].runtime)
+        return BUNDLED[runtime].version if runtime in BUNDLED else version(runtime)
     except PackageNotFoundError:
-        runtime = None
-    return Footprint(
-        latency=latency,
-        memory=None if before is None or None in highest else sum(filter(None, highest)) - before,
-        processor=processor_name(),
-        version=runtime,
-    )
+        return None
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from bedside.environments import TOOLS, listed_versions
 from bedside.release.folder import sha256
 from bedside.release.json_document import document_bytes, read_document
 from bedside.release.manifest import TargetFile
@@ -67,7 +68,7 @@ def sbom_bytes(
     candidate is packed. No time stamp; the serial number is a name-based UUID of the content, so that equal content
     has equal bytes.
     """
-    runtimes = _runtimes(files, targets)
+    runtimes, versions = _runtimes(files, targets), _apart(targets) | dict(versions)
     needed = {OURS: _bedside()} | packages((*SERVING, *runtimes.values()), versions)
     required = _reached((OURS,), {one.name: one.needs for one in needed.values()})
     python = versions.get(PYTHON)
@@ -136,6 +137,12 @@ def _runtimes(files: Mapping[str, bytes], targets: Mapping[str, TargetFile]) -> 
     """File → distribution that runs it; what no target lists (the floor) runs as the reference does."""
     listed = {one.file: normal(one.runtime) for one in targets.values()}
     return {file: listed.get(file, "onnxruntime") for file in sorted(files)}
+
+
+def _apart(targets: Mapping[str, TargetFile]) -> dict[str, str]:
+    """Versions of runtimes that have an environment of their own."""
+    apart = [one.runtime for one in targets.values() if one.runtime in TOOLS]
+    return {name: listed_versions(name)[name] for name in apart}
 
 
 def _bedside() -> Package:

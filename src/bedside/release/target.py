@@ -25,6 +25,7 @@ BUILT_IN = {
     "server-cpu-int8": "bedside.release.server_cpu_int8:TARGET",
     "server-gpu": "bedside.release.server_gpu:TARGET",
     "browser": "bedside.browser.target:TARGET",
+    "phone": "bedside.phone.target:TARGET",
 }
 """As in ``pyproject.toml``; a source tree that is not installed registers nothing."""
 
