@@ -23,6 +23,7 @@ from sklearn.ensemble import (
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
     RandomForestClassifier,
+    VotingClassifier,
 )
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
@@ -73,6 +74,9 @@ KINDS: dict[str, Callable[[], Any]] = {
     "extra trees behind a scaler": lambda: _filled(StandardScaler(), ExtraTreesClassifier(30, random_state=0)),
     "boosting": lambda: _filled(GradientBoostingClassifier(n_estimators=20, random_state=0)),
     "histogram boosting": lambda: HistGradientBoostingClassifier(max_iter=25, random_state=0),
+    "vote": lambda: _filled(
+        VotingClassifier([("line", LogisticRegression(max_iter=3000)), ("Bayes", GaussianNB())], voting="soft")
+    ),
     "AdaBoost": lambda: _filled(AdaBoostClassifier(n_estimators=10, random_state=0)),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import pickle
@@ -122,6 +123,8 @@ def test_weights_are_equal(net: tuple[Any, Path], tmp_path: Path, suffix: str) -
     path = weights(net[0].state_dict(), tmp_path / f"m{suffix}")
     original = read_weights(path, Asked(width=7, module=f"{net[1]}:Net"))
     assert largest(net[0], original) < 1e-5 and original.columns == 2
+    digest = hashlib.sha256(net[1].read_bytes()).hexdigest()
+    assert original.facts["module"] == f"Net of net.py, SHA-256 {digest}"
 
 
 def weights(held: Any, path: Path) -> Path:

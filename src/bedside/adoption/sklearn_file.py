@@ -48,6 +48,9 @@ def _original(model: Any, content: bytes, asked: Asked, where: str) -> Original:
     _refuse_no_classifier(model, where)
     refuse_broken_trees(model, where=where)
     _by_position(model)
+    for one in parts_of(model):
+        if type(one).__name__ == "VotingClassifier":
+            one.flatten_transform = False  # of transform() alone; skl2onnx writes only this form
     width = int(getattr(model, "n_features_in_", asked.width))
     predict = _predict(model, content, where)
     takes_nan = _takes_nan(predict, width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ def read(path: Path, asked: Asked) -> Original:
             remedy="Name the module that they belong to, --module net.py:Net, or save an exported program (.pt2)",
         )
     module = filled(module_of(asked.module), weights, where=where)
+    source, _, name = asked.module.rpartition(":")
     columns = columns_of(module, asked.width, where=where)
     plain = plain_graph(torch_graph(module, asked.width, where=where, extra="pytorch"), asked, where=where)
     return Original(
@@ -42,9 +44,16 @@ def read(path: Path, asked: Asked) -> Original:
         columns=columns,
         predict=predict_of(module),
         parameters=sum(int(one.numel()) for one in module.parameters()),
-        facts={"module": asked.module.rpartition(":")[2], "tensors": str(len(weights))},
+        facts={
+            "module": f"{name} of {Path(source).name}, SHA-256 {_digest(Path(source))}",
+            "tensors": str(len(weights)),
+        },
         versions=_versions(),
     )
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _versions() -> dict[str, str]:
