@@ -173,11 +173,14 @@ def test_a_head_that_was_parsed_before_is_known_again(
         parsed.clear()
         client.sendall(odd)
         assert (reply(client, reader), parsed) == (refused, [])
-        for number in range(HEADS):
+        for number in range(HEADS + 32):  # each second one goes to the ledger with its key, and is not remembered
             client.sendall(post(INFER, FINE, key, f"X-Test: {number}"))
             reply(client, reader)
         assert len(heads) == HEADS
+        client.sendall(post(f"{INFER}?", FINE, key))  # the key is known from a moment ago
+        reply(client, reader)
         parsed.clear()
+        usual.clear()
         client.sendall(asked)  # forgotten
         assert (reply(client, reader), parsed, usual) == (expected, [asked], [])
     with socket.create_connection(("127.0.0.1", server[1]), 20) as client, client.makefile("rb") as reader:
