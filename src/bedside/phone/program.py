@@ -23,7 +23,7 @@ REFUSED = 3
 """Exit status where the last line says why it cannot be done."""
 
 
-def ran(words: Sequence[str], folder: Path, *, where: str) -> str:
+def ran(words: Sequence[str], folder: Path, *, where: str, remedy: str = "") -> str:
     """Do a task of ``in_executorch`` in a folder that holds its files; gives what it printed.
 
     Raises
@@ -32,10 +32,10 @@ def ran(words: Sequence[str], folder: Path, *, where: str) -> str:
     """
     done = run(ENVIRONMENT, PROGRAM, words, folder)
     if done.returncode == REFUSED:
-        raise DataError(done.stderr.strip().splitlines()[-1], where=where)
+        raise DataError(done.stderr.strip().splitlines()[-1], where=where, remedy=remedy)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
-        raise DataError(f"ExecuTorch failed: {last}", where=where)
+        raise DataError(f"ExecuTorch failed: {last}", where=where, remedy=remedy)
     return done.stdout
 
 

@@ -12,6 +12,8 @@ from bedside.phone.program import ENVIRONMENT, Program, ran
 from bedside.release import processor_class
 from bedside.release.target import Material, Predict
 
+WITHOUT = "Leave phone out of [targets] names"
+
 
 @dataclass(frozen=True)
 class Phone:
@@ -41,7 +43,7 @@ class Phone:
         with TemporaryDirectory(prefix="bedside-") as name:
             folder = Path(name)
             (folder / "model.onnx").write_bytes(material.graph)
-            ran(["convert", "model.onnx", self.file], folder, where=self.file)
+            ran(["convert", "model.onnx", self.file], folder, where=self.file, remedy=WITHOUT)
             return (folder / self.file).read_bytes()
 
     def missing_to_run(self) -> BedsideError | None:
