@@ -133,12 +133,13 @@ def test_guessing_keys_ends_soon_and_known_callers_go_on(hospital: Any, monkeypa
     assert STRANGERS.burst > few.burst
 
 
-def test_unknown_paths_count_too(hospital: Any) -> None:
+def test_unknown_paths_count_too(hospital: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bedside.serving.access.STRANGERS", Rate(1, 5))
     stand_still(hospital)
-    browser = hospital.anonymous()
-    pages = {"Accept": "text/html"}
-    statuses = [browser.get(f"/nothing/{number}", headers=pages).status_code for number in range(STRANGERS.burst + 5)]
-    assert statuses == [404] * STRANGERS.burst + [429] * 5
+    browser, page = hospital.anonymous(), {"Accept": "text/html"}
+    replies = [browser.get(f"/nothing/{number}", headers=page) for number in range(8)]
+    assert [reply.status_code for reply in replies] == [404] * 5 + [429] * 3
+    assert replies[-1].headers["Retry-After"] == "1"
 
 
 def test_a_key_has_the_limit_that_serve_was_told(tmp_path: Any, signed: Any) -> None:
