@@ -86,7 +86,7 @@ def test_each_group_has_its_built_in() -> None:
     assert names("bedside.sources") == ["csv", "parquet"]
     assert names("bedside.explainers") == ["shap"]
     assert names("bedside.tasks") == ["diagnosis"]
-    assert names("bedside.targets") == ["server-cpu"]
+    assert names("bedside.targets") == ["browser", "phone", "server-cpu", "server-cpu-int8", "server-gpu"]
 
 
 def test_an_explainer_that_lies_is_caught() -> None:
