@@ -36,7 +36,7 @@ def first(tmp_path: Path, releases: dict[str, tuple[Path, Path]]) -> Iterator[An
     hospital.ledger.close()
 
 
-_NAMES = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|[0-9a-f]{16,64}|<code[^>]*>[0-9a-f]{8}</code>|[0-9a-f]{8}, ")
+_NAMES = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|[0-9a-f]{16,64}|>[0-9a-f]{8}</code>|[0-9a-f]{8}, ")
 
 
 def _told(folder: Path, release: tuple[Path, Path], *, after: bool = False) -> dict[str, str]:
