@@ -206,7 +206,10 @@ async function keepForOffline() {
     if (page.newer) keeper.addEventListener("controllerchange", () => location.reload(), { once: true });
     redraw();
   };
-  here.addEventListener("updatefound", () => here.installing.addEventListener("statechange", look));
+  // A newer version may have been found before this page listened.
+  const watch = () => here.installing?.addEventListener("statechange", look);
+  here.addEventListener("updatefound", watch);
+  watch();
   look();
   await keeper.ready;
   page.offline = true;
