@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import own_environment
 import pytest
 from elsewhere import SEX, STUDY, logit
 
@@ -19,7 +20,7 @@ from bedside.adoption import Asked
 from bedside.adoption.runtime import runner
 from bedside.adoption.saved_model import PROGRAM, _asked, read
 from bedside.environments import python_of
-from bedside.errors import DataError, MissingEnvironment
+from bedside.errors import DataError
 from bedside.release import open_candidate
 
 ROOT = Path(__file__).parents[2]
@@ -30,14 +31,8 @@ OUR = ("age", "chol", "marker")
 
 @pytest.fixture(scope="module", autouse=True)
 def made_here() -> Any:
-    """The environment that `scripts/test` makes beside the project, unless another place was chosen."""
     with pytest.MonkeyPatch.context() as patch:
-        if "BEDSIDE_ENVIRONMENTS" not in os.environ:
-            patch.setenv("BEDSIDE_ENVIRONMENTS", str(ROOT / ".environments"))
-        try:
-            python_of("tensorflow")
-        except MissingEnvironment as error:
-            pytest.skip(f"TensorFlow's environment was not made: {error.remedy}")
+        own_environment.require("tensorflow", patch)
         yield
 
 

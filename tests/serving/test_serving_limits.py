@@ -17,12 +17,16 @@ import httpx2
 import pytest
 from served import serving
 
+from bedside.answering import answer_patient
 from bedside.errors import AccessDenied, UsageError
 from bedside.ledger import Ledger
 from bedside.serving import Admission, admission
+from bedside.serving.answers import ask
 from bedside.serving.app import LOG_IN_THREADS, THREADS
 from bedside.serving.capped import require_files
+from bedside.serving.documents import AnswerRequest
 from bedside.serving.limits import LOG_INS, STRANGERS, Limits, Rate, TooMany, network
+from bedside.serving.service import PROCESSORS
 
 ANSWERS = "/api/v1/releases/breast-fna/answers"
 
@@ -131,6 +135,33 @@ def test_guessing_keys_ends_soon_and_known_callers_go_on(hospital: Any, monkeypa
     assert (reply.status_code, set(reply.json()["error"])) == (429, {"what", "where", "remedy"})
     assert hospital.client("service").get("/api/v1/releases").status_code == 200  # from the same address
     assert STRANGERS.burst > few.burst
+
+
+def test_as_many_answers_are_computed_at_once_as_there_are_processors(
+    hospital: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, inside, most = threading.Lock(), 0, 0
+
+    def noted(*given: Any, **more: Any) -> Any:
+        nonlocal inside, most
+        with lock:
+            inside, most = inside + 1, max(most, inside + 1)
+        threading.Event().wait(0.1)  # long enough for all to meet here, if nothing kept them apart
+        try:
+            return answer_patient(*given, **more)
+        finally:
+            with lock:
+                inside -= 1
+
+    monkeypatch.setattr("bedside.serving.answers.answer_patient", noted)
+    service, user = hospital.app.state.service, hospital.users["service"]
+    with ThreadPoolExecutor(PROCESSORS + 4) as threads:
+        asked = [
+            threads.submit(ask, service, user, "breast-fna", AnswerRequest(values=house.HIGH))
+            for _ in range(PROCESSORS + 4)
+        ]
+        assert {one.result().status for one in asked} == {"preliminary"}
+    assert most == PROCESSORS
 
 
 def test_unknown_paths_count_too(hospital: Any, monkeypatch: pytest.MonkeyPatch) -> None:
