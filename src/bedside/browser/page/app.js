@@ -199,7 +199,9 @@ function switchTo(tag) {
 async function keepForOffline() {
   const keeper = navigator.serviceWorker;
   if (!keeper) return;
-  const here = await keeper.register("service-worker.js").catch(() => null);
+  // Never from the browser's own cache: it takes what has not changed for months as fresh for days, and an old release
+  // would stay on the device as long.
+  const here = await keeper.register("service-worker.js", { updateViaCache: "none" }).catch(() => null);
   if (!here) return;
   const look = () => {
     page.newer = keeper.controller && here.waiting;
