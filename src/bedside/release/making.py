@@ -15,6 +15,8 @@ from bedside.release.manifest import Manifest, TargetFile
 from bedside.release.model import Prediction
 from bedside.release.target import REFERENCE, Material, Predict, makers, target
 
+ALONE = 3
+"""Golden cases that are also asked about alone: a runtime in a process of its own takes a second for each."""
 ALONE_TOLERANCE = 1e-5
 """Batches are computed by other kernels than single rows, which round differently."""
 
@@ -81,8 +83,8 @@ def _refuse_company(
     own: Prediction, predict: Predict, cases: Float[np.ndarray, "case variable"], tolerance: float, where: str
 ) -> None:
     """A patient's risk must not depend on who else is asked about: runtimes with such a fault exist."""
-    alone = np.concatenate([predict(case[None]).probability for case in cases])
-    off = np.abs(alone.astype(np.float64) - own.probability).max()
+    alone = np.concatenate([predict(case[None]).probability for case in cases[:ALONE]])
+    off = np.abs(alone.astype(np.float64) - own.probability[:ALONE]).max()
     if not off <= max(tolerance, ALONE_TOLERANCE):
         raise DataError(
             f"its probability for a patient alone differs by up to {off:.3g} from that among others", where=where
