@@ -29,7 +29,7 @@ import numpy as np
 DATA = Path(os.environ.get("BEDSIDE_DATA", "../shared/data")) / "images" / "pneumoniamnist.npz"
 SIZE = 224
 CALIBRATION = 300
-ROUNDS, CALLS = 7, 10
+ROUNDS, CALLS = 7, 20
 
 Predict = Callable[[np.ndarray], np.ndarray]
 """Images [n, 1, 224, 224] to the probability of pneumonia [n]."""

@@ -63,7 +63,10 @@ def test_weights_take_seven_bits_and_nothing_else_is_rounded(packed: Candidate) 
 def test_a_patient_alone_is_a_patient_among_others(packed: Candidate, small: ModuleType) -> None:
     model, values = packed.load("server-cpu-int8"), small.patients(20)
     alone = np.concatenate([model.predict(row[None]).probability for row in values])
-    np.testing.assert_allclose(alone, model.predict(values).probability, atol=1e-6)
+    np.testing.assert_array_equal(alone, model.predict(values).probability)
+    assert model.predict(values[:0]).probability.shape == (0, alone.shape[1])
+    with pytest.raises(DataError, match="rows of shape"):
+        model.predict(values[:, :1])
 
 
 def test_it_passes_the_check_for_plug_ins(packed: Candidate, small: ModuleType) -> None:
