@@ -156,7 +156,7 @@ def test_sampled_explanations_of_a_linear_model_are_its_closed_form(visited: Dev
     together = 0.3 * ((case[0] - first) * second + (case[0] - first) * case[1]) / 2
     assert abs(bent["values"][0] - exact[0] - shares @ together) <= 4 * bent["error"] + 1e-6
     assert 0 < bent["error"] <= 1e-2
-    assert bent["rows"] <= 20_480
+    assert bent["rows"] <= 17_408
 
 
 def test_the_own_estimate_comes_first_where_the_release_wants_it(

@@ -17,7 +17,7 @@ PredictOne = Callable[[Float[np.ndarray, "case variable"]], Float[np.ndarray, " 
 
 EXACT_ROWS = 20_000
 """All coalitions are enumerated where that takes at most so many rows."""
-MOST_ROWS = 20_480
+MOST_ROWS = 17_408
 """Rows that the model is asked for one explanation: at half a microsecond each, what an answer at the bedside may
 cost. Where that is not enough for the target, the error that is stated is larger."""
 ROWS_AT_ONCE = 512

@@ -166,8 +166,8 @@ def _paths(folder: Path) -> list[str]:
 def opened(graph: bytes, *, threads: int = 1, where: str) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
     """The graph in OpenVINO: a function from its one input to its outputs by name; safe to call from several threads.
 
-    Rows are computed one by one: with its shapes known OpenVINO fuses more, an eighth faster for the one picture that is
-    asked about at the bedside, and no row's result can depend on the rows beside it.
+    Rows are computed one by one: with its shapes known OpenVINO fuses more, an eighth faster for the one picture that
+    is asked about at the bedside, and no row's result can depend on the rows beside it.
 
     Raises
     ------

@@ -6,7 +6,7 @@
 // Res 2022;23(43):1-46), with every prototype a stratum of its own.
 
 export const EXACT_ROWS = 20_000;
-export const MOST_ROWS = 20_480;
+export const MOST_ROWS = 17_408;
 const ROWS_AT_ONCE = 2048;
 const FEWEST_DEGREES = 20;
 
