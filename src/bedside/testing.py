@@ -81,7 +81,7 @@ def check_target(target: Target, material: Material) -> None:
 
 
 def _check_file(target: Target, material: Material, made: bytes) -> None:
-    variables, classes = len(material.manifest.schema.variables), len(material.manifest.outputs.classes)
+    variables, classes = len(material.manifest.schema.variables), material.manifest.outputs.width
     given = {"variables": variables, "classes": classes, "where": "conformance check"}
     opening = target.load if target.missing_to_run() is None else target.rehearse
     predict = opening(made, **given)  # type: ignore[arg-type]

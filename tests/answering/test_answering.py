@@ -353,7 +353,7 @@ def test_unknown_explainer(model: Model) -> None:
 
     given = reading(np.full((1, 4), 1.0))
     with pytest.raises(UsageError, match="tea-leaves"):
-        explain_row(model, given.values[0], judge(model, given, today=TODAY), 0, "tea-leaves")
+        explain_row(model, given.values[0], 0, "tea-leaves")
 
 
 def test_answering_needs_no_training_library() -> None:

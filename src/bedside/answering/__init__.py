@@ -1,7 +1,7 @@
 """One patient's values in, one answer out: what validation judges is what serving serves."""
 
 from bedside.answering.answer import Answer, Reason, ReleaseReference, Status, ValueGiven
-from bedside.answering.bedside_answer import answer_patient, answer_row, explain_row, explained_class
+from bedside.answering.bedside_answer import answer_patient, answer_row, explain_row, explained_estimate
 from bedside.answering.judgement import ABSTAINING, Cause, Judgement, judge
 from bedside.answering.observed import Observed, observed
 from bedside.answering.reasons import reason_codes, reason_texts
@@ -22,7 +22,7 @@ __all__ = [
     "answer_patient",
     "answer_row",
     "explain_row",
-    "explained_class",
+    "explained_estimate",
     "judge",
     "observed",
     "predictions",

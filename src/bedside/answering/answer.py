@@ -46,6 +46,30 @@ class ValueGiven(msgspec.Struct, frozen=True, kw_only=True):
     time: dt.datetime | None = None
 
 
+class PatientCourse(msgspec.Struct, frozen=True, kw_only=True):
+    """One patient's course over time, as the model foresees it.
+
+    Attributes
+    ----------
+    unit: UCUM unit of all times. time: ascending, from 0.
+    event: what is asked about. incidence: of each event, the probability that it has happened by each time.
+    survival: probability that none of them has.
+    low, high: band around the incidence of `event`; None where the release has none.
+    median: time by which `event` has happened with probability one half; None where that is not within `time`.
+    restricted_mean: expected time until any event, up to the last of `time`.
+    """
+
+    unit: str
+    time: tuple[float, ...]
+    event: str
+    incidence: dict[str, tuple[float, ...]]
+    survival: tuple[float, ...]
+    low: tuple[float, ...] | None
+    high: tuple[float, ...] | None
+    median: float | None
+    restricted_mean: float
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """One patient's answer.
 
@@ -54,9 +78,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     id: unique, sorts by time.
     created: when, UTC. expires: a preliminary answer is void from then on.
     patient: reference of the patient in the ledger; identity is kept apart, encrypted. None for an anonymous one.
-    estimate: class → calibrated probability; None where the model abstains.
-    positive: the class that `alert` looks at; None with more than two classes.
-    prediction_set: classes that the conformal set at `alpha` does not exclude; empty where the model abstains.
+    estimate: class → calibrated probability, or risk at each horizon by its name; None where the model abstains.
+    positive: the estimate that `alert` looks at; None with more than two classes.
+    prediction_set: classes that the conformal set at `alpha` does not exclude; empty where the model abstains, and
+        where the estimates are no classes (`alpha` is then None).
     spread: standard deviation between ensemble members of the explained class's probability ("model spread"; never an
         interval); None with one member.
     alert: whether the estimate reaches the threshold; None where none is declared or the model abstains.
@@ -68,6 +93,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     queued: whether the release's rule puts it on the worklist.
     distance: to the training population, in the unit of the manifest's ``distance_limit``; None in older answers.
     own_estimate_first: a clinician sees the estimate only after giving an own one.
+    course: the whole course over time, where the question is when something happens and the model does not abstain.
     """
 
     id: str
@@ -78,7 +104,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     estimate: dict[str, float] | None
     positive: str | None
     prediction_set: tuple[str, ...]
-    alpha: float
+    alpha: float | None
     spread: float | None
     threshold: float | dict[str, float] | None
     alert: bool | None
@@ -91,4 +117,5 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     queued: bool
     distance: float | None = None
     own_estimate_first: bool = False
+    course: PatientCourse | None = None
     status: Status = "preliminary"

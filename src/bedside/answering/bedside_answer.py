@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bedside.answering.answer import Answer, ReleaseReference, ValueGiven
+from bedside.answering.course import patient_course
 from bedside.answering.identifier import answer_id
 from bedside.answering.judgement import Judgement, judge
 from bedside.answering.reasons import NOTED, reason_texts
@@ -69,7 +70,8 @@ def answer_row(
     Parameters are those of `answer_patient`; `given` holds the values as they were sent, where they were sent.
     """
     manifest, silent = model.manifest, bool(judged.abstained[row])
-    classes, created = manifest.outputs.classes, now.astimezone(dt.UTC)
+    outputs, created = manifest.outputs, now.astimezone(dt.UTC)
+    explained = explained_estimate(model, judged, row)
     reasons = reason_texts(model, reading, judged, row) if judged.reasons[row] else ()
     alert = None if silent or judged.alert is None else bool(judged.alert[row])
     return Answer(
@@ -84,19 +86,20 @@ def answer_row(
             processor=model.processor,
         ),
         patient=patient,
-        estimate=None if silent else dict(zip(classes, judged.probability[row].tolist(), strict=True)),
-        positive=manifest.outputs.positive,
+        estimate=None if silent else dict(zip(outputs.estimates, judged.estimates[row].tolist(), strict=True)),
+        positive=outputs.decisive,
         prediction_set=()
-        if silent
-        else tuple(c for c, inside in zip(classes, judged.sets[row], strict=True) if inside),
-        alpha=manifest.conformal.alpha,
-        spread=None if silent or judged.spread is None else float(judged.spread[row, explained_class(judged, row)]),
+        if silent or judged.sets is None
+        else tuple(c for c, inside in zip(outputs.classes, judged.sets[row], strict=True) if inside),
+        alpha=None if manifest.conformal is None else manifest.conformal.alpha,
+        spread=None if silent or judged.spread is None else float(judged.spread[row, explained]),
         threshold=manifest.threshold,
         alert=alert,
         abstained=silent,
         reasons=tuple(reason for reason in reasons if reason.code not in NOTED),
         values=_values(manifest.schema.variables, reading, row, given or {}, now),
-        explanation=explain_row(model, reading.values[row], judged, row) if explain and not silent else None,
+        explanation=explain_row(model, reading.values[row], explained) if explain and not silent else None,
+        course=None if silent or outputs.course is None else patient_course(outputs.course, judged.probability[row]),
         warnings=(*warnings, *(reason.text for reason in reasons if reason.code in NOTED)),
         queued=_queued(manifest.review, alert=bool(alert), abstained=silent, asked=asked),
         distance=_finite(float(judged.distance[row])),
@@ -115,25 +118,27 @@ def _finite(number: float) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def explained_class(judged: Judgement, row: int) -> int:
-    """Position of the class whose probability is explained: the positive one of two, else the most probable."""
-    probability = judged.probability[row]
-    return 1 if len(probability) == 2 else int(np.argmax(probability))
+def explained_estimate(model: Model, judged: Judgement, row: int) -> int:
+    """Position of the estimate that is explained: the one that a decision is about, else the most probable class."""
+    outputs = model.manifest.outputs
+    if outputs.decisive is not None:
+        return outputs.estimates.index(outputs.decisive)
+    return int(np.argmax(judged.estimates[row]))
 
 
 def explain_row(
-    model: Model, values: Float[np.ndarray, " variable"], judged: Judgement, row: int, method: str = "shap"
+    model: Model, values: Float[np.ndarray, " variable"], position: int, method: str = "shap"
 ) -> Explanation:
-    """What moved the estimate of one row, by the method of this name, over the graph that serves.
+    """What moved one patient's estimate at `position`, by the method of this name, over the graph that serves.
 
     Raises
     ------
     UsageError: there is no such method.
     """
-    position = explained_class(judged, row)
+    outputs = model.manifest.outputs
 
     def predict(cases: Float[np.ndarray, "case variable"]) -> Float[np.ndarray, " case"]:
-        return model.predict(cases).probability[:, position]
+        return outputs.estimated(model.predict(cases).probability)[:, position]
 
     return explainer(method)(
         predict,
@@ -142,7 +147,7 @@ def explain_row(
         model.background.values.astype(np.float32),
         model.background.weights,
         model.manifest.schema.names,
-        output=model.manifest.outputs.classes[position],
+        output=outputs.estimates[position],
         compared_with=model.compared_with,
     )
 

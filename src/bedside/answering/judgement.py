@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt16
 
 from bedside.measures import conformal_sets
+from bedside.measures.predictions import checked_probabilities
 from bedside.release import Manifest, Model
 from bedside.sources import Problem, Reading, Schema
 
@@ -42,20 +43,23 @@ class Judgement:
     Attributes
     ----------
     today: the day on which it was judged whether the release and the values are still valid.
-    probability: calibrated, per class.
+    probability: calibrated, per class; of a course, per cell.
+    estimates: what an answer estimates, in the order of ``outputs.estimates``: the same per class; of a course, the
+        risk at each horizon.
     distance: to the training population.
     spread: standard deviation between ensemble members per class; None with one member.
-    sets: which classes each conformal set holds.
+    sets: which classes each conformal set holds; None where the estimates are no classes.
     reasons: bits of `Cause`. abstained: whether one of them withholds the estimate.
-    alert: whether the estimate reaches the threshold: of the positive class, or of any class that has one; None
-        where the release declares no threshold.
+    alert: whether the estimate reaches the threshold: of the positive class, at the horizon of the decision, or of any
+        class that has one; None where the release declares no threshold.
     """
 
     today: dt.date
-    probability: Float[np.ndarray, "patient class"]
+    probability: Float[np.ndarray, "patient column"]
+    estimates: Float[np.ndarray, "patient estimate"]
     distance: Float[np.ndarray, " patient"]
     spread: Float[np.ndarray, "patient class"] | None
-    sets: Bool[np.ndarray, "patient class"]
+    sets: Bool[np.ndarray, "patient class"] | None
     reasons: UInt16[np.ndarray, " patient"]
     abstained: Bool[np.ndarray, " patient"]
     alert: Bool[np.ndarray, " patient"] | None
@@ -73,19 +77,24 @@ def judge(model: Model, reading: Reading, *, today: dt.date) -> Judgement:
     ------
     DataError: the graph gives something that is no probability.
     """
+    manifest = model.manifest
     predicted = model.predict(reading.values)
     probability = predicted.probability.astype(np.float64)
-    reasons = _reasons(model.manifest, reading, predicted.distance, today)
-    spread = predicted.spread
+    conformal, spread = manifest.conformal, predicted.spread
+    if conformal is None:  # else `conformal_sets` looks
+        checked_probabilities(probability)
+    estimates = manifest.outputs.estimated(probability)
+    reasons = _reasons(manifest, reading, predicted.distance, today)
     return Judgement(
         today=today,
         probability=probability,
+        estimates=estimates,
         distance=predicted.distance.astype(np.float64),
         spread=None if spread is None else spread.astype(np.float64),
-        sets=conformal_sets(probability, model.manifest.conformal.quantiles),
+        sets=None if conformal is None else conformal_sets(probability, conformal.quantiles),
         reasons=reasons,
         abstained=(reasons & ABSTAINING) != 0,
-        alert=_alert(model.manifest, probability),
+        alert=_alert(manifest, estimates),
     )
 
 
@@ -135,11 +144,12 @@ def stale(reading: Reading, schema: Schema) -> Bool[np.ndarray, "patient variabl
     return np.asarray((ages > oldest) & ~np.isnan(reading.values))
 
 
-def _alert(manifest: Manifest, probability: Float[np.ndarray, "patient class"]) -> Bool[np.ndarray, " patient"] | None:
-    threshold = manifest.threshold
+def _alert(manifest: Manifest, estimates: Float[np.ndarray, "patient estimate"]) -> Bool[np.ndarray, " patient"] | None:
+    threshold, outputs = manifest.threshold, manifest.outputs
     if threshold is None:
         return None
     if not isinstance(threshold, dict):
-        return np.asarray(probability[:, 1] >= threshold)
-    limits = np.array([threshold.get(name, np.inf) for name in manifest.outputs.classes])
-    return np.asarray((probability >= limits).any(axis=1))
+        assert outputs.decisive is not None
+        return np.asarray(estimates[:, outputs.estimates.index(outputs.decisive)] >= threshold)
+    limits = np.array([threshold.get(name, np.inf) for name in outputs.estimates])
+    return np.asarray((estimates >= limits).any(axis=1))

@@ -15,19 +15,21 @@ from bedside.sources import Reading
 def predictions(model: Model, reading: Reading, *, today: dt.date) -> dict[str, np.ndarray]:
     """Columns for the patients of a reading, in their order.
 
-    ``probability`` (of the positive class; with more than two classes ``probability_<class>`` each; ``nan`` where
-    the model abstains), ``abstained``, and ``reasons``: codes joined by a semicolon. A diagnosis has no interval, so
-    there is no ``low`` and no ``high``.
+    ``probability`` (of the positive class; with more than two classes ``probability_<class>`` each; of a course
+    ``risk_<horizon>`` each; ``nan`` where the model abstains), ``abstained``, and ``reasons``: codes joined by a
+    semicolon. None of them has an interval of its own, so there is no ``low`` and no ``high``.
     """
     judged = judge(model, reading, today=today)
     return _probabilities(model.manifest, judged) | {"abstained": judged.abstained, "reasons": _reason_column(judged)}
 
 
 def _probabilities(manifest: Manifest, judged: Judgement) -> dict[str, np.ndarray]:
-    shown = np.where(judged.abstained[:, None], np.nan, judged.probability)
-    if manifest.outputs.positive is not None:
+    shown, outputs = np.where(judged.abstained[:, None], np.nan, judged.estimates), manifest.outputs
+    if outputs.course is not None:
+        return {f"risk_{horizon:g}": shown[:, j] for j, horizon in enumerate(outputs.course.horizons)}
+    if outputs.positive is not None:
         return {"probability": shown[:, 1]}
-    return {f"probability_{name}": shown[:, j] for j, name in enumerate(manifest.outputs.classes)}
+    return {f"probability_{name}": shown[:, j] for j, name in enumerate(outputs.classes)}
 
 
 def _reason_column(judged: Judgement) -> np.ndarray:

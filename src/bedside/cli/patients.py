@@ -219,10 +219,12 @@ def _from_table(model: Model, path: Path, method: str, progress: Progress | None
 def _case(
     model: Model, reading: Reading, judged: Judgement, row: int, patient: str | None, method: str
 ) -> dict[str, Any]:
-    from bedside.answering import explain_row, reason_texts
+    from bedside.answering import explain_row, explained_estimate, reason_texts
 
     if judged.abstained[row]:
         texts = reason_texts(model, reading, judged, row)
         return {"patient": patient, "abstained": True, "reasons": [reason.text for reason in texts]}
-    explained: dict[str, Any] = msgspec.to_builtins(explain_row(model, reading.values[row], judged, row, method))
+    explained: dict[str, Any] = msgspec.to_builtins(
+        explain_row(model, reading.values[row], explained_estimate(model, judged, row), method)
+    )
     return {"patient": patient} | explained

@@ -9,6 +9,7 @@ from bedside.cohort.masks import subgroup_masks
 from bedside.cohort.splitting import Split, patient_groups, split
 from bedside.cohort.study import (
     Data,
+    FollowUp,
     Gate,
     Outcome,
     Scale,
@@ -32,6 +33,7 @@ __all__ = [
     "Data",
     "DataCheck",
     "Finding",
+    "FollowUp",
     "Gate",
     "Outcome",
     "Prepared",

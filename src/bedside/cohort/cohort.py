@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from bedside.sources import Reading
 
@@ -53,7 +53,10 @@ class Cohort:
     ----------
     reading: values of the rows that are used, in the schema's order.
     patient: the patient's identifier of each row, as text.
-    outcome: position of the row's class in the study's classes.
+    outcome: position of the row's class in the study's classes; where the question is when something happens, 0 is "not
+        seen until the end of follow-up".
+    followed: time to the event or to the end of follow-up, in the study's unit; None where the question has no time.
+    entered: time from which on the row was under observation; None: all from 0.
     site: text of the site column, None where the study names none.
     time: index date of each row (``datetime64[D]``), None where the study names none.
     attrition: from rows read to rows used.
@@ -69,6 +72,8 @@ class Cohort:
     attrition: tuple[AttritionStep, ...]
     digest: str
     source_digest: str
+    followed: Float[np.ndarray, " patient"] | None = None
+    entered: Float[np.ndarray, " patient"] | None = None
 
     def __len__(self) -> int:
         return len(self.outcome)
@@ -93,4 +98,6 @@ class Cohort:
             outcome=self.outcome[index],
             site=None if self.site is None else self.site[index],
             time=None if self.time is None else self.time[index],
+            followed=None if self.followed is None else self.followed[index],
+            entered=None if self.entered is None else self.entered[index],
         )

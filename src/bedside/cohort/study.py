@@ -38,6 +38,23 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     wording: str
 
 
+class FollowUp(msgspec.Struct, frozen=True, kw_only=True):
+    """How long each patient was followed, where the question is when something happens.
+
+    Attributes
+    ----------
+    time: column with the time from the index time to the event or to the end of follow-up.
+    unit: UCUM unit of all times: ``d``, ``wk``, ``mo`` or ``a``.
+    horizons: times at which a risk is given, ascending.
+    entry: column with the time from which on a patient was under observation (left truncation); None: all from 0.
+    """
+
+    time: str
+    unit: str
+    horizons: tuple[float, ...]
+    entry: str | None = None
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """Which column answers the question, and how its texts map to classes.
 
@@ -49,6 +66,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     codes: canonical texts of the column → class position; every text of the study's own table is here.
     others_negative: any other text means class 0 (binary). `read_study` leaves it False: a text that nobody declared
         may as well mean "not known yet".
+    follow_up: where the question is when something happens: `classes` are then (no event seen, the event asked about,
+        events that compete with it, ...), and `positive` is the second; else None.
     """
 
     column: str
@@ -56,6 +75,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     positive: str | None
     codes: Mapping[str, int]
     others_negative: bool = False
+    follow_up: FollowUp | None = None
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from bedside.release.candidate import Candidate, attach, evidence_digest, golden
 from bedside.release.card import model_card
 from bedside.release.choosing import FASTER, Chosen, chosen
 from bedside.release.comparison import FileState
+from bedside.release.course import Band, Course
 from bedside.release.dropping import drop
 from bedside.release.folder import candidate_digest, write_file
 from bedside.release.footprint import Footprint, footprint, single_latency
@@ -20,9 +21,11 @@ from bedside.release.verification import Release, Verified, open_release, verify
 __all__ = [
     "FASTER",
     "REFERENCE",
+    "Band",
     "Candidate",
     "Chosen",
     "Conformal",
+    "Course",
     "Equality",
     "FileState",
     "Footprint",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 
 from bedside.errors import Conflict, DataError, Refused, UsageError
 from bedside.privacy import Prototypes
+from bedside.release.course import Course
 from bedside.release.folder import EVIDENCE, SIGNED, digest_of, read_files, sha256, write_file
 from bedside.release.golden import Golden, check_golden
 from bedside.release.json_document import read_document
@@ -79,7 +82,7 @@ class Candidate:
         predict = runs.load(
             self.files[name],
             variables=len(self.manifest.schema.variables),
-            classes=len(self.manifest.outputs.classes),
+            classes=self.manifest.outputs.width,
             where=str(self.folder / name),
         )
         return Model(
@@ -162,7 +165,7 @@ def _check_manifest(manifest: Manifest, where: Path) -> None:
             f"is of format {manifest.format}; this version of bedside reads format {FORMAT}", where=str(where)
         )
     classes, schema = manifest.outputs.classes, manifest.schema
-    threshold = manifest.threshold
+    threshold, course = manifest.threshold, manifest.outputs.course
     lost = REQUIRED - manifest.files.keys()
     wrong = {
         "schema: no variables, or one of them twice": not schema.names or len(set(schema.names)) != len(schema.names),
@@ -170,14 +173,21 @@ def _check_manifest(manifest: Manifest, where: Path) -> None:
             (v.kind == "category") != bool(v.categories) for v in schema.variables
         ),
         "outputs: fewer than two classes, or one of them twice": len(classes) < 2 or len(set(classes)) != len(classes),
-        "outputs: `positive` must be the second of two classes": (manifest.outputs.positive is None)
-        != (len(classes) > 2)
+        "outputs: `positive` must be the second of two classes, or of those of a course": (
+            manifest.outputs.positive is None
+        )
+        != (len(classes) > 2 and course is None)
         or (manifest.outputs.positive is not None and manifest.outputs.positive != classes[1]),
-        "threshold: a number for two classes, one per class for more": threshold is not None
-        and isinstance(threshold, dict) != (len(classes) > 2),
+        "outputs: the events of the course are not its classes": course is not None and course.events != classes[1:],
+        "outputs: the edges of the course must rise from 0 and hold every horizon": course is not None
+        and not _rises(course),
+        "threshold: a number for two classes or a course, one per class for more": threshold is not None
+        and isinstance(threshold, dict) != (manifest.outputs.decisive is None),
         "threshold: names a class that is not in outputs": isinstance(threshold, dict)
         and not threshold.keys() <= set(classes),
-        "conformal: one quantile per class is needed": len(manifest.conformal.quantiles) != len(classes),
+        "conformal: one quantile per class is needed, and none for a course": (manifest.conformal is None)
+        != (course is not None)
+        or (manifest.conformal is not None and len(manifest.conformal.quantiles) != len(classes)),
         f"files: {', '.join(sorted(lost))} not listed": bool(lost),
         f"targets: {REFERENCE} is not among them": REFERENCE not in manifest.targets,
         "targets: a file that is not listed in files, or with another digest": not manifest.targets
@@ -186,6 +196,13 @@ def _check_manifest(manifest: Manifest, where: Path) -> None:
     for problem, holds in wrong.items():
         if holds:
             raise DataError(problem, where=str(where))
+
+
+def _rises(course: Course) -> bool:
+    edges = (*course.edges, math.inf)
+    rising = course.edges[:1] == (0.0,) and all(low < high for low, high in pairwise(edges))
+    inside = set(course.edges[1:])
+    return rising and len(edges) > 2 and {course.decision} <= set(course.horizons) <= inside
 
 
 def _background(content: bytes, manifest: Manifest, where: Path) -> Prototypes:

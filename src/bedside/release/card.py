@@ -200,9 +200,14 @@ def _interval(measure: Mapping[str, Any]) -> str:
 
 def _limits(manifest: Manifest) -> list[str]:
     conformal = manifest.conformal
-    return [
+    sets = (
         f"- Prediction sets miss the true class for at most {conformal.alpha:.0%} of patients of each class, as long "
-        "as patients are like those that the sets were calibrated on.",
+        "as patients are like those that the sets were calibrated on."
+        if conformal is not None
+        else "- The band around a curve is about groups of patients with similar curves, not about one patient's date."
+    )
+    return [
+        sets,
         "- Model spread is the disagreement between networks, not an interval of the probability.",
         "- Explanations say what moved this model's estimate against typical patients, not what caused the disease.",
         "- Performance elsewhere can differ: validate it on local patients before use, and watch it in use.",

@@ -52,7 +52,7 @@ def made_target(
     if content is None:
         return None
     where = str(out / wanted.file)
-    width = {"variables": len(material.manifest.schema.variables), "classes": len(material.manifest.outputs.classes)}
+    width = {"variables": len(material.manifest.schema.variables), "classes": material.manifest.outputs.width}
     predict = wanted.rehearse(content, **width, where=where)
     own = answered if predict is None else predict(cases)
     if predict is not None:
@@ -65,7 +65,7 @@ def made_target(
 
 def reference(graph: bytes, manifest: Manifest, where: Path) -> Predict:
     """A graph as the reference target runs it."""
-    variables, classes = len(manifest.schema.variables), len(manifest.outputs.classes)
+    variables, classes = len(manifest.schema.variables), manifest.outputs.width
     return target(REFERENCE).load(graph, variables=variables, classes=classes, where=str(where))
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import datetime as dt
 
 import msgspec
+import numpy as np
+from jaxtyping import Float
 
 from bedside.errors import Refused
+from bedside.release.course import Course
 from bedside.sources import Schema
 
 
@@ -18,6 +21,8 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     classes: class names in the order of the output. positive: None with more than two.
     column: the study's outcome column, where a table of another hospital is expected to have it too.
     codes: texts of that column → class position. others_negative: any other text means class 0 (binary).
+    course: what the columns mean where the question is when something happens. Then `classes` are those of a table (no
+        event seen, the event asked about, ...), and the graph has a column for each cell; else None.
     """
 
     classes: tuple[str, ...]
@@ -25,6 +30,26 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     column: str | None = None
     codes: dict[str, int] = {}
     others_negative: bool = False
+    course: Course | None = None
+
+    @property
+    def width(self) -> int:
+        """How many columns the graph's ``probability`` has."""
+        return len(self.classes) if self.course is None else self.course.width
+
+    @property
+    def estimates(self) -> tuple[str, ...]:
+        """Names of what an answer estimates: the classes, or the risk at each horizon."""
+        return self.classes if self.course is None else self.course.estimates
+
+    @property
+    def decisive(self) -> str | None:
+        """The estimate that a single threshold is about; None with more than two classes."""
+        return self.positive if self.course is None else self.course.estimate(self.course.decision)
+
+    def estimated(self, probability: Float[np.ndarray, "patient column"]) -> Float[np.ndarray, "patient estimate"]:
+        """What an answer estimates, from what the graph gives."""
+        return probability if self.course is None else self.course.risk(probability)
 
 
 class Conformal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -132,6 +157,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     format: version of this document's format.
     schema: the declared predictors, in the order of the graph's input.
     threshold: risk at which the physician would act; per class with more than two classes; None if not declared.
+    conformal: None where the estimates are no classes.
     distance_limit: a patient whose ``distance`` output exceeds it is unlike the training population.
     missing_limit: a patient with a larger share of predictors unknown gets no estimate.
     targets: by target name. files: name → SHA-256 of every other file that the candidate digest covers.
@@ -150,7 +176,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     schema: Schema
     outputs: Outputs
     threshold: float | dict[str, float] | None
-    conformal: Conformal
+    conformal: Conformal | None
     distance_limit: float
     missing_limit: float
     network: Network

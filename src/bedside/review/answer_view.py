@@ -121,7 +121,7 @@ def alert_words(answer: AnswerReply, t: Translate) -> str:
 
 def set_words(answer: AnswerReply, t: Translate) -> str:
     """What the conformal set says, in words."""
-    names, rate = listed(answer.prediction_set, t), share(answer.alpha, t)
+    names, rate = listed(answer.prediction_set, t), share(answer.alpha or 0.0, t)
     if len(answer.prediction_set) == 1:
         return t(
             "It holds only {names}. Such sets leave out the true class for at most {rate} of each class's patients.",

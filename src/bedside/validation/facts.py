@@ -69,7 +69,7 @@ def release_facts(model: Model) -> ReleaseFacts:
         classes=manifest.outputs.classes,
         positive=manifest.outputs.positive,
         threshold=manifest.threshold,
-        alpha=manifest.conformal.alpha,
+        alpha=None if manifest.conformal is None else manifest.conformal.alpha,
         predictors=_predictors(manifest.schema),
         network=NetworkChoice(
             packed=network.packed,

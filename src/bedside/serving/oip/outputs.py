@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,7 @@ def _alert_shown(judged: Judgement, silent: bool) -> list[Any]:
 
 
 def _sets(judged: Judgement, silent: bool) -> np.ndarray:
+    assert judged.sets is not None  # `outputs_of` lists them only where there are any
     return np.asarray(judged.sets & ~judged.abstained[:, None]) if silent else judged.sets
 
 
@@ -76,18 +78,22 @@ OUTPUTS: dict[str, Output] = {
     "alert": Output("BOOL", False, _alert, _alert_shown),
     "prediction_set": Output("BOOL", True, _sets, _sets_shown),
 }
-_ALL = tuple(OUTPUTS)
-_WITHOUT_ALERT = tuple(name for name in OUTPUTS if name != "alert")
+
+
+@lru_cache(maxsize=16)
+def _given(*, alert: bool, sets: bool) -> tuple[str, ...]:
+    left_out = {name for name, there in (("alert", alert), ("prediction_set", sets)) if not there}
+    return tuple(name for name in OUTPUTS if name not in left_out)
 
 
 def outputs_of(manifest: Manifest) -> tuple[str, ...]:
-    """Names of the outputs that this release gives: an alert only where it declares a threshold."""
-    return _WITHOUT_ALERT if manifest.threshold is None else _ALL
+    """Names of the outputs that this release gives: an alert only with a threshold, sets only of classes."""
+    return _given(alert=manifest.threshold is not None, sets=manifest.conformal is not None)
 
 
 def declared_outputs(manifest: Manifest) -> tuple[TensorMetadata, ...]:
     """The outputs as the model's metadata list them."""
-    classes = len(manifest.outputs.classes)
+    classes = manifest.outputs.width
     return tuple(
         TensorMetadata(
             name=name,
