@@ -23,8 +23,9 @@ class Band(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Course(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The columns of ``probability`` are cells: event after event, one for each interval between `edges`, and last of
-    all "none of them until the last edge". They exclude each other and sum to 1.
+    """The columns of ``probability`` are cells, which exclude each other and sum to 1.
+
+    Event after event there is one for each interval between `edges`; the last is "none of them until the last edge".
 
     Attributes
     ----------
