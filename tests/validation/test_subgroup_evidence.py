@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from unittest.mock import patch
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bedside.validation.diagnosis import Predictions
+from bedside.validation.registry import MEASURES
 from bedside.validation.subgroups import Group, groups_of_column, subgroups, without_small_names
 
 
@@ -74,7 +76,8 @@ def test_rows_without_a_group_are_in_none():
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=6))
 def test_what_is_shown_is_never_small_and_hides_what_is(sizes):
-    with patch("bedside.validation.subgroups.compute", lambda *_: {}):  # only who is shown matters here
+    only_who = replace(MEASURES["diagnosis"], compute=lambda *_: {})  # only who is shown matters here
+    with patch.dict("bedside.validation.registry.MEASURES", diagnosis=only_who):
         found = found_of(*sizes)
     total = sum(sizes)
     shown = [one for one in found if not one.suppressed]

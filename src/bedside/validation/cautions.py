@@ -17,6 +17,7 @@ from bedside.validation.evidence import (
     TargetEvidence,
     Warned,
 )
+from bedside.validation.registry import TaskMeasures
 
 FEWEST_FOR_PRECISION = 100
 """Patients of each class to validate on, at least (Vergouwe et al., J Clin Epidemiol 2005;58:475-483)."""
@@ -88,11 +89,12 @@ def _inverted(name: str, estimate: Estimate) -> Warned | None:
     )
 
 
-def about_measures(measures: Measures, subgroups: Sequence[SubgroupEvidence]) -> list[Warned]:
+def about_measures(measures: Measures, subgroups: Sequence[SubgroupEvidence], task: TaskMeasures) -> list[Warned]:
     """Labels that look inverted, here or in one group; calibration that cannot be told."""
-    places = [("The AUROC", measures)] + [(f"The AUROC in {one.group}", one.measures) for one in subgroups]
-    found = [_inverted(name, one["auroc"]) for name, one in places if "auroc" in one]
-    slope, area = measures.get("calibration_slope"), measures.get("auroc")
+    name = f"The {task.ranking_name}"
+    places = [(name, measures)] + [(f"{name} in {one.group}", one.measures) for one in subgroups]
+    found = [_inverted(where, one[task.ranking]) for where, one in places if task.ranking in one]
+    slope, area = measures.get("calibration_slope"), measures.get(task.ranking)
     if area is not None and area.value is not None and slope is not None and slope.value is None:
         found.append(
             Warned(
@@ -104,7 +106,7 @@ def about_measures(measures: Measures, subgroups: Sequence[SubgroupEvidence]) ->
     return [one for one in found if one is not None]
 
 
-def about_floor(release: ReleaseFacts, difference: Measures) -> list[Warned]:
+def about_floor(release: ReleaseFacts, difference: Measures, task: TaskMeasures) -> list[Warned]:
     """The network is not what was packed, or is worse than the simple model."""
     found = []
     network = release.network
@@ -112,16 +114,16 @@ def about_floor(release: ReleaseFacts, difference: Measures) -> list[Warned]:
         found.append(
             Warned(
                 code="floor-packed",
-                text="The network was worse than logistic regression on the development patients; the release holds "
-                "logistic regression.",
+                text=f"The network was worse than {task.floor} on the development patients; the release holds "
+                f"{task.floor}.",
             )
         )
-    area = difference.get("auroc")
+    area = difference.get(task.ranking)
     if area is not None and area.high is not None and area.high < 0:
         found.append(
             Warned(
                 code="worse-than-floor",
-                text=f"On these patients the model's AUROC is lower than logistic regression's by "
+                text=f"On these patients the model's {task.ranking_name} is lower than {task.floor}'s by "
                 f"{-(area.value or 0):.3f}, with the whole interval below 0.",
             )
         )

@@ -10,11 +10,11 @@ from bedside.cohort import Cohort, Study
 from bedside.errors import DataError, Refused
 from bedside.release import Footprint, Model
 from bedside.validation import cautions
-from bedside.validation.diagnosis import compute
 from bedside.validation.evidence import Evidence, Measures
 from bedside.validation.gates import OF_TARGET, judge_targets, verdict
 from bedside.validation.judging import judged
 from bedside.validation.looks import Looks
+from bedside.validation.registry import measures_of
 from bedside.validation.targets import target_row
 
 SAME = 1e-3
@@ -60,7 +60,7 @@ def complete(
     """
     given = judged(reference, held_out, today=today, seed=study.validation.seed).predictions
     _refuse_other_patients(evidence, held_out)
-    _refuse_other_figures(evidence.targets[reference.target].measures, compute(given))
+    _refuse_other_figures(evidence.targets[reference.target].measures, measures_of(given).compute(given))
     row = target_row(model, held_out, given, today=today, cost=cost)
     targets = {**evidence.targets, model.target: row}
     gates = (

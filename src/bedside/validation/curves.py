@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -105,6 +106,23 @@ def curves(given: Predictions, floor: Float[np.ndarray, "patient class"] | None 
             found["decision"][name] = decision(y, p, None if floor is None else floor[kept, position])
         found["risk"][name] = risk_distribution(chosen.outcome, p, given.classes)
     return Curves(**found)  # type: ignore[arg-type]
+
+
+def curves_within(inside: Predictions, outside: Predictions) -> Curves:
+    """A group's curves; risk counts that would give away a small count of the others, by subtraction, are withheld."""
+    found = curves(inside)
+    risk = {}
+    for name, own in found.risk.items():
+        _, p = outside.against_others(inside.classes.index(name))
+        others = risk_distribution(outside.outcome, p, inside.classes).counts
+        counts = {
+            one: tuple(
+                None if other is None else count for count, other in zip(own.counts[one], others[one], strict=True)
+            )
+            for one in own.counts
+        }
+        risk[name] = msgspec.structs.replace(own, counts=counts)
+    return msgspec.structs.replace(found, risk=risk)
 
 
 def _row(given: Predictions, position: int, threshold: float, declared: bool) -> ThresholdRow:

@@ -12,12 +12,16 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from bedside import measures as m
+from bedside.answering import Judgement
+from bedside.cohort import Cohort
 from bedside.measures import Measure
+from bedside.release import Manifest
 from bedside.validation.evidence import Estimate, Measures
 
 Statistic = Callable[[], Measure]
@@ -38,6 +42,7 @@ class Predictions:
     seed: of every bootstrap.
     """
 
+    measures: ClassVar[str] = "diagnosis"
     outcome: Int[np.ndarray, " patient"]
     probability: Float[np.ndarray, "patient class"]
     classes: tuple[str, ...]
@@ -60,10 +65,19 @@ class Predictions:
             abstained=self.abstained[mask],
         )
 
+    def instead(self, probability: Float[np.ndarray, "patient class"]) -> Predictions:
+        """The same patients with another model's probabilities, which has no conformal sets of its own."""
+        return replace(self, probability=probability, sets=None)
+
     @property
     def answered(self) -> Predictions:
         """The patients with an estimate."""
         return self.take(~self.abstained)
+
+    @property
+    def as_if_answered(self) -> Predictions:
+        """The same patients, with what the model would have said of those without an estimate."""
+        return replace(self, abstained=np.zeros(len(self), dtype=bool))
 
     @property
     def reported(self) -> tuple[int, ...]:
@@ -84,6 +98,35 @@ def threshold_positions(
     if isinstance(threshold, Mapping):
         return {classes.index(name): float(value) for name, value in threshold.items()}
     return {} if positive is None else {classes.index(positive): float(threshold)}
+
+
+def of_release(manifest: Manifest, cohort: Cohort, judgement: Judgement, seed: int) -> Predictions:
+    """A cohort as a release's judge answered it."""
+    outputs = manifest.outputs
+    return Predictions(
+        outcome=cohort.outcome,
+        probability=judgement.probability,
+        classes=outputs.classes,
+        positive=None if outputs.positive is None else outputs.classes.index(outputs.positive),
+        thresholds=threshold_positions(outputs.classes, outputs.positive, manifest.threshold),
+        sets=judgement.sets,
+        abstained=judgement.abstained,
+        seed=seed,
+    )
+
+
+def sizes(given: Predictions) -> list[int]:
+    """Patients of each class."""
+    return [int(np.sum(given.outcome == position)) for position in range(len(given.classes))]
+
+
+def decisions(given: Predictions) -> Bool[np.ndarray, "patient alert"] | Int[np.ndarray, "patient 1"]:
+    """The alert of each class with a threshold, else the most probable class."""
+    P = given.probability
+    if not given.thresholds:
+        return np.asarray(np.argmax(P, axis=1)[:, None])
+    alerts = [P[:, position] >= threshold for position, threshold in sorted(given.thresholds.items())]
+    return np.stack(alerts, axis=1)
 
 
 def one_class(

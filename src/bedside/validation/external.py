@@ -16,7 +16,7 @@ from bedside.validation.evidence import Asked, CaseMixRow, Estimate, Evidence, M
 from bedside.validation.facts import data_facts, gates_of, release_facts, subgroups_of
 from bedside.validation.held_out import Progress, declared_groups
 from bedside.validation.judging import judged
-from bedside.validation.recalibration import recalibration
+from bedside.validation.registry import measures_of
 
 FAR_APART = 0.5
 """Difference in case mix, in standard deviations or in share of patients, from which on a reader is told."""
@@ -89,10 +89,8 @@ def evidence_external(
         reference=before,
         asked=asked,
     )
-    outputs = model.manifest.outputs
-    evidence = msgspec.structs.replace(
-        evidence, recalibration=recalibration(evidence.measures, outputs.classes, outputs.positive)
-    )
+    need = measures_of(found.predictions).recalibration(found.predictions, evidence.measures)
+    evidence = msgspec.structs.replace(evidence, recalibration=need)
     if progress is not None:
         progress("measure", 2, 2)
     return evidence

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from importlib import metadata
 from platform import python_version
 
@@ -16,12 +14,10 @@ from bedside.cohort import AttritionStep, Cohort, Gate, Study, Subgroup
 from bedside.privacy import suppressed
 from bedside.release import Manifest, Model
 from bedside.sources import Problem, Reading, Schema
-from bedside.validation.diagnosis import Predictions, compute
 from bedside.validation.evidence import (
     FEW,
     Abstentions,
     Asked,
-    ConformalFacts,
     DataFacts,
     Estimate,
     GateAsked,
@@ -31,6 +27,8 @@ from bedside.validation.evidence import (
     ReleaseFacts,
     SubgroupAsked,
 )
+from bedside.validation.given import Given
+from bedside.validation.registry import measures_of
 
 LIBRARIES = ("bedside", "numpy", "scipy", "onnxruntime")
 
@@ -114,7 +112,7 @@ def missingness(reading: Reading, schema: Schema) -> tuple[Missingness, ...]:
 
 
 def data_facts(
-    cohort: Cohort, given: Predictions, schema: Schema, source: str, attrition: Sequence[AttritionStep]
+    cohort: Cohort, given: Given, schema: Schema, source: str, attrition: Sequence[AttritionStep]
 ) -> DataFacts:
     """Whom the evidence is about, as counts."""
     return DataFacts(
@@ -129,49 +127,32 @@ def data_facts(
     )
 
 
-def events(given: Predictions) -> int | None:
+def events(given: Given) -> int | None:
     """Rows of the positive class; None with more than two classes."""
     return None if given.positive is None else int(np.sum(given.outcome == given.positive))
 
 
-def class_counts(given: Predictions) -> dict[str, int]:
+def class_counts(given: Given) -> dict[str, int]:
     """Rows of each class."""
     return {name: int(np.sum(given.outcome == position)) for position, name in enumerate(given.classes)}
 
 
-def _outcome_share(given: Predictions) -> Estimate | None:
+def _outcome_share(given: Given) -> Estimate | None:
     if given.positive is None or suppressed(len(given), FEW):
         return None
     return Estimate.of(m.wilson(int(np.sum(given.outcome == given.positive)), len(given)))
 
 
-def abstentions(given: Predictions, reasons: Mapping[str, int]) -> Abstentions:
+def abstentions(given: Given, reasons: Mapping[str, int]) -> Abstentions:
     """How many patients got no estimate and why, and what the measures would be had they got one."""
     n = int(given.abstained.sum())
-    everybody = replace(given, abstained=np.zeros(len(given), bool))
     return Abstentions(
         n=n,
         share=Estimate.of(m.wilson(n, len(given))),
         reasons=dict(reasons),
         outcome_answered=_outcome_share(given.answered),
         outcome_abstained=_outcome_share(given.take(given.abstained)),
-        as_if_answered=compute(everybody) if n else {},
-    )
-
-
-def conformal(given: Predictions, alpha: float) -> ConformalFacts | None:
-    """Coverage and size of the sets of the answered patients; None where there are no sets."""
-    given = given.answered
-    if given.sets is None:
-        return None
-    sizes = given.sets.sum(axis=1)
-    by_class = m.conformal_coverage_by_class(given.outcome, given.sets)
-    return ConformalFacts(
-        alpha=alpha,
-        coverage=Estimate.of(m.conformal_coverage(given.outcome, given.sets)),
-        by_class={name: Estimate.of(one) for name, one in zip(given.classes, by_class, strict=True)},
-        sizes={str(size): int(np.sum(sizes == size)) for size in range(len(given.classes) + 1)},
-        mean_size=float(sizes.mean()) if len(sizes) and math.isfinite(sizes.mean()) else None,
+        as_if_answered=measures_of(given).compute(given.as_if_answered) if n else {},
     )
 
 

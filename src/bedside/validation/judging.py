@@ -10,16 +10,17 @@ from jaxtyping import Float
 
 from bedside.answering import judge, reason_codes
 from bedside.answering.judgement import ABSTAINING
-from bedside.cohort import Cohort
+from bedside.cohort import Cohort, task
 from bedside.release import Model
-from bedside.validation.diagnosis import Predictions, threshold_positions
+from bedside.validation.given import Given
+from bedside.validation.registry import measures_named
 
 
 @dataclass(frozen=True)
 class Judged:
     """A cohort's predictions, and how many rows each reason of abstention concerns."""
 
-    predictions: Predictions
+    predictions: Given
     reasons: dict[str, int]
 
 
@@ -35,17 +36,7 @@ def judged(model: Model, cohort: Cohort, *, today: dt.date, seed: int) -> Judged
     """
     manifest = model.manifest
     judgement = judge(model, cohort.reading, today=today)
-    outputs = manifest.outputs
     codes = [reason_codes(int(bits) & int(ABSTAINING)) for bits in judgement.reasons[judgement.abstained]]
     names = sorted({code for row in codes for code in row})
-    given = Predictions(
-        outcome=cohort.outcome,
-        probability=judgement.probability,
-        classes=outputs.classes,
-        positive=None if outputs.positive is None else outputs.classes.index(outputs.positive),
-        thresholds=threshold_positions(outputs.classes, outputs.positive, manifest.threshold),
-        sets=judgement.sets,
-        abstained=judgement.abstained,
-        seed=seed,
-    )
+    given = measures_named(task(manifest.task).measures).given(manifest, cohort, judgement, seed)
     return Judged(given, {name: sum(name in row for row in codes) for name in names})

@@ -18,7 +18,7 @@ from bedside.validation.assembling import assemble_evidence
 from bedside.validation.diagnosis import Predictions, threshold_positions
 from bedside.validation.evidence import DataFacts, Evidence, ReleaseFacts
 from bedside.validation.facts import class_counts, environment, events
-from bedside.validation.recalibration import recalibration
+from bedside.validation.recalibration import of_classes
 from bedside.validation.subgroups import groups_of_column
 
 BINARY = ("0", "1")
@@ -259,9 +259,7 @@ def evidence_for_predictions(
         gates=(),
         reasons={},
     )
-    return msgspec.structs.replace(
-        evidence, recalibration=recalibration(evidence.measures, table.classes, table.positive)
-    )
+    return msgspec.structs.replace(evidence, recalibration=of_classes(given, evidence.measures))
 
 
 def _checked_threshold(threshold: float | dict[str, float] | None, table: PredictionTable) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from bedside.validation.evidence import Estimate, Measures, Recalibration
+from bedside.validation.given import Given
 
 
 def _apart(estimate: Estimate | None, ideal: float) -> int | None:
@@ -46,11 +45,11 @@ def judge_recalibration(intercept: Estimate | None, slope: Estimate | None) -> t
     return need, f"Recalibrate before use here: {' and '.join(parts)}."
 
 
-def recalibration(measures: Measures, classes: Sequence[str], positive: str | None) -> Recalibration:
+def of_classes(given: Given, measures: Measures) -> Recalibration:
     """The need of the positive class, or of each class against all others."""
     need, text = {}, {}
-    for name in classes if positive is None else (positive,):
-        key = "" if positive is not None else f":{name}"
+    for name in given.classes if given.positive is None else (given.classes[given.positive],):
+        key = "" if given.positive is not None else f":{name}"
         need[name], text[name] = judge_recalibration(
             measures.get(f"calibration_intercept{key}"), measures.get(f"calibration_slope{key}")
         )

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import msgspec
 import numpy as np
 from jaxtyping import Bool
 
 from bedside.privacy import suppressed
-from bedside.validation.curves import curves, risk_distribution
-from bedside.validation.diagnosis import Predictions, compute
-from bedside.validation.evidence import FEW, Curves, SubgroupEvidence
+from bedside.validation.evidence import FEW, SubgroupEvidence
+from bedside.validation.given import Given
+from bedside.validation.registry import measures_of
 
 
 @dataclass(frozen=True)
@@ -38,17 +37,14 @@ def groups_of_column(column: np.ndarray, kind: str, label: str) -> list[Group]:
     return [Group(f"{label} = {text}", kind, label, np.array([one == text for one in column], bool)) for text in texts]
 
 
-def _class_counts(given: Predictions) -> list[int]:
-    return [int(np.sum(given.outcome == position)) for position in range(len(given.classes))]
-
-
-def _too_small(given: Predictions, group: Group) -> bool:
+def _too_small(given: Given, group: Group) -> bool:
     """Fewer than ten answered patients, or fewer than ten of any class."""
-    counts = _class_counts(given.take(group.mask))
-    return suppressed(sum(counts), FEW) or any(suppressed(count, FEW) for count in counts)
+    inside = given.take(group.mask)
+    counts = measures_of(given).sizes(inside)
+    return suppressed(len(inside), FEW) or any(suppressed(count, FEW) for count in counts)
 
 
-def _withheld(given: Predictions, groups: Sequence[Group]) -> set[int]:
+def _withheld(given: Given, groups: Sequence[Group]) -> set[int]:
     """Positions of groups that are too small, and of those whose size would give a small one away.
 
     A group is also withheld where the patients outside it are 1 to 9; and where a family has a single withheld group
@@ -69,15 +65,13 @@ def _withheld(given: Predictions, groups: Sequence[Group]) -> set[int]:
     return hidden
 
 
-def subgroups(
-    given: Predictions, groups: Sequence[Group], compared: Iterable[str] = ()
-) -> tuple[SubgroupEvidence, ...]:
+def subgroups(given: Given, groups: Sequence[Group], compared: Iterable[str] = ()) -> tuple[SubgroupEvidence, ...]:
     """The measures of each group's answered patients; those `compared` also over all other answered patients together.
 
     A group with fewer than ten patients, or fewer than ten of any class, keeps its name and nothing else.
     """
-    given_all, kept = given, ~given.abstained
-    given = given_all.take(kept)
+    task, kept = measures_of(given), ~given.abstained
+    given = given.take(kept)
     groups = [Group(group.name, group.kind, group.family, group.mask[kept]) for group in groups]
     hidden, compared = _withheld(given, groups), tuple(compared)
     found = []
@@ -92,32 +86,15 @@ def subgroups(
                 kind=group.kind,
                 n=len(inside),
                 n_events=None if given.positive is None else int(np.sum(inside.outcome == given.positive)),
-                rarest=min(_class_counts(inside)),
-                others_rarest=min(_class_counts(outside)),
+                rarest=min(task.sizes(inside)),
+                others_rarest=min(task.sizes(outside)),
                 suppressed=False,
-                measures=compute(inside),
-                others=compute(outside, compared) if compared else {},
-                curves=_curves(inside, outside),
+                measures=task.compute(inside),
+                others=task.compute(outside, compared) if compared else {},
+                curves=task.curves_within(inside, outside),
             )
         )
     return tuple(found)
-
-
-def _curves(inside: Predictions, outside: Predictions) -> Curves:
-    """A group's curves; risk counts that would give away a small count of the others, by subtraction, are withheld."""
-    found = curves(inside)
-    risk = {}
-    for name, own in found.risk.items():
-        _, p = outside.against_others(inside.classes.index(name))
-        others = risk_distribution(outside.outcome, p, inside.classes).counts
-        counts = {
-            one: tuple(
-                None if other is None else count for count, other in zip(own.counts[one], others[one], strict=True)
-            )
-            for one in own.counts
-        }
-        risk[name] = msgspec.structs.replace(own, counts=counts)
-    return msgspec.structs.replace(found, risk=risk)
 
 
 def _suppressed(group: Group) -> SubgroupEvidence:

@@ -9,16 +9,17 @@ import numpy as np
 
 from bedside.cohort import Cohort
 from bedside.release import Footprint, Model
-from bedside.validation.diagnosis import Predictions, compute, difference
 from bedside.validation.evidence import TargetEvidence
+from bedside.validation.given import Given
 from bedside.validation.judging import judged
+from bedside.validation.registry import measures_of
 
 
 def target_rows(
     model: Model,
     further: Mapping[str, Model],
     cohort: Cohort,
-    given: Predictions,
+    given: Given,
     *,
     today: dt.date,
     costs: Mapping[str, Footprint],
@@ -45,19 +46,18 @@ def target_rows(
     return rows
 
 
-def target_row(
-    model: Model, cohort: Cohort, given: Predictions, *, today: dt.date, cost: Footprint | None
-) -> TargetEvidence:
+def target_row(model: Model, cohort: Cohort, given: Given, *, today: dt.date, cost: Footprint | None) -> TargetEvidence:
     """One target against the reference.
 
     Rows without an estimate from either are left out; one without an estimate from one of the two is a flip.
     """
+    task = measures_of(given)
     own = judged(model, cohort, today=today, seed=given.seed).predictions
     answered = ~given.abstained & ~own.abstained
     either = ~given.abstained | ~own.abstained
-    flips = (np.any(_decisions(own) != _decisions(given), axis=1) | (own.abstained != given.abstained))[either]
+    flips = (np.any(task.decisions(own) != task.decisions(given), axis=1) | (own.abstained != given.abstained))[either]
     changes = np.abs(own.probability - given.probability)[answered].max(axis=1)
-    lost = difference(given, own.probability)["auroc"].value
+    lost = task.difference(given, own.probability)[task.ranking].value
     return _row(
         model,
         own,
@@ -70,14 +70,12 @@ def target_row(
     )
 
 
-def _row(
-    model: Model, own: Predictions, today: dt.date, cost: Footprint | None, **compared: float | None
-) -> TargetEvidence:
+def _row(model: Model, own: Given, today: dt.date, cost: Footprint | None, **compared: float | None) -> TargetEvidence:
     listed = model.manifest.targets[model.target]
     return TargetEvidence(
         validated=True,
         runtime=listed.runtime,
-        measures=compute(own),
+        measures=measures_of(own).compute(own),
         digest=listed.digest,
         size=model.sizes.get(model.target),
         date=today.isoformat(),
@@ -88,12 +86,3 @@ def _row(
         memory=None if cost is None else cost.memory,
         **compared,
     )
-
-
-def _decisions(given: Predictions) -> np.ndarray:
-    """What would be done with each row: the alert of each class with a threshold, else the most probable class."""
-    P = given.probability
-    if not given.thresholds:
-        return np.asarray(np.argmax(P, axis=1)[:, None])
-    alerts = [P[:, position] >= threshold for position, threshold in sorted(given.thresholds.items())]
-    return np.stack(alerts, axis=1)
