@@ -1,13 +1,16 @@
 """Statistics with intervals, on plain arrays.
 
-Outcomes are class indices, predictions are probabilities; what comes back is a `Measure`. What is not defined on the
-given data (one class only, no patients) is nan without an interval and never an exception; what is no outcome or no
-probability is refused with `DataError`. ``docs/oracles.md`` names the independent reference of each function.
+Outcomes are class indices, predictions are probabilities; what comes back is a `Measure`. Of outcomes over time there
+are the ``time`` of the event or of the end of follow-up and the ``event``: 0 where censored, 1 for the one asked
+about, more for those that compete with it. What is not defined on the given data (one class only, no patients) is nan
+without an interval and never an exception; what is no outcome or no probability is refused with `DataError`.
+``docs/oracles.md`` names the independent reference of each function.
 """
 
 from __future__ import annotations
 
 from bedside.measures.calibration import Curve, calibration_curve, calibration_intercept, calibration_slope, ici
+from bedside.measures.concordance import c_harrell, c_ipcw
 from bedside.measures.conformal import (
     conformal_coverage,
     conformal_coverage_by_class,
@@ -21,11 +24,15 @@ from bedside.measures.discrimination import (
     auroc_multiclass,
     average_precision,
 )
+from bedside.measures.horizon import auc_t, brier_at, ibs
 from bedside.measures.interval import wilson
 from bedside.measures.measure import Measure
 from bedside.measures.operating import npv, ppv, sensitivity, specificity
+from bedside.measures.predicted_curves import risk_by
+from bedside.measures.resampling import bootstrap
 from bedside.measures.sample_size import SampleSize, riley
 from bedside.measures.scores import accuracy, brier, log_loss, log_loss_difference
+from bedside.measures.survival_curves import Steps, aalen_johansen, kaplan_meier, number_at_risk
 from bedside.measures.utility import (
     DecisionCurve,
     decision_curve,
@@ -39,13 +46,20 @@ __all__ = [
     "DecisionCurve",
     "Measure",
     "SampleSize",
+    "Steps",
+    "aalen_johansen",
     "accuracy",
+    "auc_t",
     "auroc",
     "auroc_by_class",
     "auroc_difference",
     "auroc_multiclass",
     "average_precision",
+    "bootstrap",
     "brier",
+    "brier_at",
+    "c_harrell",
+    "c_ipcw",
     "calibration_curve",
     "calibration_intercept",
     "calibration_slope",
@@ -54,15 +68,19 @@ __all__ = [
     "conformal_quantiles",
     "conformal_sets",
     "decision_curve",
+    "ibs",
     "ici",
+    "kaplan_meier",
     "log_loss",
     "log_loss_difference",
     "net_benefit",
     "net_benefit_difference",
     "net_benefit_treat_all",
     "npv",
+    "number_at_risk",
     "ppv",
     "riley",
+    "risk_by",
     "sensitivity",
     "specificity",
     "wilson",

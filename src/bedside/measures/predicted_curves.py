@@ -1,0 +1,90 @@
+"""Predicted curves of risk over time, one for each patient, and what is read from them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxtyping import Float
+
+from bedside.errors import DataError
+from bedside.measures.predictions import checked_probabilities
+
+FALL = 1e-6
+"""How far a predicted risk may fall from one time to the next: single precision, no more."""
+
+
+def checked_curves(
+    curves: Float[np.ndarray, "prediction point"], grid: Float[np.ndarray, "place"], n: int | None = None
+) -> tuple[Float[np.ndarray, "prediction point"], Float[np.ndarray, "place"]]:
+    """Risks by each time of ``grid``, for ``n`` patients where given, checked, in double precision.
+
+    Raises
+    ------
+    DataError: shapes do not agree, a risk is nan or outside [0, 1] or falls with time, or ``grid`` does not ascend
+        from 0 or later.
+    """
+    curves, grid = checked_probabilities(curves, "curves"), np.asarray(grid, dtype=np.float64)
+    if curves.ndim != 2 or grid.ndim != 1 or curves.shape[1] != len(grid) or len(grid) == 0:
+        raise DataError(f"curves of shape {curves.shape} on a grid of shape {grid.shape}", where="curves")
+    if n is not None and len(curves) != n:
+        raise DataError(f"{n} times but {len(curves)} predictions", where="curves")
+    steps = np.diff(grid, prepend=-1.0 if grid[0] == 0 else 0.0)
+    if not np.all(steps > 0) or not np.isfinite(grid[-1]):
+        raise DataError("the grid does not ascend from 0 or later", where="grid")
+    falls = np.diff(curves, axis=1) < -FALL
+    if falls.any():
+        raise DataError(
+            "the risk falls with time",
+            where=f"curves, row {int(np.flatnonzero(falls.any(axis=1))[0])}",
+            remedy="Give cumulative incidence: 1 minus survival",
+        )
+    return curves, grid
+
+
+def risk_by(
+    curves: Float[np.ndarray, "patient point"],
+    grid: Float[np.ndarray, "point"],
+    at: Float[np.ndarray, "time"],
+    steps: bool = False,
+) -> Float[np.ndarray, "patient time"]:
+    """Each patient's risk by each time in ``at``.
+
+    Parameters
+    ----------
+    curves: cumulative incidence of the event by each time of ``grid``; where nothing competes, 1 minus survival.
+    grid: ascending times, 0 or later. At 0 the risk is 0 unless the grid starts there.
+    at: times from 0 to the end of the grid.
+    steps: level between the grid's times, continuous from the right; default: straight lines in between.
+
+    Raises
+    ------
+    DataError: shapes do not agree; a risk is nan, outside [0, 1] or falls with time; the grid does not ascend; or a
+        time is outside it: nothing is extrapolated.
+    """
+    curves, grid = checked_curves(curves, grid)
+    at = np.asarray(at, dtype=np.float64)
+    outside = ~((at >= 0) & (at <= grid[-1]))
+    if outside.any():
+        row = int(np.flatnonzero(outside)[0])
+        raise DataError(f"{at[row]} is not between 0 and {grid[-1]}, where the curves end", where=f"at, row {row}")
+    return read_curves(curves, grid, at, steps)
+
+
+def read_curves(
+    curves: Float[np.ndarray, "patient point"],
+    grid: Float[np.ndarray, "point"],
+    at: Float[np.ndarray, "time"],
+    steps: bool,
+) -> Float[np.ndarray, "patient time"]:
+    """`risk_by` without its checks."""
+    if grid[0] > 0:
+        grid = np.concatenate([[0.0], grid])
+        curves = np.concatenate([np.zeros((len(curves), 1)), curves], axis=1)
+    before = np.searchsorted(grid, at, side="right") - 1
+    after = np.minimum(before + 1, len(grid) - 1)
+    if steps:
+        return curves[:, before]
+    gap = np.maximum(grid[after] - grid[before], math.ulp(0.0))
+    share = (at - grid[before]) / gap
+    return np.asarray(curves[:, before] * (1 - share) + curves[:, after] * share)
