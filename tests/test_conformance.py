@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from own_environment import require
 
-from bedside.cohort import task
+from bedside.cohort import task, task_names
 from bedside.cohort.study_keys import TARGETS
 from bedside.explanation import explainer, shap
 from bedside.release import Material, open_candidate, target
@@ -33,7 +33,7 @@ def test_explainers(name: str) -> None:
     check_explainer(explainer(name))
 
 
-@pytest.mark.parametrize("name", names("bedside.tasks"))
+@pytest.mark.parametrize("name", task_names())
 def test_tasks(name: str) -> None:
     check_task(task(name))
 
@@ -85,7 +85,7 @@ def test_a_source_that_guesses_types_is_caught(tmp_path: Path) -> None:
 def test_each_group_has_its_built_in() -> None:
     assert names("bedside.sources") == ["csv", "parquet"]
     assert names("bedside.explainers") == ["shap"]
-    assert names("bedside.tasks") == ["diagnosis"]
+    assert names("bedside.tasks") == ["diagnosis", "prognosis"]
     assert names("bedside.targets") == ["browser", "phone", "server-cpu", "server-cpu-int8", "server-gpu"]
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from bedside.cohort import task, tasks
+from bedside.cohort import task, task_names, tasks
 from bedside.cohort.diagnosis import TASK
+from bedside.cohort.labels import LABELS
+from bedside.cohort.measure_names import MEASURES
 from bedside.errors import UsageError
 
 
@@ -32,3 +34,15 @@ def test_a_part_that_no_layer_has_is_refused(part: str, monkeypatch: pytest.Monk
     monkeypatch.setattr(tasks, "_registered", lambda: (Point(other),))
     with pytest.raises(UsageError, match=f"{part} 'ordinal'"):
         task("grading")
+
+
+def test_parts_of_several_tasks_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = msgspec.structs.replace(task("prognosis"), name="grading", wording="diagnosis")
+    monkeypatch.setattr(tasks, "_registered", lambda: (Point(other),))
+    assert task("grading") == other
+
+
+def test_the_cohort_has_the_parts_of_each_task_and_no_others() -> None:
+    own = [task(name) for name in task_names()]
+    assert {one.label for one in own} == set(LABELS)
+    assert {one.measures for one in own} == set(MEASURES)

@@ -153,9 +153,9 @@ WRONG = [
     ("[validation]", "[validations]", "unknown key validations", "line 32", "validation"),
     ("range = [18, 110]", "rnage = [18, 110]", "unknown key predictors.age.rnage", "line 18", "predictors.age.range"),
     ("seed = 7", "seed = 7\n[privacy]\nepsilon = 3.0", "does not have privacy", "privacy", "Drop"),
-    ('column = "ill"', 'column = "ill"\ntime = "days"', "does not have outcome.time (prognosis)", "outcome.time", "Drop"),  # noqa: E501
+    ('column = "ill"', 'column = "ill"\ntime = "days"', "a diagnosis has no outcome.time", "outcome.time", "positive"),
     ('table = "patients.csv"', 'table = "patients.csv"\nimages = "x"', "image data", "data.images", "Drop"),
-    ('task = "diagnosis"', 'task = "prognosis"', "does not have the task 'prognosis'", "line 4", "diagnosis"),
+    ('task = "diagnosis"', 'task = "treatment"', "does not have the task 'treatment'", "line 4", "diagnosis"),
     ('task = "diagnosis"', 'task = "diagnossis"', "no task 'diagnossis'", "study.task", "'diagnosis'"),
     ('name = "small"', 'name = "a b"', "cannot be the name", "study.name", "Letters"),
     ('name = "small"', "name = 3", "a whole number, a text belongs here", "study.name", "..."),

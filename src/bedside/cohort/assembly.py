@@ -8,11 +8,13 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from bedside.cohort.cohort import AttritionStep, Cohort
 from bedside.cohort.copies import repeated_rows
+from bedside.cohort.follow_up import Times, read_times, refuse_several_rows, refuse_unfollowed
 from bedside.cohort.study import Outcome, Study
 from bedside.errors import DataError
 from bedside.sources import Problem, Reading, Recode, Schema, TableMap, apply_map, as_text, nearest, place, read_table
@@ -27,23 +29,28 @@ def assemble(study: Study) -> Cohort:
     """The study's patients: read, cleaned, and counted from the rows read to the rows used.
 
     Dropped, in this order: rows that repeat another one in every column used (see `bedside.cohort.copies`), rows
-    without an outcome, and, where the split needs them, rows without an index date or a site. A patient may have
-    several rows; they stay. The digest covers the rows used in the table's order: the same rows in another order
-    are another cohort.
+    without an outcome, in a prognosis rows that were not followed (see `bedside.cohort.follow_up`), and, where the
+    split needs them, rows without an index date or a site. A patient may have several rows; they stay, except that a
+    prognosis takes one. The digest covers the rows used in the table's order: the same rows in another order are
+    another cohort.
 
     Raises
     ------
     DataError: cells of a predictor are no numbers or no declared categories, an outcome is not declared, a date
-        is none, a row names no patient, or nobody is left.
+        is none, a row names no patient, or nobody is left. In a prognosis also: a time is no number or negative, a
+        patient has several rows, a horizon is out of reach, nobody has the event by the first.
     """
     schema, outcome = study.schema, study.outcome
     reading = read_table(study.data.table, schema, extra=_extra_columns(schema, outcome))
     _refuse_wrong_cells(study.data.table, schema, reading)
-    return _cohort(
-        _Rows(study.data.table, schema, outcome, reading, outcome.column),
+    cohort = _cohort(
+        _Rows(study.data.table, schema, outcome, reading),
         time_needed=study.validation.after is not None,
         site_needed=study.validation.by is not None,
     )
+    if outcome.follow_up is not None and cohort.followed is not None:
+        refuse_unfollowed(cohort.followed, cohort.entered, cohort.outcome, outcome.follow_up, str(study.data.table))
+    return cohort
 
 
 def external_cohort(schema: Schema, outcome: Outcome, path: Path | str, table_map: TableMap | None = None) -> Cohort:
@@ -66,16 +73,10 @@ def external_cohort(schema: Schema, outcome: Outcome, path: Path | str, table_ma
         column = table_map.outcome.column or column
         if table_map.outcome.codes:
             codes = _translated_classes(table_map, outcome)
-    outcome = Outcome(
-        column=column,
-        classes=outcome.classes,
-        positive=outcome.positive,
-        codes=codes,
-        others_negative=outcome.others_negative,
-    )
+    outcome = msgspec.structs.replace(outcome, column=column, codes=codes)
     schema = _roles_there(schema, path, table_map)
     reading = read_table(path, schema, extra=_extra_columns(schema, outcome), recode=recode)
-    return _cohort(_Rows(path, schema, outcome, reading, column), time_needed=False, site_needed=False)
+    return _cohort(_Rows(path, schema, outcome, reading), time_needed=False, site_needed=False)
 
 
 def _roles_there(schema: Schema, path: Path, table_map: TableMap | None) -> Schema:
@@ -112,7 +113,7 @@ def _translated_classes(table_map: TableMap, outcome: Outcome) -> dict[str, int]
 
 
 def _extra_columns(schema: Schema, outcome: Outcome) -> tuple[str, ...]:
-    named = (outcome.column, schema.patient, schema.site, schema.time)
+    named = (*outcome.columns, schema.patient, schema.site, schema.time)
     return tuple(dict.fromkeys(column for column in named if column is not None))
 
 
@@ -124,7 +125,6 @@ class _Rows:
     schema: Schema
     outcome: Outcome
     reading: Reading
-    outcome_column: str
 
     def texts(self, column: str | None) -> np.ndarray | None:
         return None if column is None else self.reading.extra[column]
@@ -136,21 +136,30 @@ class _Rows:
 def _cohort(rows: _Rows, *, time_needed: bool, site_needed: bool) -> Cohort:
     patient, site = _patients(rows), rows.texts(rows.schema.site)
     codes, time = _outcome_codes(rows), _times(rows)
+    times = _follow_up(rows, codes)
     keep = ~repeated_rows(rows.reading, rows.schema, rows.reading.extra)
     steps = [AttritionStep(step="rows read", rows=len(keep), removed=0)]
     _count(steps, keep, "after dropping rows that repeat another one exactly")
     _drop(steps, keep, codes >= 0, "after dropping rows without an outcome")
+    for step, good in times.exclusions() if times is not None else ():
+        _drop(steps, keep, good, step)
     if time_needed and time is not None:
         _drop(steps, keep, ~np.isnat(time), "after dropping rows without an index date")
     if site_needed and site is not None:
         _drop(steps, keep, np.array([text is not None for text in site]), "after dropping rows without a site")
+    if times is not None and (later := int((times.later & keep).sum())):
+        _count(steps, keep, f"of which {later} have an event after the end of follow-up, which does not count")
     steps.append(AttritionStep(step="rows used", rows=steps[-1].rows, removed=0))
     if not keep.any():
         raise DataError("nobody is left", where=str(rows.path), remedy="; ".join(f"{s.rows} {s.step}" for s in steps))
+    if times is not None:
+        refuse_several_rows(patient[keep], rows.path)
     whole = Cohort(
         reading=rows.reading,
         patient=patient,
-        outcome=codes,
+        outcome=codes if times is None else times.outcome,
+        followed=None if times is None else times.followed,
+        entered=None if times is None else times.entered,
         site=None if site is None else np.array([text or "not stated" for text in site], dtype=object),
         time=time,
         attrition=tuple(steps),
@@ -158,6 +167,11 @@ def _cohort(rows: _Rows, *, time_needed: bool, site_needed: bool) -> Cohort:
         source_digest=_file_digest(rows.path),
     ).take(keep)
     return _digested(whole)
+
+
+def _follow_up(rows: _Rows, codes: Int[np.ndarray, " row"]) -> Times | None:
+    follow_up = rows.outcome.follow_up
+    return None if follow_up is None else read_times(rows.reading, rows.path, follow_up, codes)
 
 
 def _count(steps: list[AttritionStep], keep: Bool[np.ndarray, " row"], step: str) -> None:
@@ -189,7 +203,7 @@ def _patients(rows: _Rows) -> np.ndarray:
 
 def _outcome_codes(rows: _Rows) -> Int[np.ndarray, " row"]:
     """Class positions; -1 where the outcome is missing."""
-    texts = rows.reading.extra[rows.outcome_column].tolist()
+    texts = rows.reading.extra[rows.outcome.column].tolist()
     default = 0 if rows.outcome.others_negative else -2
     codes = np.array([-1 if text is None else rows.outcome.codes.get(text, default) for text in texts], dtype=np.int64)
     strange = np.flatnonzero(codes == -2)
@@ -197,7 +211,7 @@ def _outcome_codes(rows: _Rows) -> Int[np.ndarray, " row"]:
         counts = Counter(texts[position] for position in strange)
         listed = ", ".join(f"'{text}' ({count})" for text, count in counts.most_common(LISTED))
         raise DataError(
-            f"the outcome column '{rows.outcome_column}' holds {listed}, which is none of the classes",
+            f"the outcome column '{rows.outcome.column}' holds {listed}, which is none of the classes",
             where=f"{rows.path}, {rows.where(int(strange[0]))}",
             remedy=f"Classes: {', '.join(rows.outcome.classes)}; known texts: {', '.join(rows.outcome.codes)}. "
             "Another hospital's texts are translated by [outcome.codes] of a map",

@@ -2,41 +2,66 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
+from bedside.cohort.measure_names import STRATEGIES, MeasureNames, at_horizon
 from bedside.cohort.section import Section
 from bedside.cohort.study import Gate, TargetLimits, ValidationPlan
-from bedside.cohort.study_keys import AT_THRESHOLD, MEASURES, STRATEGIES
 from bedside.sources import nearest
 
 
-def read_gates(section: Section, plan: ValidationPlan) -> tuple[tuple[Gate, ...], TargetLimits]:
+def read_gates(
+    section: Section, plan: ValidationPlan, measures: MeasureNames, horizons: tuple[float, ...] = ()
+) -> tuple[tuple[Gate, ...], TargetLimits]:
     """The gates, empty where none is declared, and what a compressed target may lose.
+
+    A measure that there is for each horizon gets its horizon's name here: ``brier`` is ``brier_at_1825`` where 1825 is
+    the decision's.
 
     Raises
     ------
-    StudyError: a measure that the task does not have, a gate without a limit, limits that exclude each other, a
-        measure at a threshold where none is declared.
+    StudyError: a measure that the task does not have, a horizon that is not declared, two gates on one measure, a gate
+        without a limit, limits that exclude each other, a measure at a threshold where none is declared.
     """
     gates: list[Gate] = []
     limits = TargetLimits()
+    asked = _Asked(plan, measures, horizons)
     for name in section.names():
         if name == "targets":
             limits = _target_limits(section.below(name))
         elif name == "subgroups":
             inner = section.below(name)
-            gates += [_gap(inner.below(measure), _measure(inner, measure, plan)) for measure in inner.names()]
+            gates += [_gap(inner.below(measure), asked.measure(inner, measure)) for measure in inner.names()]
         else:
-            gates.append(_gate(section.below(name), _measure(section, name, plan)))
+            gates.append(_gate(section.below(name), asked.measure(section, name)))
     return tuple(gates), limits
 
 
-def _measure(section: Section, name: str, plan: ValidationPlan) -> str:
-    if name not in MEASURES:
-        raise section.error(name, f"this task has no measure '{name}'", nearest(name, MEASURES))
-    if name in AT_THRESHOLD and plan.threshold is None:
-        raise section.error(name, f"'{name}' needs a threshold", "Add threshold = ... to [validation]")
-    return name
+@dataclass(frozen=True)
+class _Asked:
+    """What a gate may be about."""
+
+    plan: ValidationPlan
+    measures: MeasureNames
+    horizons: tuple[float, ...]
+
+    def measure(self, section: Section, name: str) -> str:
+        """The measure's full name."""
+        measure, _, horizon = name.partition("_at_")
+        if measure not in self.measures.names or (horizon and measure not in self.measures.at_horizon):
+            raise section.error(name, f"this task has no measure '{name}'", nearest(measure, self.measures.names))
+        if measure in self.measures.at_threshold and self.plan.threshold is None:
+            raise section.error(name, f"'{name}' needs a threshold", "Add threshold = ... to [validation]")
+        if measure not in self.measures.at_horizon:
+            return measure
+        full = name if horizon else at_horizon(measure, self.plan.decision or self.horizons[-1])
+        known = [at_horizon(measure, declared) for declared in self.horizons]
+        if full not in known:
+            raise section.error(name, f"'{horizon}' is no horizon of [outcome]", f"There are: {', '.join(known)}")
+        if name != full and full in section:
+            raise section.error(name, f"'{name}' and '{full}' are the same", "Keep one of them")
+        return full
 
 
 def _gate(section: Section, measure: str) -> Gate:

@@ -31,7 +31,7 @@ def read_outcome(section: Section, counts: Mapping[str, int]) -> Outcome:
     if not counts:
         raise section.error("column", f"the column '{column}' is empty", "Name the column that holds the outcome")
     if ("classes" in section) == ("positive" in section):
-        remedy = f'Write positive = "..." or classes = [...]; the column holds {_listed(counts)}'
+        remedy = f'Write positive = "..." or classes = [...]; the column holds {listed_texts(counts)}'
         both = "positive and classes exclude each other"
         raise section.error("positive", both if "classes" in section else "what the outcome means is missing", remedy)
     outcome = _classes(section, column, counts) if "classes" in section else _binary(section, column, counts)
@@ -53,31 +53,32 @@ def _named(section: Section, outcome: Outcome) -> Outcome:
     return msgspec.structs.replace(outcome, classes=names, positive=names[1] if outcome.positive else None)
 
 
-def _listed(counts: Mapping[str, int]) -> str:
+def listed_texts(counts: Mapping[str, int]) -> str:
+    """The texts of a column with their numbers of rows, for messages."""
     shown = [f"'{text}' ({count})" for text, count in list(counts.items())[:8]]
     return ", ".join(shown) + (f" and {len(counts) - 8} more" if len(counts) > 8 else "")
 
 
-def _texts(section: Section, key: str, counts: Mapping[str, int]) -> tuple[str, ...]:
+def texts_of(section: Section, key: str, counts: Mapping[str, int]) -> tuple[str, ...]:
     """The texts under a key, one or a list, each of which must occur."""
     value: Any = section.values[key]
     if isinstance(value, (dict, type(None))) or value in ("", []):
-        raise section.error(key, f"{key} names nothing", f"The column holds {_listed(counts)}")
+        raise section.error(key, f"{key} names nothing", f"The column holds {listed_texts(counts)}")
     texts = tuple(as_text(item) for item in (section.listed(key) or () if isinstance(value, list) else (value,)))
     for place, text in enumerate(texts):
         if text in texts[:place]:
             raise section.error(key, f"'{text}' is listed twice", "1, 1.0 and '1' are the same")
         if text not in counts:
-            raise section.error(key, f"no patient has the outcome '{text}'", f"The column holds {_listed(counts)}")
+            raise section.error(key, f"no patient has the outcome '{text}'", f"The column holds {listed_texts(counts)}")
     return texts
 
 
 def _binary(section: Section, column: str, counts: Mapping[str, int]) -> Outcome:
-    positive = _texts(section, "positive", counts)
+    positive = texts_of(section, "positive", counts)
     rest = tuple(text for text in counts if text not in positive)
-    negative = _texts(section, "negative", counts) if "negative" in section else rest
+    negative = texts_of(section, "negative", counts) if "negative" in section else rest
     if not rest:
-        raise section.error("positive", "every patient has the positive outcome", f"It holds {_listed(counts)}")
+        raise section.error("positive", "every patient has the positive outcome", f"It holds {listed_texts(counts)}")
     for text in negative:
         if text in positive:
             raise section.error("negative", f"'{text}' is both positive and negative", "Drop it from one of them")
@@ -106,7 +107,7 @@ def _ambiguous(section: Section, texts: list[str], counts: Mapping[str, int]) ->
 def _classes(section: Section, column: str, counts: Mapping[str, int]) -> Outcome:
     if "negative" in section:
         raise section.error("negative", "negative goes with positive, not with classes", "Drop it")
-    classes = _texts(section, "classes", counts)
+    classes = texts_of(section, "classes", counts)
     if len(classes) < 3:
         raise section.error(
             "classes", f"there are {len(classes)} classes", 'For two classes write positive = "..." instead'

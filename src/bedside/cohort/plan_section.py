@@ -18,7 +18,7 @@ def read_plan(section: Section, schema: Schema, outcome: Outcome) -> ValidationP
     Raises
     ------
     StudyError: two ways to hold out at once, a column that is not declared, a share outside 0 to 1, a subgroup
-        that names no predictor.
+        that names no predictor, a decision at no horizon.
     """
     ways = [key for key in ("holdout", "by", "after") if key in section]
     if len(ways) > 1:
@@ -34,6 +34,7 @@ def read_plan(section: Section, schema: Schema, outcome: Outcome) -> ValidationP
         held_out=_held_out(section, by),
         after=after,
         threshold=_threshold(section, outcome),
+        decision=_decision(section, outcome),
         alpha=section.share("alpha") or 0.1,
         subgroups=tuple(_subgroup(section, schema, text) for text in section.texts("subgroups") or ()),
         seed=section.whole("seed", 0, 0),
@@ -73,6 +74,18 @@ def _threshold(section: Section, outcome: Outcome) -> float | dict[str, float] |
         if share is not None:
             found[as_text(name)] = share
     return found or None
+
+
+def _decision(section: Section, outcome: Outcome) -> float | None:
+    horizons, decision = outcome.horizons, section.number("decision")
+    if decision is None:
+        return horizons[-1] if horizons else None
+    if not horizons:
+        raise section.error("decision", "a decision at a horizon goes with a prognosis", "Drop it")
+    if decision not in horizons:
+        listed = ", ".join(f"{horizon:g}" for horizon in horizons)
+        raise section.error("decision", f"{decision:g} is none of the horizons", f"There are: {listed}")
+    return decision
 
 
 def _subgroup(section: Section, schema: Schema, text: str) -> Subgroup:

@@ -17,6 +17,9 @@ from bedside.sources import nearest
 SITE_SHARE = 0.25
 """Where the study does not name the site to hold out, it is the one whose share of the patients is nearest to this."""
 
+LEAST_FOR_QUARTERS = 40
+"""Patients of a class from which on the split is even within quarters of their times as well."""
+
 
 @dataclass(frozen=True)
 class Split:
@@ -36,13 +39,14 @@ def split(study: Study, cohort: Cohort) -> Split:
 
     Rows of one patient stay together, and so do rows that are equal in every value although their patients are
     named differently. At random: patients are drawn within each class (a patient with rows of several classes counts
-    as the last of them in the study's order) by numpy's default generator with the study's seed. By site: the site
-    named by ``held_out``, else the one with every class whose share of the patients is nearest to a quarter. By
-    date: rows from ``after`` on; earlier rows of the same patients are left out.
+    as the last of them in the study's order) by numpy's default generator with the study's seed; in a prognosis within
+    each quarter of the times of each class, so that both sides are followed equally long. By site: the site named by
+    ``held_out``, else the one with every class whose share of the patients is nearest to a quarter. By date: rows from
+    ``after`` on; earlier rows of the same patients are left out.
 
     Raises
     ------
-    StudyError: a class would be empty on one side, or there is no such site.
+    StudyError: a class would be empty on one side (in a prognosis: an event), or there is no such site.
     """
     plan = study.validation
     groups = patient_groups(cohort)
@@ -55,8 +59,9 @@ def split(study: Study, cohort: Cohort) -> Split:
         what = f"rows from {plan.after.isoformat()} on"
     else:
         share = plan.holdout or 0.25
-        chosen = _at_random(groups, cohort.outcome, share, plan.seed)
-        what = f"{share:.4g} of the patients, drawn at random within each class with seed {plan.seed}"
+        chosen = _at_random(groups, _strata(cohort), share, plan.seed)
+        within = "each class" if cohort.followed is None else "each outcome and quarter of its times"
+        what = f"{share:.4g} of the patients, drawn at random within {within} with seed {plan.seed}"
     return _split(study, cohort, chosen, groups, what)
 
 
@@ -82,6 +87,18 @@ def _joined(a: Int[np.ndarray, " row"], b: Int[np.ndarray, " row"]) -> Int[np.nd
         if (merged == groups).all():
             return groups
         groups = merged
+
+
+def _strata(cohort: Cohort) -> Int[np.ndarray, " patient"]:
+    """A number per row, ascending with its class, and within a class of enough patients with its quarter of time."""
+    if cohort.followed is None:
+        return cohort.outcome
+    strata = 4 * cohort.outcome
+    for code in np.unique(cohort.outcome).tolist():
+        times = cohort.followed[cohort.outcome == code]
+        if len(times) >= LEAST_FOR_QUARTERS:
+            strata[cohort.outcome == code] += np.searchsorted(np.quantile(times, [0.25, 0.5, 0.75]), times)
+    return strata
 
 
 def _at_random(
@@ -123,7 +140,7 @@ def _nearest_site(study: Study, cohort: Cohort, sites: Sequence[str]) -> str:
     distance = {}
     for site in sites:
         here = cohort.site == site
-        if _classes(cohort.outcome[here]) == _classes(cohort.outcome[~here]) == _classes(cohort.outcome):
+        if not _lacking(study, cohort.outcome[here]) | _lacking(study, cohort.outcome[~here]):
             distance[site] = abs(len(set(cohort.patient[here].tolist())) / everyone - SITE_SHARE)
     if not distance:
         raise StudyError(
@@ -134,8 +151,10 @@ def _nearest_site(study: Study, cohort: Cohort, sites: Sequence[str]) -> str:
     return min(distance, key=lambda site: (distance[site], site))
 
 
-def _classes(outcome: Int[np.ndarray, " patient"]) -> set[int]:
-    return set(np.unique(outcome).tolist())
+def _lacking(study: Study, outcome: Int[np.ndarray, " patient"]) -> set[int]:
+    """Classes that nobody has; that everybody had an event in a prognosis is no lack."""
+    first = 0 if study.outcome.follow_up is None else 1
+    return set(range(first, len(study.outcome.classes))) - set(np.unique(outcome).tolist())
 
 
 def _split(
@@ -148,7 +167,7 @@ def _split(
     theirs = np.isin(groups, groups[chosen])
     development, held_out = np.flatnonzero(~theirs), np.flatnonzero(chosen)
     for name, index in (("development", development), ("held-out", held_out)):
-        lacking = set(range(len(study.outcome.classes))) - _classes(cohort.outcome[index])
+        lacking = _lacking(study, cohort.outcome[index])
         if lacking:
             raise StudyError(
                 f"no {name} patient has the outcome '{study.outcome.classes[min(lacking)]}' when {what} are held out",

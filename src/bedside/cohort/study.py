@@ -47,12 +47,20 @@ class FollowUp(msgspec.Struct, frozen=True, kw_only=True):
     unit: UCUM unit of all times: ``d``, ``wk``, ``mo`` or ``a``.
     horizons: times at which a risk is given, ascending.
     entry: column with the time from which on a patient was under observation (left truncation); None: all from 0.
+    end: the time, or the column with each patient's time, at which follow-up ends: what happens later does not count.
     """
 
     time: str
     unit: str
     horizons: tuple[float, ...]
     entry: str | None = None
+    end: str | float | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it is read from."""
+        named = (self.time, self.entry, self.end)
+        return tuple(column for column in named if isinstance(column, str))
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +84,16 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     codes: Mapping[str, int]
     others_negative: bool = False
     follow_up: FollowUp | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the answer is read from."""
+        return (self.column, *(self.follow_up.columns if self.follow_up is not None else ()))
+
+    @property
+    def horizons(self) -> tuple[float, ...]:
+        """Times at which a risk is given; none where the question has no time."""
+        return self.follow_up.horizons if self.follow_up is not None else ()
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,6 +153,7 @@ class ValidationPlan(msgspec.Struct, frozen=True, kw_only=True):
     held_out: with `by`: the site that is held out; None: the one nearest to a quarter of the patients.
     after: patients with an index date from this day on are held out.
     threshold: risk at which the physician would act. Binary: a number; multi-class: per class; None: not declared.
+    decision: the horizon that `threshold` is about; None where the question has no time.
     alpha: conformal sets miss at most this share.
     subgroups: groups for which everything is repeated.
     seed: of the split and of everything random that follows.
@@ -145,6 +164,7 @@ class ValidationPlan(msgspec.Struct, frozen=True, kw_only=True):
     held_out: str | None = None
     after: dt.date | None = None
     threshold: float | dict[str, float] | None = None
+    decision: float | None = None
     alpha: float = 0.1
     subgroups: tuple[Subgroup, ...] = ()
     seed: int = 0

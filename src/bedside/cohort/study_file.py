@@ -17,7 +17,8 @@ import numpy as np
 
 from bedside.cohort.adoption_section import read_adoption
 from bedside.cohort.gates_section import read_gates
-from bedside.cohort.outcome_section import read_outcome
+from bedside.cohort.labels import LABELS, Label
+from bedside.cohort.measure_names import MEASURES
 from bedside.cohort.plan_section import read_plan
 from bedside.cohort.predictors_section import read_predictors
 from bedside.cohort.review_section import read_review
@@ -53,10 +54,12 @@ def read_study(path: Path | str) -> Study:
     name, version = _name(head), _version(head)
     kind = _task(head)
     variables, scales = read_predictors(top.below("predictors"))
-    schema, data, texts = _against_table(top, variables)
-    outcome = read_outcome(top.below("outcome"), texts)
+    label, asked = LABELS[kind.label], top.below("outcome")
+    label.refuse_others(asked, kind.name)
+    schema, data, texts = _against_table(top, variables, label)
+    outcome = label.read(asked, texts)
     plan = read_plan(top.below("validation"), schema, outcome)
-    gates, target_limits = read_gates(top.below("accept"), plan)
+    gates, target_limits = read_gates(top.below("accept"), plan, MEASURES[kind.measures], outcome.horizons)
     return Study(
         path=document.path,
         digest=digest,
@@ -189,22 +192,40 @@ def _installed_targets() -> tuple[str, ...]:
     return tuple(sorted({point.name for point in entry_points(group="bedside.targets")} | set(TARGETS)))
 
 
+_PARTS = {
+    "patient": "patient",
+    "site": "site",
+    "time": "index date",
+    "outcome.time": "time to the event",
+    "outcome.entry": "time of entry",
+    "outcome.end": "end of follow-up",
+}
+
+
 @dataclass(frozen=True)
 class _Roles:
-    """Which column of the table plays which part besides the predictors."""
+    """Which column of the table plays which part besides the predictors.
+
+    Attributes
+    ----------
+    outcome: the column whose texts say what happened. parts: each of these columns → its part, in words.
+    """
 
     patient: str | None
     site: str | None
     time: str | None
     outcome: str
+    parts: Mapping[str, str]
 
 
-def _against_table(top: Section, variables: tuple[Variable, ...]) -> tuple[Schema, Data, Mapping[str, int]]:
+def _against_table(
+    top: Section, variables: tuple[Variable, ...], label: Label
+) -> tuple[Schema, Data, Mapping[str, int]]:
     """Schema and data checked against the table; and the texts of the outcome column with their counts."""
     section = top.below("data", needed=True)
     table = _table(section)
     names = columns(table)
-    roles = _roles(top, section, names)
+    roles = _roles(top, section, names, label)
     _check_predictors(top.below("predictors"), variables, names, roles)
     missing = section.listed("missing")
     markers = ("", "NA") if missing is None else tuple(as_text(item) for item in missing)
@@ -225,29 +246,34 @@ def _table(section: Section) -> Path:
     return path.resolve()
 
 
-def _roles(top: Section, section: Section, names: tuple[str, ...]) -> _Roles:
+def _roles(top: Section, section: Section, names: tuple[str, ...], label: Label) -> _Roles:
+    outcome = top.below("outcome")
+    asked = [(section, key, _PARTS[key], False) for key in ("patient", "site", "time")]
+    asked += [(outcome, label.column, "outcome", True)]
+    asked += [(outcome, key, _PARTS[f"outcome.{key}"], needed) for key, needed in label.columns.items()]
     taken: dict[str, str] = {}
-    found: dict[str, str | None] = {}
-    for place, key in ((section, "patient"), (section, "site"), (section, "time"), (top.below("outcome"), "column")):
-        column = place.text(key) if key == "column" else place.optional_text(key)
-        found[key] = column
+    found: dict[str, str] = {}
+    for place, key, part, needed in asked:
+        time = key == "end" and isinstance(place.values.get(key), (int, float))
+        column = place.text(key) if needed else None if time else place.optional_text(key)
         if column is None:
             continue
         if column not in names:
             raise place.error(key, f"the table has no column '{column}'", nearest(column, names))
         if column in taken:
             raise place.error(key, f"the column '{column}' is already the {taken[column]}", "Name another")
-        taken[column] = key
-    return _Roles(found["patient"], found["site"], found["time"], found["column"] or "")
+        taken[column], found[part] = part, column
+    return _Roles(found.get("patient"), found.get("site"), found.get("index date"), found["outcome"], taken)
 
 
 def _check_predictors(section: Section, variables: tuple[Variable, ...], names: tuple[str, ...], roles: _Roles) -> None:
-    parts = {roles.patient: "patient", roles.site: "site", roles.time: "index date", roles.outcome: "outcome"}
     for variable in variables:
         column = variable.column or variable.name
         here, key = section.below(variable.name), "column" if variable.column else ""
-        if column in parts:
-            raise here.error(key, f"'{column}' is the {parts[column]}, it cannot be a predictor", "Drop the predictor")
+        if column in roles.parts:
+            raise here.error(
+                key, f"'{column}' is the {roles.parts[column]}, it cannot be a predictor", "Drop the predictor"
+            )
         if column not in names:
             remedy = nearest(column, names)
             raise here.error(key, f"the table has no column '{column}'", f'{remedy} column = "..." names another')

@@ -7,7 +7,7 @@ from functools import lru_cache
 KNOWN_KEYS: dict[str, str] = {
     "study.name": "name of the study and of the release: letters, digits, dots, hyphens and underscores",
     "study.version": "version of the release, as 1.2.3",
-    "study.task": "the kind of question: diagnosis",
+    "study.task": "the kind of question: diagnosis or prognosis",
     "study.intended_use": "who uses the answer, and to decide what",
     "study.population": "the patients whom the answer is for",
     "study.valid_until": "last day on which the release answers; after it every answer abstains",
@@ -35,6 +35,16 @@ KNOWN_KEYS: dict[str, str] = {
     "outcome.negative": "texts that mean it is not there; needed where more than one is left over",
     "outcome.classes": "for more than two classes: their texts, in the order of the outputs",
     "outcome.names": "how people read the classes: [not there, there], or one for each of classes",
+    "outcome.time": "prognosis: column with the time to the event or to the end of follow-up",
+    "outcome.unit": "prognosis: unit of all times: d, wk, mo or a",
+    "outcome.event": "prognosis: column that says what happened at that time",
+    "outcome.event_value": "text, or list of texts, of the event column that mean the event asked about",
+    "outcome.competing": "texts of the event column that mean another event, and its name: { transplanted = ... }",
+    "outcome.censored": "texts that mean no event was seen; needed where more than one is left over",
+    "outcome.name": "how people read the event; default: event_value where it is a word, else the event column's name",
+    "outcome.horizons": "times at which a risk is given, ascending",
+    "outcome.entry": "column with the time from which on a patient was under observation (left truncation)",
+    "outcome.end": "the time, or the column of each patient's time, at which follow-up ends: no later event counts",
     "training.network": "residual (default), plain or floor",
     "training.members": "how many networks the estimate is the mean of",
     "training.distil": "true: one student learns the networks' mean probability and is packed in their place",
@@ -44,7 +54,8 @@ KNOWN_KEYS: dict[str, str] = {
     "validation.held_out": "with by: the site that is held out; default: the one nearest to a quarter of the patients",
     "validation.after": "patients with an index date from this day on are held out",
     "validation.threshold": "risk at which the physician would act; with classes: one per class",
-    "validation.alpha": "share of patients whose true class a conformal set may miss",
+    "validation.decision": "prognosis: the horizon that the threshold is about; default: the last",
+    "validation.alpha": "share that a conformal set, or the band of a curve, may miss",
     "validation.subgroups": 'groups to judge separately: a category, or a condition as "age >= 65"',
     "validation.seed": "seed of the split and of everything random after it",
     "accept.<measure>.min": "least acceptable value of the measure",
@@ -86,47 +97,17 @@ LATER_KEYS: dict[str, str] = {
     "data.dicom": "DICOM data",
     "data.vcf": "genomic data",
     "data.genome": "genomic data",
-    "outcome.time": "prognosis",
-    "outcome.event": "prognosis",
-    "outcome.event_value": "prognosis",
-    "outcome.horizons": "prognosis",
-    "outcome.competing": "prognosis",
     "outcome.arm": "treatment effects",
     "outcome.control": "treatment effects",
     "outcome.better": "treatment effects",
     "outcome.propensity": "treatment effects",
-    "outcome.unit": "prognosis and dosing",
     "outcome.tolerance": "dosing",
 }
 """Keys of the interface that this version does not have: refused by name, never ignored."""
 
-LATER_TASKS = ("prognosis", "treatment", "dose")
+LATER_TASKS = ("treatment", "dose")
 TARGETS = ("server-cpu", "server-cpu-int8", "server-gpu", "browser", "phone")
 """Targets that bedside brings; `bedside.release.target` says where each is."""
-
-MEASURES = (
-    "auroc",
-    "average_precision",
-    "brier",
-    "log_loss",
-    "accuracy",
-    "calibration_intercept",
-    "calibration_slope",
-    "ici",
-    "net_benefit",
-    "sensitivity",
-    "specificity",
-    "ppv",
-    "npv",
-    "conformal_coverage",
-    "abstained",
-)
-"""Measures that a gate of a diagnosis study can name."""
-
-AT_THRESHOLD = ("net_benefit", "sensitivity", "specificity", "ppv", "npv")
-"""Measures that exist only where a threshold is declared."""
-
-STRATEGIES = ("treat-all", "treat-none")
 
 
 def known_below(path: str) -> tuple[str, ...]:
@@ -152,4 +133,6 @@ def known_under(keys: tuple[str, ...]) -> tuple[str, ...]:
 
 def _fits(steps: list[str], place: int, name: str) -> bool:
     own_table = steps[:place] == ["accept"] and name in {"subgroups", "targets"}
+    if steps[:place] in (["accept"], ["accept", "subgroups"]):
+        name = name.split("_at_")[0]  # a measure at a horizon has the keys of the measure
     return steps[place] == name or (steps[place].startswith("<") and not own_table)

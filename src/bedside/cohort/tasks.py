@@ -6,12 +6,17 @@ from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 
 from bedside.cohort.diagnosis import TASK as DIAGNOSIS
+from bedside.cohort.prognosis import TASK as PROGNOSIS
 from bedside.cohort.study import Task
 from bedside.cohort.study_keys import LATER_TASKS
 from bedside.errors import UsageError
 from bedside.sources import nearest
 
 GROUP = "bedside.tasks"
+OWN = {own.name: own for own in (DIAGNOSIS, PROGNOSIS)}
+"""The tasks that bedside brings. Each layer has their parts in its registry, and no others."""
+
+PARTS = ("label", "head", "loss", "measures", "floor", "wording")
 
 
 @lru_cache(maxsize=1)
@@ -21,7 +26,7 @@ def _registered() -> tuple[EntryPoint, ...]:
 
 def task_names() -> tuple[str, ...]:
     """The names of the tasks that are installed."""
-    return tuple(sorted({point.name for point in _registered()} | {DIAGNOSIS.name}))
+    return tuple(sorted({point.name for point in _registered()} | set(OWN)))
 
 
 def task(name: str) -> Task:
@@ -38,18 +43,20 @@ def task(name: str) -> Task:
                 raise UsageError(f"what is registered as task '{name}' is no Task", where=point.value)
             _refuse_unknown_parts(found, point.value)
             return found
-    if name == DIAGNOSIS.name:  # a source tree that is not installed has no entry points
-        return DIAGNOSIS
+    if name in OWN:  # a source tree that is not installed has no entry points
+        return OWN[name]
     if name in LATER_TASKS:
         raise UsageError(f"this version does not have the task '{name}'", remedy=f"It has: {', '.join(task_names())}")
     raise UsageError(f"there is no task '{name}'", remedy=nearest(name, task_names()))
 
 
 def _refuse_unknown_parts(found: Task, where: str) -> None:
-    """So far every layer has the parts of diagnosis and no others; a task with another part must not pass for one."""
-    for part in ("label", "head", "loss", "measures", "floor", "wording"):
-        asked, known = getattr(found, part), getattr(DIAGNOSIS, part)
-        if asked != known:
+    """A task with a part that no layer has must not pass for one that it is not."""
+    for part in PARTS:
+        asked, known = getattr(found, part), sorted({getattr(own, part) for own in OWN.values()})
+        if asked not in known:
             raise UsageError(
-                f"the task '{found.name}' names the {part} '{asked}'", where=where, remedy=f"There is: {known}"
+                f"the task '{found.name}' names the {part} '{asked}'",
+                where=where,
+                remedy=f"There is: {', '.join(known)}",
             )

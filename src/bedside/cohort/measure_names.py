@@ -1,0 +1,67 @@
+"""Names of the measures that a gate can name, for each set of measures that a task can have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+STRATEGIES = ("treat-all", "treat-none")
+
+
+@dataclass(frozen=True)
+class MeasureNames:
+    """The measures of one set.
+
+    Attributes
+    ----------
+    whole: about all of the follow-up, or about a question without time.
+    at_horizon: there is one for each horizon, as ``brier_at_1825``; alone, the name means the one at the decision's.
+    at_threshold: those of them that exist only where a threshold is declared.
+    """
+
+    whole: tuple[str, ...]
+    at_horizon: tuple[str, ...] = ()
+    at_threshold: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, without horizons."""
+        return (*self.whole, *self.at_horizon)
+
+
+MEASURES: dict[str, MeasureNames] = {
+    "diagnosis": MeasureNames(
+        whole=(
+            "auroc",
+            "average_precision",
+            "brier",
+            "log_loss",
+            "accuracy",
+            "calibration_intercept",
+            "calibration_slope",
+            "ici",
+            "net_benefit",
+            "sensitivity",
+            "specificity",
+            "ppv",
+            "npv",
+            "conformal_coverage",
+            "abstained",
+        ),
+        at_threshold=("net_benefit", "sensitivity", "specificity", "ppv", "npv"),
+    ),
+    "prognosis": MeasureNames(
+        whole=("c_ipcw", "c_harrell", "c_antolini", "ibs", "d_calibration_p", "band_coverage", "abstained"),
+        at_horizon=("auc_t", "brier", "calibration_slope", "observed_over_expected", "ici", "net_benefit"),
+        at_threshold=("net_benefit",),
+    ),
+}
+"""By `bedside.cohort.study.Task.measures`."""
+
+
+def at_horizon(measure: str, horizon: float) -> str:
+    """The name of a measure at a horizon.
+
+    >>> at_horizon("brier", 1825.0)
+    'brier_at_1825'
+    """
+    return f"{measure}_at_{horizon:g}"
