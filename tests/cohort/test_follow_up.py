@@ -10,8 +10,9 @@ import pytest
 import rotterdam
 from courses import OUTCOME, TASK, followed
 
-from bedside.cohort import assemble, read_study, split
+from bedside.cohort import assemble, external_cohort, read_study, split
 from bedside.errors import DataError
+from bedside.sources import read_map
 
 ENTRY = ("horizons = [100, 300]", 'horizons = [100, 300]\nentry = "since"')
 
@@ -119,3 +120,50 @@ def test_recurrence_in_rotterdam_with_death_as_competing_event(data_dir: Path, t
     # 1,713 had a recurrence or died; 43 died when the follow-up for recurrence had ended.
     assert np.bincount(found.outcome).tolist() == [2982 - 1713 + 43, 1518, 1713 - 1518 - 43]
     assert any("of which 43 have an event after the end" in step.step for step in found.attrition)
+
+
+THEIRS = "age,sex,status,years,came,mrn\n61,f,D,0.5,0,1\n50,m,A,2,0.25,2\n55,m,A,,0,3\n70,f,D,0,0,4\n44,f,T,1,2,5\n"
+MAP = (
+    '[outcome]\ncolumn = "status"\ntime = "years"\nentry = "came"\nunit = "a"\n'
+    '[outcome.codes]\nD = "dead"\nA = "no event seen"\nT = "no event seen"\n[patient]\ncolumn = "mrn"\n'
+)
+
+
+def test_the_other_hospital_counts_in_years(make, tmp_path: Path) -> None:
+    study = read_study(make(TASK, OUTCOME, columns=followed()))
+    (tmp_path / "theirs.csv").write_text(THEIRS)
+    (tmp_path / "map.toml").write_text(MAP)
+    found = external_cohort(study.schema, study.outcome, tmp_path / "theirs.csv", read_map(tmp_path / "map.toml"))
+    assert found.followed.tolist() == [0.5 * 365.25, 2 * 365.25]
+    assert found.entered.tolist() == [0, 0.25 * 365.25]
+    assert found.outcome.tolist() == [1, 0]
+    assert removed(found) == {
+        "after dropping rows without a time": 1,
+        "after dropping rows with an event at time 0, when it cannot be foreseen": 1,
+        "after dropping rows that entered when their follow-up was over": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ('unit = "a"', 'unit = "mg"', "does not convert|cannot be converted|mg"),
+        ('time = "years"', 'time = "yaers"', "no column 'yaers'"),
+        ('D = "dead"', 'D = "died"', "the class 'died'"),
+        ('entry = "came"\n', 'entry = "came"\nend = "x"\n', "unknown key outcome.end"),
+    ],
+)
+def test_a_map_that_does_not_fit(make, tmp_path: Path, old: str, new: str, what: str) -> None:
+    study = read_study(make(TASK, OUTCOME, columns=followed()))
+    (tmp_path / "theirs.csv").write_text(THEIRS)
+    (tmp_path / "map.toml").write_text(MAP.replace(old, new))
+    with pytest.raises(DataError, match=what):
+        external_cohort(study.schema, study.outcome, tmp_path / "theirs.csv", read_map(tmp_path / "map.toml"))
+
+
+def test_a_diagnosis_has_no_time_elsewhere(make, tmp_path: Path) -> None:
+    study = read_study(make())
+    (tmp_path / "theirs.csv").write_text("age,sex,chol,ill,years\n61,f,200,yes,1\n")
+    (tmp_path / "map.toml").write_text('[outcome]\ntime = "years"\n')
+    with pytest.raises(DataError, match="the release asks for none"):
+        external_cohort(study.schema, study.outcome, tmp_path / "theirs.csv", read_map(tmp_path / "map.toml"))

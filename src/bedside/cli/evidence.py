@@ -310,14 +310,18 @@ def _elsewhere(
 
 
 def _outcome(outputs: Outputs) -> Outcome:
-    from bedside.cohort import Outcome
+    from bedside.cohort import FollowUp, Outcome
 
+    course = outputs.course
     return Outcome(
         column=outputs.column or "outcome",
         classes=outputs.classes,
         positive=outputs.positive,
         codes=outputs.codes,
         others_negative=outputs.others_negative,
+        follow_up=None
+        if course is None
+        else FollowUp(time=course.time, unit=course.unit, horizons=course.horizons, entry=course.entry),
     )
 
 

@@ -15,9 +15,23 @@ from jaxtyping import Bool, Float, Int
 from bedside.cohort.cohort import AttritionStep, Cohort
 from bedside.cohort.copies import repeated_rows
 from bedside.cohort.follow_up import Times, read_times, refuse_several_rows, refuse_unfollowed
-from bedside.cohort.study import Outcome, Study
+from bedside.cohort.study import FollowUp, Outcome, Study
 from bedside.errors import DataError
-from bedside.sources import Problem, Reading, Recode, Schema, TableMap, apply_map, as_text, nearest, place, read_table
+from bedside.sources import (
+    OutcomeMap,
+    Problem,
+    Reading,
+    Recode,
+    Schema,
+    TableMap,
+    apply_map,
+    as_text,
+    columns,
+    factor_and_offset,
+    nearest,
+    place,
+    read_table,
+)
 
 LISTED = 5
 """How many wrong cells an error lists."""
@@ -58,12 +72,15 @@ def external_cohort(schema: Schema, outcome: Outcome, path: Path | str, table_ma
 
     Cells that are no numbers or no declared categories count as missing here (they have their `Problem`), and a
     predictor without a column is `Problem.ABSENT`: another hospital's table is judged as it is. Its texts of the
-    outcome are the study's, or those that the map's ``[outcome.codes]`` translates to class names.
+    outcome are the study's, or those that the map's ``[outcome.codes]`` translates to class names. In a prognosis the
+    map may name its columns of time and entry and the unit of both; without a column of entry all are from 0. How far
+    the patients are followed is not asked: what cannot be judged at a horizon is left undefined there.
 
     Raises
     ------
     DataError: no predictor at all has its column there, the outcome column is missing or holds a text that is no class,
-        a row names no patient, or nobody is left.
+        a row names no patient, or nobody is left; in a prognosis a time is no number or negative, or a patient has
+        several rows.
     """
     path = Path(path)
     recode: Recode | None = None
@@ -73,16 +90,34 @@ def external_cohort(schema: Schema, outcome: Outcome, path: Path | str, table_ma
         column = table_map.outcome.column or column
         if table_map.outcome.codes:
             codes = _translated_classes(table_map, outcome)
-    outcome = msgspec.structs.replace(outcome, column=column, codes=codes)
+    outcome = msgspec.structs.replace(
+        outcome, column=column, codes=codes, follow_up=_follow_up_there(outcome.follow_up, path, table_map)
+    )
     schema = _roles_there(schema, path, table_map)
     reading = read_table(path, schema, extra=_extra_columns(schema, outcome), recode=recode)
-    return _cohort(_Rows(path, schema, outcome, reading), time_needed=False, site_needed=False)
+    unit = table_map.outcome.unit if table_map is not None else None
+    return _cohort(_Rows(path, schema, outcome, reading, unit), time_needed=False, site_needed=False)
+
+
+def _follow_up_there(follow_up: FollowUp | None, path: Path, table_map: TableMap | None) -> FollowUp | None:
+    """Their columns of time and entry; entry need not be there."""
+    theirs = table_map.outcome if table_map is not None else OutcomeMap()
+    where = str(table_map.path if table_map is not None else path)
+    if follow_up is None:
+        if theirs.time or theirs.entry or theirs.unit:
+            raise DataError("[outcome] names a time, and the release asks for none", where=where, remedy="Drop it")
+        return None
+    if theirs.unit is not None:
+        try:
+            factor_and_offset(theirs.unit, follow_up.unit)
+        except DataError as error:
+            raise DataError(error.what, where=f"{where}, outcome.unit", remedy=error.remedy) from error
+    entry = theirs.entry or (follow_up.entry if follow_up.entry in columns(path) else None)
+    return msgspec.structs.replace(follow_up, time=theirs.time or follow_up.time, entry=entry, end=None)
 
 
 def _roles_there(schema: Schema, path: Path, table_map: TableMap | None) -> Schema:
     """Without a map, the other table need not have the study's columns of patient, site and date."""
-    from bedside.sources import columns
-
     names = columns(path)
     named = (table_map.patient, table_map.site) if table_map is not None else (None, None)
 
@@ -119,12 +154,13 @@ def _extra_columns(schema: Schema, outcome: Outcome) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Everything read, before anybody is dropped."""
+    """Everything read, before anybody is dropped. `unit`: of its times, where it is not the study's."""
 
     path: Path
     schema: Schema
     outcome: Outcome
     reading: Reading
+    unit: str | None = None
 
     def texts(self, column: str | None) -> np.ndarray | None:
         return None if column is None else self.reading.extra[column]
@@ -171,7 +207,7 @@ def _cohort(rows: _Rows, *, time_needed: bool, site_needed: bool) -> Cohort:
 
 def _follow_up(rows: _Rows, codes: Int[np.ndarray, " row"]) -> Times | None:
     follow_up = rows.outcome.follow_up
-    return None if follow_up is None else read_times(rows.reading, rows.path, follow_up, codes)
+    return None if follow_up is None else read_times(rows.reading, rows.path, follow_up, codes, rows.unit)
 
 
 def _count(steps: list[AttritionStep], keep: Bool[np.ndarray, " row"], step: str) -> None:

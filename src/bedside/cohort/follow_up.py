@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from bedside.cohort.study import FollowUp
 from bedside.errors import DataError
+from bedside.measures import number_at_risk
 from bedside.sources import Reading, convert, number_in, place
 
 LEAST_AT_RISK = 20
@@ -150,12 +151,13 @@ def refuse_unfollowed(
     ------
     DataError: fewer than `LEAST_AT_RISK` are at risk at a horizon, or nobody has the event by the first.
     """
-    late = [horizon for horizon in follow_up.horizons if at_risk(followed, entered, horizon) < LEAST_AT_RISK]
-    if late:
-        left = at_risk(followed, entered, late[0])
+    left = number_at_risk(followed, np.array(follow_up.horizons), entered)
+    if (left < LEAST_AT_RISK).any():
+        late = int(np.flatnonzero(left < LEAST_AT_RISK)[0])
+        horizon = f"{follow_up.horizons[late]:g} {follow_up.unit}"
         reached = float(np.sort(followed)[-LEAST_AT_RISK]) if len(followed) >= LEAST_AT_RISK else 0.0
         raise DataError(
-            f"the horizon {late[0]:g} {follow_up.unit} is out of reach: {left} of {len(followed)} patients are at risk "
+            f"the horizon {horizon} is out of reach: {left[late]} of {len(followed)} patients are at risk "
             f"then, and {LEAST_AT_RISK} are needed",
             where=where,
             remedy=f"{LEAST_AT_RISK} patients are followed to {reached:g} {follow_up.unit}; are times and horizons in "
@@ -168,9 +170,3 @@ def refuse_unfollowed(
             where=where,
             remedy="Drop that horizon; are times and horizons in the same unit?",
         )
-
-
-def at_risk(followed: Float[np.ndarray, " patient"], entered: Float[np.ndarray, " patient"] | None, time: float) -> int:
-    """How many are under observation at a time, and nothing has happened to them before it."""
-    there = followed >= time
-    return int((there if entered is None else there & (entered < time)).sum())

@@ -24,6 +24,9 @@ MAP_KEYS: dict[str, str] = {
     "missing.columns.<variable>": "their sentinel codes of this variable",
     "outcome.column": "their outcome column",
     "outcome.codes.<their text>": "our class; the outcome is translated by this list alone",
+    "outcome.time": "of a prognosis: their column of the time to the event or to the end of follow-up",
+    "outcome.entry": "of a prognosis: their column of the time of entry",
+    "outcome.unit": "of a prognosis: the UCUM unit of their times",
     "patient.column": "their column that names the patient",
     "site.column": "their column that names the site",
 }
@@ -31,10 +34,18 @@ MAP_KEYS: dict[str, str] = {
 
 
 class OutcomeMap(msgspec.Struct, frozen=True, kw_only=True):
-    """Their outcome column, and their text → our class; empty where they are called as ours."""
+    """Their outcome column, and their text → our class; empty where they are called as ours.
+
+    Attributes
+    ----------
+    time, entry: their columns of times, where the question is when something happens. unit: of both.
+    """
 
     column: str | None = None
     codes: Mapping[str, str] = {}
+    time: str | None = None
+    entry: str | None = None
+    unit: str | None = None
 
 
 class TableMap(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +90,7 @@ def read_map(path: Path | str) -> TableMap:
     _only(path, "", values, sections)
     missing, outcome = _table(path, values, "missing"), _table(path, values, "outcome")
     _only(path, "missing.", missing, ("markers", "columns"))
-    _only(path, "outcome.", outcome, ("column", "codes"))
+    _only(path, "outcome.", outcome, ("column", "codes", "time", "entry", "unit"))
     return TableMap(
         path=path,
         columns=_texts(path, "columns", _table(path, values, "columns")),
@@ -94,8 +105,11 @@ def read_map(path: Path | str) -> TableMap:
             for name, listed in _table(path, missing, "columns", "missing.").items()
         },
         outcome=OutcomeMap(
-            column=_column(path, "outcome", outcome),
+            column=_named(path, "outcome", outcome, "column"),
             codes=_texts(path, "outcome.codes", _table(path, outcome, "codes", "outcome.")),
+            time=_named(path, "outcome", outcome, "time"),
+            entry=_named(path, "outcome", outcome, "entry"),
+            unit=_named(path, "outcome", outcome, "unit"),
         ),
         patient=_role(path, values, "patient"),
         site=_role(path, values, "site"),
@@ -136,11 +150,11 @@ def _list(path: Path, key: str, listed: object) -> tuple[str, ...]:
 def _role(path: Path, values: Mapping[str, Any], name: str) -> str | None:
     table = _table(path, values, name)
     _only(path, f"{name}.", table, ("column",))
-    return _column(path, name, table)
+    return _named(path, name, table, "column")
 
 
-def _column(path: Path, name: str, table: Mapping[str, Any]) -> str | None:
-    return _scalar(path, f"{name}.column", table["column"]) if "column" in table else None
+def _named(path: Path, name: str, table: Mapping[str, Any], key: str) -> str | None:
+    return _scalar(path, f"{name}.{key}", table[key]) if key in table else None
 
 
 def apply_map(schema: Schema, table_map: TableMap) -> tuple[Schema, Recode]:
