@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import course_model
+import msgspec
 import numpy as np
 import onnx
 from argon2 import PasswordHasher
@@ -23,6 +25,7 @@ from bedside.ledger import Ledger, User
 from bedside.privacy import prototypes
 from bedside.release import (
     Conformal,
+    Course,
     Manifest,
     Network,
     Outputs,
@@ -120,10 +123,14 @@ def graph(classes: int, shift: float = 0.0) -> bytes:
 
 def probability(values: dict[str, Any]) -> float:
     """Of the positive class, by numpy in double precision: an oracle for what the server answers."""
+    return float(1 / (1 + np.exp(0.8 - linear(values))))
+
+
+def linear(values: dict[str, Any]) -> float:
+    """The linear predictor that both kinds of release share."""
     row = [values.get(name, PLAUSIBLE[name]) for name in NUMBERS]
     row += [CATEGORIES[name][1].index(values[name]) for name in CATEGORIES]
-    logit = ((np.array(row) - MEAN) / SCALE) @ WEIGHTS - 0.8
-    return float(1 / (1 + np.exp(-logit)))
+    return float(((np.array(row) - MEAN) / SCALE) @ WEIGHTS)
 
 
 def _manifest(name: str, classes: int, version: str, valid_until: dt.date | None, review: ReviewRule) -> Manifest:
@@ -153,6 +160,14 @@ def _manifest(name: str, classes: int, version: str, valid_until: dt.date | None
     )
 
 
+def _with_course(manifest: Manifest, course: Course | None) -> Manifest:
+    if course is None:
+        return manifest
+    classes = ("no event seen", *course.events)
+    outputs = Outputs(classes=classes, positive=classes[1], column="status", course=course)
+    return msgspec.structs.replace(manifest, task="prognosis", outputs=outputs, conformal=None)
+
+
 def make_release(
     folder: Path,
     *,
@@ -164,18 +179,22 @@ def make_release(
     keys: Path | None = None,
     review: ReviewRule = ReviewRule(),  # noqa: B008  # frozen
     targets: tuple[str, ...] = (),
+    course: Course | None = None,
 ) -> tuple[Path, Path]:
-    """A signed release and the public key, made in ``folder``; ``shift`` moves the logit of the last class."""
+    """A signed release and the public key, made in ``folder``; ``shift`` moves the logit of the last class.
+
+    With ``course`` it foresees when something happens, by the graph of ``course_model``.
+    """
     rng = np.random.default_rng(1)
     patients = MEAN + SCALE * rng.normal(size=(300, len(MEAN)))
     patients[:, len(NUMBERS) :] = rng.integers(0, 2, (300, len(CATEGORIES)))
     categorical = np.arange(len(MEAN)) >= len(NUMBERS)
     parts = Parts(
-        graph=graph(classes, shift),
-        floor=graph(classes),
+        graph=graph(classes, shift) if course is None else course_model.graph(MEAN, SCALE, WEIGHTS, course.events),
+        floor=graph(classes) if course is None else course_model.graph(MEAN, SCALE, WEIGHTS, course.events),
         background=prototypes(patients, categorical, count=12),
         development={"floor": {"log_loss": 0.31}},
-        manifest=_manifest(name, classes, version, valid_until, review),
+        manifest=_with_course(_manifest(name, classes, version, valid_until, review), course),
         targets=targets,
     )
     candidate = pack(parts, folder / "candidate")
@@ -183,7 +202,11 @@ def make_release(
         "# Model card\n\nA **small** model, `made by hand`.\n\n| what | how |\n|---|---|\n| <b>x</b> | 1 |\n\n- one\n"
     )
     report = "<!doctype html><html><head><style>p{color:red}</style></head><body><p>Report</p></body></html>"
-    candidate = attach(candidate, json.dumps(evidence(name, candidate.digest, targets)).encode(), report, card)
+    told = evidence(name, candidate.digest, targets)
+    if course is not None:
+        told["development"] = {"course": course_model.marginal(course.events)}
+        told["measures"] = {"band_coverage": {"value": 0.93, "low": None, "high": None}}
+    candidate = attach(candidate, json.dumps(told).encode(), report, card)
     if keys is None:
         keys = folder / "keys"
         keygen(keys)

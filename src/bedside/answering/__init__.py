@@ -1,7 +1,13 @@
 """One patient's values in, one answer out: what validation judges is what serving serves."""
 
-from bedside.answering.answer import Answer, Reason, ReleaseReference, Status, ValueGiven
-from bedside.answering.bedside_answer import answer_patient, answer_row, explain_row, explained_estimate
+from bedside.answering.answer import Answer, PatientCourse, Reason, ReleaseReference, Status, ValueGiven
+from bedside.answering.bedside_answer import (
+    answer_patient,
+    answer_row,
+    estimate_at,
+    explain_row,
+    explained_estimate,
+)
 from bedside.answering.judgement import ABSTAINING, Cause, Judgement, judge
 from bedside.answering.observed import Observed, observed
 from bedside.answering.reasons import reason_codes, reason_texts
@@ -14,6 +20,7 @@ __all__ = [
     "Cause",
     "Judgement",
     "Observed",
+    "PatientCourse",
     "Reason",
     "ReleaseReference",
     "Status",
@@ -21,6 +28,7 @@ __all__ = [
     "ValueGiven",
     "answer_patient",
     "answer_row",
+    "estimate_at",
     "explain_row",
     "explained_estimate",
     "judge",

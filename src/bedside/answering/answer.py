@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from bedside.explanation import Explanation
+from bedside.release import estimate_name
 
 Status = Literal["preliminary", "final", "amended", "superseded", "expired", "entered-in-error"]
 
@@ -52,6 +53,7 @@ class PatientCourse(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     unit: UCUM unit of all times. time: ascending, from 0.
+    horizons: of `time`, those at which a risk is given. decision: the one that the threshold is about.
     event: what is asked about. incidence: of each event, the probability that it has happened by each time.
     survival: probability that none of them has.
     low, high: band around the incidence of `event`; None where the release has none.
@@ -61,6 +63,8 @@ class PatientCourse(msgspec.Struct, frozen=True, kw_only=True):
 
     unit: str
     time: tuple[float, ...]
+    horizons: tuple[float, ...]
+    decision: float
     event: str
     incidence: dict[str, tuple[float, ...]]
     survival: tuple[float, ...]
@@ -68,6 +72,11 @@ class PatientCourse(msgspec.Struct, frozen=True, kw_only=True):
     high: tuple[float, ...] | None
     median: float | None
     restricted_mean: float
+
+    @property
+    def estimates(self) -> tuple[str, ...]:
+        """The name of the risk at each horizon, as in the answer's ``estimate``."""
+        return tuple(estimate_name(self.event, horizon, self.unit) for horizon in self.horizons)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from bedside.answering.course import patient_course
 from bedside.answering.identifier import answer_id
 from bedside.answering.judgement import Judgement, judge
 from bedside.answering.reasons import NOTED, reason_texts
+from bedside.errors import ValueRefused
 from bedside.explanation import Explanation, explainer
 from bedside.release import Model, ReviewRule
 from bedside.sources import Reading, Variable, moment, read_patient
@@ -25,6 +26,7 @@ def answer_patient(
     *,
     now: dt.datetime,
     explain: bool = True,
+    horizon: float | None = None,
     asked: bool = False,
     patient: str | None = None,
     warnings: Sequence[str] = (),
@@ -35,20 +37,23 @@ def answer_patient(
     ----------
     values: per variable a number, a category text, None, or ``{"value", "unit", "time"}``; see `read_patient`.
     now: ages of values and the release's validity are judged by it; without a time zone it is UTC.
-    explain: whether to explain the estimate. asked: whether a person asked for a review of this answer.
+    explain: whether to explain the estimate. horizon: explain the risk at this one, not at that of the decision.
+    asked: whether a person asked for a review of this answer.
     patient: reference of the patient in the ledger. warnings: sentences that a reader must see.
 
     Raises
     ------
-    ValueRefused: a value cannot be used; every such variable is named.
+    ValueRefused: a value cannot be used; every such variable is named. Or the release gives no risk at this horizon.
     """
+    if horizon is not None:
+        estimate_at(model, horizon)  # before anything is computed
     now = now if now.tzinfo else now.replace(tzinfo=dt.UTC)
     # The day in UTC, in which the answer is stored: asked again, it must meet the same day.
     today = now.astimezone(dt.UTC).date()
     reading = read_patient(model.manifest.schema, values, now=now)
     return answer_row(
         model, reading, 0, judge(model, reading, today=today),
-        now=now, explain=explain, asked=asked, patient=patient, warnings=warnings, given=values,
+        now=now, explain=explain, horizon=horizon, asked=asked, patient=patient, warnings=warnings, given=values,
     )  # fmt: skip
 
 
@@ -60,6 +65,7 @@ def answer_row(
     *,
     now: dt.datetime,
     explain: bool = True,
+    horizon: float | None = None,
     asked: bool = False,
     patient: str | None = None,
     warnings: Sequence[str] = (),
@@ -71,7 +77,7 @@ def answer_row(
     """
     manifest, silent = model.manifest, bool(judged.abstained[row])
     outputs, created = manifest.outputs, now.astimezone(dt.UTC)
-    explained = explained_estimate(model, judged, row)
+    explained = explained_estimate(model, judged, row, horizon)
     reasons = reason_texts(model, reading, judged, row) if judged.reasons[row] else ()
     alert = None if silent or judged.alert is None else bool(judged.alert[row])
     return Answer(
@@ -118,12 +124,28 @@ def _finite(number: float) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def explained_estimate(model: Model, judged: Judgement, row: int) -> int:
-    """Position of the estimate that is explained: the one that a decision is about, else the most probable class."""
+def explained_estimate(model: Model, judged: Judgement, row: int, horizon: float | None = None) -> int:
+    """Position of the estimate that is explained: the one that a decision is about, else the most probable class.
+
+    Of a course, the risk at `horizon` where one is asked for; raises ``ValueRefused`` as `estimate_at` does.
+    """
+    if horizon is not None:
+        return estimate_at(model, horizon)
     outputs = model.manifest.outputs
     if outputs.decisive is not None:
         return outputs.estimates.index(outputs.decisive)
     return int(np.argmax(judged.estimates[row]))
+
+
+def estimate_at(model: Model, horizon: float) -> int:
+    """Position of the risk at a horizon; raises ``ValueRefused`` where the release gives none there."""
+    course = model.manifest.outputs.course
+    if course is None:
+        raise ValueRefused({"horizon": "this release gives no risk at a horizon; leave it out"})
+    if horizon not in course.horizons:
+        known = ", ".join(f"{one:g}" for one in course.horizons)
+        raise ValueRefused({"horizon": f"this release gives no risk at {horizon:g} {course.unit}; use one of: {known}"})
+    return course.horizons.index(horizon)
 
 
 def explain_row(
@@ -138,7 +160,7 @@ def explain_row(
     outputs = model.manifest.outputs
 
     def predict(cases: Float[np.ndarray, "case variable"]) -> Float[np.ndarray, " case"]:
-        return outputs.estimated(model.predict(cases).probability)[:, position]
+        return outputs.one_estimated(model.predict(cases).probability, position)
 
     return explainer(method)(
         predict,

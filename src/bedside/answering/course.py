@@ -16,6 +16,8 @@ def patient_course(course: Course, cells: Float[np.ndarray, " cell"]) -> Patient
     return PatientCourse(
         unit=course.unit,
         time=course.edges,
+        horizons=course.horizons,
+        decision=course.decision,
         event=course.events[0],
         incidence={event: tuple(row) for event, row in zip(course.events, incidence.tolist(), strict=True)},
         survival=tuple(survival.tolist()),

@@ -152,6 +152,7 @@ COMMANDS: tuple[Command, ...] = (
             RELEASE,
             Argument("INPUT", "input", "CSV or Parquet table, or a JSON file with one patient's values"),
             Argument("--method", "method", "explainer (default: shap)", {"default": "shap"}),
+            Argument("--horizon", "horizon", "of a course: explain the risk at this horizon", {"type": float}),
             PUBLIC_KEY,
         ),
         progress=True,

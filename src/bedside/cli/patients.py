@@ -163,24 +163,37 @@ def explain(
     input: str | Path,  # noqa: A002 - the argument's name
     *,
     method: str = "shap",
+    horizon: float | None = None,
     key: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Explained:
     """How much each variable moved each patient's estimate.
 
     `input` is a table, or a JSON file with one patient's values (as in ``{"values": {...}}`` of the HTTP interface).
+    `horizon`: of a course, explain the risk at this one of its horizons, not at that of the decision.
     """
+    from bedside.answering import estimate_at
     from bedside.explanation import explainer
 
     explainer(method)  # a method that is not installed is refused before anything is computed
     model = open_model(release, key=key).model
-    path = Path(input)
+    if horizon is not None:
+        estimate_at(model, horizon)
+    path, how = Path(input), _How(method, horizon)
     return Explained(
-        _from_json(model, path, method) if path.suffix == ".json" else _from_table(model, path, method, progress)
+        _from_json(model, path, how) if path.suffix == ".json" else _from_table(model, path, how, progress)
     )
 
 
-def _from_json(model: Model, path: Path, method: str) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True)
+class _How:
+    """What is explained, and by which method."""
+
+    method: str
+    horizon: float | None
+
+
+def _from_json(model: Model, path: Path, how: _How) -> Iterator[dict[str, Any]]:
     from bedside.answering import judge
     from bedside.sources import read_patient
 
@@ -197,10 +210,10 @@ def _from_json(model: Model, path: Path, method: str) -> Iterator[dict[str, Any]
     reading = read_patient(model.manifest.schema, values, now=now)
     patient = sent.get("patient")
     judged = judge(model, reading, today=now.date())
-    yield _case(model, reading, judged, 0, patient.get("id") if isinstance(patient, dict) else None, method)
+    yield _case(model, reading, judged, 0, patient.get("id") if isinstance(patient, dict) else None, how)
 
 
-def _from_table(model: Model, path: Path, method: str, progress: Progress | None) -> Iterator[dict[str, Any]]:
+def _from_table(model: Model, path: Path, how: _How, progress: Progress | None) -> Iterator[dict[str, Any]]:
     from bedside.answering import judge
     from bedside.sources import columns, open_stream
 
@@ -211,13 +224,13 @@ def _from_table(model: Model, path: Path, method: str, progress: Progress | None
             judged = judge(model, reading, today=today)
             for row in range(len(reading)):
                 identifier = reading.extra[patient][row] if patient else str(reading.rows[row])
-                yield _case(model, reading, judged, row, identifier, method)
+                yield _case(model, reading, judged, row, identifier, how)
                 if progress:
                     progress("Explaining", int(reading.rows[row]), stream.total)
 
 
 def _case(
-    model: Model, reading: Reading, judged: Judgement, row: int, patient: str | None, method: str
+    model: Model, reading: Reading, judged: Judgement, row: int, patient: str | None, how: _How
 ) -> dict[str, Any]:
     from bedside.answering import explain_row, explained_estimate, reason_texts
 
@@ -225,6 +238,6 @@ def _case(
         texts = reason_texts(model, reading, judged, row)
         return {"patient": patient, "abstained": True, "reasons": [reason.text for reason in texts]}
     explained: dict[str, Any] = msgspec.to_builtins(
-        explain_row(model, reading.values[row], explained_estimate(model, judged, row), method)
+        explain_row(model, reading.values[row], explained_estimate(model, judged, row, how.horizon), how.method)
     )
     return {"patient": patient} | explained

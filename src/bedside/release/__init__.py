@@ -4,7 +4,7 @@ from bedside.release.candidate import Candidate, attach, evidence_digest, golden
 from bedside.release.card import model_card
 from bedside.release.choosing import FASTER, Chosen, chosen
 from bedside.release.comparison import FileState
-from bedside.release.course import Band, Course
+from bedside.release.course import Band, Course, estimate_name
 from bedside.release.dropping import drop
 from bedside.release.folder import candidate_digest, write_file
 from bedside.release.footprint import Footprint, footprint, single_latency
@@ -50,6 +50,7 @@ __all__ = [
     "carried",
     "chosen",
     "drop",
+    "estimate_name",
     "evidence_digest",
     "footprint",
     "golden_check",

@@ -9,6 +9,11 @@ import numpy as np
 from jaxtyping import Float
 
 
+def estimate_name(event: str, horizon: float, unit: str) -> str:
+    """The name of the risk of an event within a time."""
+    return f"{event} within {horizon:g} {unit}"
+
+
 class Band(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How far the observed curve of a group of patients may lie from the curve that they were given.
 
@@ -64,7 +69,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def estimate(self, horizon: float) -> str:
         """The name of the risk at one horizon."""
-        return f"{self.events[0]} within {horizon:g} {self.unit}"
+        return estimate_name(self.events[0], horizon, self.unit)
 
     def incidence(self, cells: Float[np.ndarray, "patient cell"]) -> Float[np.ndarray, "patient event edge"]:
         """Cumulative incidence of each event at each edge; 0 at the first."""

@@ -51,6 +51,16 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """What an answer estimates, from what the graph gives."""
         return probability if self.course is None else self.course.risk(probability)
 
+    def one_estimated(
+        self, probability: Float[np.ndarray, "patient column"], position: int
+    ) -> Float[np.ndarray, " patient"]:
+        """One of them alone, of as many patients as an explanation asks about."""
+        if self.course is None:
+            return probability[:, position]
+        # The cells of the event that is asked about come first.
+        until = self.course.edges.index(self.course.horizons[position])
+        return np.asarray(probability[:, :until].sum(axis=1, dtype=np.float64))
+
 
 class Conformal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Label-conditional conformal quantiles of the score 1 - probability, per class, at error rate `alpha`."""

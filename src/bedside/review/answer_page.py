@@ -11,15 +11,18 @@ from starlette.responses import Response
 from bedside.errors import BedsideError
 from bedside.ledger import REASONS, Wanted, suspended_words
 from bedside.review import answer_view as view
-from bedside.review import history, patient_view, site_words, terms
+from bedside.review import course_view, history, patient_view, site_words, terms
 from bedside.review.accounts import refused
 from bedside.review.figures import share
 from bedside.review.reader import Reader, reader_of
 from bedside.review.rendering import go, render
+from bedside.review.times import duration
+from bedside.review.words import Translate
 from bedside.serving import answers
 from bedside.serving.access import Caller
 from bedside.serving.call import Call
 from bedside.serving.documents import AnswerReply, OwnEstimateRequest, ReviewRequest, WithdrawalRequest
+from bedside.serving.explaining import explained_at
 from bedside.serving.finding import earlier
 from bedside.serving.served import NOT_FOR_CARE, Loaded
 from bedside.serving.service import Service
@@ -31,9 +34,15 @@ FOR_REVIEW = REASONS[:6]
 FOR_WITHDRAWAL = ("wrong-patient", "duplicate", "values-wrong")
 
 
+class AnswerQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which risk of a course is to be explained; by default that of the decision."""
+
+    horizon: float | None = None
+
+
 def answer(service: Service, call: Call, caller: Caller) -> Response:
     """``GET /answers/{id}``."""
-    return _page(service, call, caller, 200, {}, {})
+    return _page(service, call, caller, 200, {}, {}, call.filters(AnswerQuery).horizon)
 
 
 def review(service: Service, call: Call, caller: Caller) -> Response:
@@ -108,11 +117,18 @@ def _page(
     status: int,
     problems: Mapping[str, str],
     form: Mapping[str, str],
+    horizon: float | None = None,
 ) -> Response:
-    """``problems``: what was refused, by the form that it was refused in; ``form``: what was typed there."""
+    """``problems``: what was refused, by the form that it was refused in; ``form``: what was typed there.
+
+    ``horizon``: of a course, explain the risk there.
+    """
     reader = reader_of(call)
     shown = answers.read(service, caller.user, call.parameters["id"])
     loaded = _loaded(service, shown)
+    if horizon is not None and loaded is not None:
+        explanation = explained_at(service, shown, loaded, horizon) or shown.explanation
+        shown = msgspec.structs.replace(shown, explanation=explanation)
     return render(
         service,
         "answer.html",
@@ -143,22 +159,50 @@ def _model_says(shown: AnswerReply, loaded: Loaded | None, reader: Reader) -> di
     t = reader.t
     evidence = loaded.evidence if loaded is not None else {}
     schema = loaded.model.manifest.schema if loaded is not None else None
-    risks = view.risks(shown)
+    risks = view.risks(shown) if shown.course is None else course_view.horizon_risks(shown, t)
     return {
         "risks": [(risk, site_words.frequency(evidence, risk, t) if loaded else None) for risk in risks],
-        "alert": "" if shown.withheld else view.alert_words(shown, t),
+        "alert": "" if shown.withheld else view.alert_words(shown, risks, t),
         "possible": view.set_words(shown, t) if risks else "",
         "contributions": view.contributions(shown, schema, t),
         "thresholds": site_words.at_threshold(evidence, t),
-        "classes": _classes(shown, loaded),
+        "asked_for": _asked_for(shown, loaded, t),
+        "explained": _explained(shown, t),
+        "course": _course(shown, loaded, evidence, t),
+        "horizons": _horizons(shown, loaded, t),
     }
 
 
-def _classes(shown: AnswerReply, loaded: Loaded | None) -> tuple[str, ...]:
-    """The classes that an own estimate is asked for."""
-    if shown.positive is not None:
-        return (shown.positive,)
-    return loaded.model.manifest.outputs.classes if loaded is not None else ()
+def _asked_for(shown: AnswerReply, loaded: Loaded | None, t: Translate) -> list[tuple[str, str]]:
+    """What an own estimate is asked for: a class, or the risk at each horizon, with its words."""
+    outputs = loaded.model.manifest.outputs if loaded is not None else None
+    if outputs is not None and (outputs.course is not None or shown.positive is None):
+        return [(name, course_view.estimate_words(name, outputs.course, t)) for name in outputs.estimates]
+    return [] if shown.positive is None else [(shown.positive, shown.positive)]
+
+
+def _explained(shown: AnswerReply, t: Translate) -> str:
+    """What the explanation is about, as people read it."""
+    return "" if shown.explanation is None else course_view.estimate_words(shown.explanation.output, shown.course, t)
+
+
+def _course(
+    shown: AnswerReply, loaded: Loaded | None, evidence: Mapping[str, Any], t: Translate
+) -> course_view.CourseView | None:
+    if shown.course is None:
+        return None
+    declared = loaded.model.manifest.outputs.course if loaded is not None else None
+    threshold = shown.threshold if isinstance(shown.threshold, float) else None
+    return course_view.course_view(shown.course, threshold, evidence, declared.band if declared else None, t)
+
+
+def _horizons(shown: AnswerReply, loaded: Loaded | None, t: Translate) -> list[tuple[str, str, bool]]:
+    """The horizons whose risk can be explained: for the address, in words, and whether it is that one now."""
+    course, explanation = shown.course, shown.explanation
+    if course is None or explanation is None or loaded is None or len(course.horizons) < 2:
+        return []
+    named = zip(course.horizons, course.estimates, strict=True)
+    return [(f"{at:g}", duration(at, course.unit, t), name == explanation.output) for at, name in named]
 
 
 def _patient(shown: AnswerReply, loaded: Loaded | None, reader: Reader) -> dict[str, Any]:

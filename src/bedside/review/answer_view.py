@@ -31,12 +31,16 @@ class Banner:
 
 @dataclass(frozen=True)
 class ClassRisk:
-    """One class: its probability, the threshold it is held against, and whether the prediction set holds it."""
+    """One class: its probability, the threshold it is held against, and whether the prediction set holds it.
+
+    Of a course: the risk at one horizon. ``name`` is what people read, ``estimate`` what the evidence calls it.
+    """
 
     name: str
     probability: float
     threshold: float | None
     possible: bool
+    estimate: str = ""
 
     @property
     def reached(self) -> bool:
@@ -104,11 +108,11 @@ def _threshold(answer: AnswerReply, name: str) -> float | None:
     return answer.threshold.get(name) if isinstance(answer.threshold, dict) else answer.threshold
 
 
-def alert_words(answer: AnswerReply, t: Translate) -> str:
-    """What the threshold says, in words."""
+def alert_words(answer: AnswerReply, shown: list[ClassRisk], t: Translate) -> str:
+    """What the threshold says of the risks that are shown, in words."""
     if answer.threshold is None or answer.alert is None:
         return t("No threshold is declared for this release.")
-    held = [risk for risk in risks(answer) if risk.threshold is not None]
+    held = [risk for risk in shown if risk.threshold is not None]
     reached = [risk for risk in held if risk.reached] or held[:1]
     if not reached:
         return t("Alert: a threshold is reached.") if answer.alert else t("No alert: no threshold is reached.")
@@ -120,7 +124,9 @@ def alert_words(answer: AnswerReply, t: Translate) -> str:
 
 
 def set_words(answer: AnswerReply, t: Translate) -> str:
-    """What the conformal set says, in words."""
+    """What the conformal set says, in words; empty where the estimates are no classes."""
+    if answer.alpha is None:
+        return ""
     names, rate = listed(answer.prediction_set, t), share(answer.alpha or 0.0, t)
     if len(answer.prediction_set) == 1:
         return t(

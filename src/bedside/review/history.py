@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bedside.ledger import OwnEstimate, Review
 from bedside.review import terms
+from bedside.review.course_view import estimate_words
 from bedside.review.figures import listed, percent
 from bedside.review.reader import Reader
 from bedside.review.words import Translate
@@ -41,9 +42,12 @@ def own_words(own: OwnEstimate, answer: AnswerReply, t: Translate) -> str:
     """What a clinician expected, as one reads it."""
     if own.estimate is None:
         return t("could not say")
-    if answer.positive in own.estimate:
+    if answer.course is None and answer.positive in own.estimate:
         return percent(own.estimate[answer.positive], t)
-    return t(", ").join(f"{name} {percent(value, t)}" for name, value in own.estimate.items())
+    # The ledger keeps names in the order of the alphabet; a course has an order of its own.
+    ordered = answer.course.estimates if answer.course is not None else tuple(own.estimate)
+    given = [(estimate_words(name, answer.course, t), own.estimate[name]) for name in ordered if name in own.estimate]
+    return t(", ").join(f"{name} {percent(value, t)}" for name, value in given)
 
 
 def _review_step(review: Review, t: Translate) -> Step:
@@ -102,7 +106,7 @@ def _says(one: Earlier, t: Translate) -> str:
     if one.estimate is None:
         return t("∅ no estimate")
     name = one.positive or max(one.estimate, key=lambda key: one.estimate[key] if one.estimate else 0.0)
-    return f"{name} {percent(one.estimate[name], t)}"
+    return f"{estimate_words(name, one.course, t)} {percent(one.estimate[name], t)}"
 
 
 def _stands(one: Earlier) -> str:

@@ -125,7 +125,14 @@ PAGES = Pages(
             query=worklist.WorklistFilter,
             statuses=(303, 422),
         ),
-        _get("/answers/{id}", CLINICIAN, "One answer, to read and review", answer_page.answer, statuses=(404, 410)),
+        _get(
+            "/answers/{id}",
+            CLINICIAN,
+            "One answer, to read and review",
+            answer_page.answer,
+            query=answer_page.AnswerQuery,
+            statuses=(404, 410),
+        ),
         _post(
             "/answers/{id}",
             CLINICIAN,

@@ -42,7 +42,7 @@ class AtThreshold:
 
 def frequency(evidence: Mapping[str, Any], risk: ClassRisk, t: Translate) -> Frequency:
     """The estimate as it turned out at the validation site."""
-    found = observed(evidence, risk.name, risk.probability)
+    found = observed(evidence, risk.estimate or risk.name, risk.probability)
     if found is None:
         text = t(
             "Too few patients of the validation had an estimate near {percent}: how often “{name}” was there cannot be "

@@ -41,6 +41,7 @@ def ask(service: Service, user: User, name: str, request: AnswerRequest, *, mean
             request.values,
             now=now,
             explain=request.explain,
+            horizon=request.horizon,
             asked=user.role == "clinician" if request.asked is None else request.asked,
             warnings=cleared(served, loaded, solo=service.solo),
         )

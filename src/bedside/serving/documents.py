@@ -57,13 +57,15 @@ class AnswerRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ----------
     values: per variable a number or text in the declared unit, or an object with ``value``, ``unit`` and ``time``; null
         or left out: not known. The schema of each release is in ``GET /api/v1/releases``.
-    explain: whether to explain the estimate. asked: whether a person wants a review of it, whatever it says; by default
+    explain: whether to explain the estimate. horizon: of a course, explain the risk at this one of its horizons, not at
+        that of the decision. asked: whether a person wants a review of it, whatever it says; by default
         so where a clinician asks, not where a service does.
     """
 
     values: Annotated[dict[str, Any], Meta(extra_json_schema={"additionalProperties": _VALUE})]
     patient: PatientIdentity | None = None
     explain: bool = True
+    horizon: float | None = None
     asked: bool | None = None
 
 

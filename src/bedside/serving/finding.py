@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bedside.answering import Status
+from bedside.answering import PatientCourse, Status
 from bedside.errors import LedgerError
 from bedside.ledger import Review, User, Wanted
 from bedside.serving import answers
@@ -23,6 +23,7 @@ class Earlier(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     positive: str | None
     estimate: dict[str, float] | None
+    course: PatientCourse | None
     review: Review | None
 
 
@@ -57,4 +58,6 @@ def _earlier(service: Service, user: User, line: AnswerLine) -> Earlier | None:
         return None
     seen = seen_by(user, answers.replied(stored))
     last = seen.reviews[-1] if seen.reviews else None
-    return Earlier(line=line, status=seen.status, positive=seen.positive, estimate=seen.estimate, review=last)
+    return Earlier(
+        line=line, status=seen.status, positive=seen.positive, estimate=seen.estimate, course=seen.course, review=last
+    )

@@ -23,9 +23,7 @@ def replay(service: Service, stored: StoredAnswer) -> Replay:
     """
     then = msgspec.convert(stored.answer, Answer)
     loaded = _same_bytes(service, then)
-    now = answer_patient(
-        loaded.model, {name: _given(value) for name, value in then.values.items()}, now=then.created, explain=False
-    )
+    now = again(loaded, then, explain=False)
     tolerance = loaded.model.manifest.targets[loaded.model.target].tolerance
     difference = _difference(then, now)
     return Replay(
@@ -38,6 +36,12 @@ def replay(service: Service, stored: StoredAnswer) -> Replay:
         processor_then=then.release.processor,
         processor_now=loaded.model.processor,
     )
+
+
+def again(loaded: Loaded, then: Answer, *, explain: bool, horizon: float | None = None) -> Answer:
+    """The stored values answered once more, as of then; `explain` and `horizon` as for ``answer_patient``."""
+    given = {name: _given(value) for name, value in then.values.items()}
+    return answer_patient(loaded.model, given, now=then.created, explain=explain, horizon=horizon)
 
 
 def _same_bytes(service: Service, then: Answer) -> Loaded:

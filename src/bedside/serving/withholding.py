@@ -29,6 +29,7 @@ def seen_by(user: User, answer: AnswerReply) -> AnswerReply:
         spread=None,
         alert=None,
         explanation=None,
+        course=None,
         guidance=(),
         reviews=tuple(_without_reasons(review, signed=answer.status in SIGNED) for review in answer.reviews),
         own_estimates=(),

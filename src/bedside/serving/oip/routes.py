@@ -20,7 +20,7 @@ from bedside.serving.oip.documents import (
     ServerMetadata,
     TensorMetadata,
 )
-from bedside.serving.oip.outputs import declared_outputs
+from bedside.serving.oip.outputs import columns, declared_outputs
 from bedside.serving.oip.patients import VALUES
 from bedside.serving.route import Role, Route
 from bedside.serving.served import cleared
@@ -86,13 +86,13 @@ def metadata(model: Model, versions: tuple[str, ...]) -> ModelMetadata:
             "digest": model.digest,
             "target": model.target,
             "processor": model.processor,
-            "classes": ", ".join(manifest.outputs.classes),
             "inputs": f"instead of one tensor a variable: one tensor {VALUES}, FP32 or FP64, [-1, {len(variables)}], "
             "in the order of the inputs; a category as its position, counted from 0; nan: not known",
             "left_out": "an input that is left out is not known",
             "units": "; ".join(f"{v.name} in {v.unit}" for v in variables if v.unit),
             "categories": "; ".join(f"{v.name}: {', '.join(v.categories)}" for v in variables if v.categories),
-        },
+        }
+        | columns(manifest),
     )
 
 
