@@ -11,17 +11,20 @@ from jaxtyping import Bool, Float, Int
 
 from bedside.errors import DataError
 from bedside.explanation.explanation import Explanation
+from bedside.explanation.logistic_game import LogisticGame, logit
 
 PredictOne = Callable[[Float[np.ndarray, "case variable"]], Float[np.ndarray, " case"]]
 """Cases in, one number for each out: the output that is explained."""
 
 EXACT_ROWS = 20_000
 """All coalitions are enumerated where that takes at most so many rows."""
-MOST_ROWS = 17_408
+MOST_ROWS = 10_240
 """Rows that the model is asked for one explanation: at half a microsecond each, what an answer at the bedside may
 cost. Where that is not enough for the target, the error that is stated is larger."""
 ROWS_AT_ONCE = 512
 """Few, so that several explanations at once need little memory."""
+PILOTS = 2
+"""Rounds through all prototypes from which a game near the model's is fitted."""
 FEWEST_DEGREES = 20
 """A standard error from fewer degrees of freedom is too noisy to stop by."""
 
@@ -48,11 +51,12 @@ def shap(
     With few variables that differ all coalitions are enumerated and `error` is 0. Otherwise variables are switched from
     prototype to case one by one in random orders (Strumbelj and Kononenko, Knowl Inf Syst 2014;41:647-665), each order
     forwards and backwards (antithetic pairs: Mitchell, Cooper, Frank and Holmes, J Mach Learn Res 2022;23(43):1-46).
-    Every prototype gets pairs of its own, so that prototypes are strata without a sampling error of their own. Pairs
-    are added until the largest standard error, from the spread between the pairs of each stratum, is at most
-    `target_error`, or `max_samples` is spent; one pair for each prototype and a second one for 20 of them are always
-    made. Every order's steps add up to ``predict(case) - predict(prototype)``, so ``base_value + sum(values)``
-    equals ``predict(case)`` by construction.
+    Every prototype gets pairs of its own, so that prototypes are strata without a sampling error of their own. Where
+    the output is a probability, only its difference from a game that is additive on the logit scale is sampled: that
+    game's own values are known (`LogisticGame`; a control variate). Pairs are added until the largest standard error,
+    from the spread between the pairs of each stratum, is at most `target_error`, or `max_samples` is spent; one pair
+    for each prototype and a second one for 20 of them are always made. Every order's steps add up to ``predict(case) -
+    predict(prototype)``, so ``base_value + sum(values)`` equals ``predict(case)`` by construction.
 
     Parameters
     ----------
@@ -181,17 +185,42 @@ def _sampled(
     # Every prototype once, then some of them again to see the spread, then the others, then whole rounds.
     everyone = np.arange(strata)
     batches = [everyone, first_again[:FEWEST_DEGREES], first_again[FEWEST_DEGREES:]]
-    samples = strata + 1
+    control, samples = _control(walker, everyone, max_samples, rng)
+    known = 0.0 if control is None else control.shapley()
+    samples += strata + 1
     while True:
         batch = batches.pop(0) if batches else everyone
-        tally.add(batch, walker.walk(batch, rng))
+        walks = walker.walk(batch, rng)
+        moves = walks.moves()
+        tally.add(batch, moves if control is None else moves - walks.of(control.take(batch)).moves())
         samples += len(batch) * walker.rows_a_walk
         if tally.degrees < 1:
             continue
         coming = len(batches[0] if batches else everyone) * walker.rows_a_walk
         done = tally.error() <= target_error and tally.degrees >= FEWEST_DEGREES
         if done or samples + coming > max_samples:
-            return _Found(game.weights @ tally.mean, tally.error(), samples)
+            return _Found(game.weights @ (tally.mean + known), tally.error(), samples)
+
+
+def _control(
+    walker: _Walker, everyone: Int[np.ndarray, " walk"], max_samples: int, rng: np.random.Generator
+) -> tuple[LogisticGame | None, int]:
+    """A game near the model's, whose Shapley values are known, and the rows that were asked to find it.
+
+    What is then sampled is only how the model differs from it (a control variate); walks that it was fitted to are not
+    used again, so that nothing is biased. None where the model gives no probabilities, or too few rows are left.
+    """
+    round_of_all = len(everyone) * walker.rows_a_walk
+    ends = np.append(walker.at_prototypes, walker.at_case)
+    if (PILOTS + 2) * round_of_all > max_samples or ends.min() < 0 or ends.max() > 1:
+        return None, 0
+    pilots = [walker.walk(everyone, rng) for _ in range(PILOTS)]
+    inside = np.concatenate([walks.inside() for walks in pilots], axis=1)
+    answers = np.concatenate([walks.answers.reshape(len(everyone), -1) for walks in pilots], axis=1)
+    if answers.min() < 0 or answers.max() > 1:
+        return None, PILOTS * round_of_all
+    usual = np.mean([_Walks(walks.rank, logit(walks.answers)).moves() for walks in pilots], axis=0)
+    return LogisticGame.fitted(inside, answers, usual), PILOTS * round_of_all
 
 
 @dataclass
@@ -234,6 +263,37 @@ class _Tally:
 
 
 @dataclass(frozen=True)
+class _Walks:
+    """A random order from each of some prototypes, forwards and backwards.
+
+    Attributes
+    ----------
+    rank: when each player switches. answers: after each step, forwards (from the prototype to the case), and along the
+        complements of the same coalitions (from the case to the prototype).
+    """
+
+    rank: Int[np.ndarray, "walk player"]
+    answers: Float[np.ndarray, "walk 2 step"]
+
+    def moves(self) -> Float[np.ndarray, "walk player"]:
+        """How far each player moved the output, mean of both directions."""
+        there, back = np.diff(self.answers[:, 0], axis=1), -np.diff(self.answers[:, 1], axis=1)
+        both: Float[np.ndarray, "walk player"] = np.take_along_axis(there + back, self.rank, axis=1) / 2
+        return both
+
+    def inside(self) -> Bool[np.ndarray, "walk coalition player"]:
+        """The coalitions that were asked about, in the order of the answers; the first is the empty one."""
+        forward = self.rank[:, None, :] < np.arange(self.answers.shape[2])[None, :, None]
+        return np.concatenate([forward, ~forward], axis=1)
+
+    def of(self, game: LogisticGame) -> _Walks:
+        """The same walks through another game."""
+        order = np.argsort(self.rank, axis=1)
+        back = game.walked(order[:, ::-1])[:, ::-1]
+        return _Walks(self.rank, np.stack([game.walked(order), back], axis=1))
+
+
+@dataclass(frozen=True)
 class _Walker:
     """Walks from prototypes to the case, a random order forwards and backwards, in one reused buffer."""
 
@@ -255,20 +315,21 @@ class _Walker:
         """Rows that `predict` is asked for one pair of orders."""
         return 2 * (len(self.game.active) - 1)
 
-    def walk(self, batch: Int[np.ndarray, " walk"], rng: np.random.Generator) -> Float[np.ndarray, "walk player"]:
-        """An antithetic pair from each prototype in `batch`: how far each player moved the output, mean of both."""
+    def walk(self, batch: Int[np.ndarray, " walk"], rng: np.random.Generator) -> _Walks:
+        """An antithetic pair from each prototype in `batch`."""
         players = len(self.game.active)
-        # rank[b, j]: when player j switches on the way from prototype b.
         rank = np.argsort(np.argsort(rng.random((len(batch), players)), axis=1), axis=1)
-        moves = np.empty((len(batch), players))
+        answers = np.empty((len(batch), 2, players + 1))
         for at in range(0, len(batch), len(self.buffer)):
             piece = slice(at, at + len(self.buffer))
-            moves[piece] = self._moves(batch[piece], rank[piece])
-        return moves
+            answers[piece, :, 1:-1] = self._asked(batch[piece], rank[piece])
+        answers[:, 0, 0], answers[:, 0, -1] = self.at_prototypes[batch], self.at_case
+        answers[:, 1, 0], answers[:, 1, -1] = self.at_case, self.at_prototypes[batch]
+        return _Walks(rank, answers)
 
-    def _moves(
+    def _asked(
         self, batch: Int[np.ndarray, " walk"], rank: Int[np.ndarray, "walk player"]
-    ) -> Float[np.ndarray, "walk player"]:
+    ) -> Float[np.ndarray, "walk 2 step"]:
         walks, players = rank.shape
         game, rows = self.game, self.buffer[:walks]
         # A variable that is no player is equal in both, so its rank does not matter.
@@ -279,9 +340,4 @@ class _Walker:
         # The backward walk meets the complements of the forward walk's coalitions.
         rows[:, 0] = np.where(switched, game.case, prototype)
         rows[:, 1] = np.where(switched, prototype, game.case)
-        answers = game.ask(rows.reshape(-1, rows.shape[-1])).reshape(walks, 2, players - 1)
-        start, end = self.at_prototypes[batch][:, None], np.full((walks, 1), self.at_case)
-        forward = np.diff(np.concatenate([start, answers[:, 0], end], axis=1), axis=1)
-        backward = -np.diff(np.concatenate([end, answers[:, 1], start], axis=1), axis=1)
-        both: Float[np.ndarray, "walk player"] = np.take_along_axis(forward + backward, rank, axis=1) / 2
-        return both
+        return game.ask(rows.reshape(-1, rows.shape[-1])).reshape(walks, 2, players - 1)
