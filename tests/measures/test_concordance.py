@@ -95,6 +95,7 @@ def true_c(competing: float, tau: float) -> float:
     return c_harrell(np.minimum(one.time, tau), np.where(one.time < tau, one.event, 0), noisy(one, 99), **POINT).value
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_c_intervals_cover_the_truth() -> None:
     truth, hits = true_c(0.15, 4.0), np.zeros(2)
     runs = 100

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from lifelines import KaplanMeierFitter
 
 
 @dataclass(frozen=True)
@@ -60,3 +61,14 @@ def average_risk(t: float, competing: float = 0.0) -> float:
     x, weight = np.polynomial.hermite_e.hermegauss(60)
     whole = Followed(x, x, x, 0.1 * np.exp(x), competing)
     return float(whole.risk(t) @ weight / weight.sum())
+
+
+def inverse_weights(one: Followed, horizon: float) -> np.ndarray:
+    """1 / (n G) of each patient with a known state, from lifelines' curve of censoring."""
+    # A hair later, so that events come first at equal times.
+    curve = KaplanMeierFitter().fit(one.time + 1e-7 * (one.event == 0), one.event == 0)
+    had = (one.event > 0) & (one.time <= horizon)
+    free = (one.time > horizon) | ((one.time == horizon) & (one.event == 0))
+    G = curve.predict(np.minimum(one.time, horizon) - 1e-9).to_numpy()
+    at_horizon = float(curve.predict(horizon - 1e-9))
+    return np.where(had, 1 / G, 0) / len(G) + np.where(free, 1 / at_horizon, 0) / len(G)

@@ -10,6 +10,8 @@ without an interval and never an exception; what is no outcome or no probability
 from __future__ import annotations
 
 from bedside.measures.calibration import Curve, calibration_curve, calibration_intercept, calibration_slope, ici
+from bedside.measures.calibration_at import calibration_slope_at, observed_over_expected_at
+from bedside.measures.calibration_curve_at import calibration_curve_at, ici_at
 from bedside.measures.concordance import c_harrell, c_ipcw
 from bedside.measures.conformal import (
     conformal_coverage,
@@ -17,6 +19,7 @@ from bedside.measures.conformal import (
     conformal_quantiles,
     conformal_sets,
 )
+from bedside.measures.d_calibration import DCalibration, d_calibration
 from bedside.measures.discrimination import (
     auroc,
     auroc_by_class,
@@ -40,9 +43,16 @@ from bedside.measures.utility import (
     net_benefit_difference,
     net_benefit_treat_all,
 )
+from bedside.measures.utility_at import (
+    decision_curve_at,
+    net_benefit_at,
+    net_benefit_difference_at,
+    net_benefit_treat_all_at,
+)
 
 __all__ = [
     "Curve",
+    "DCalibration",
     "DecisionCurve",
     "Measure",
     "SampleSize",
@@ -61,23 +71,32 @@ __all__ = [
     "c_harrell",
     "c_ipcw",
     "calibration_curve",
+    "calibration_curve_at",
     "calibration_intercept",
     "calibration_slope",
+    "calibration_slope_at",
     "conformal_coverage",
     "conformal_coverage_by_class",
     "conformal_quantiles",
     "conformal_sets",
+    "d_calibration",
     "decision_curve",
+    "decision_curve_at",
     "ibs",
     "ici",
+    "ici_at",
     "kaplan_meier",
     "log_loss",
     "log_loss_difference",
     "net_benefit",
+    "net_benefit_at",
     "net_benefit_difference",
+    "net_benefit_difference_at",
     "net_benefit_treat_all",
+    "net_benefit_treat_all_at",
     "npv",
     "number_at_risk",
+    "observed_over_expected_at",
     "ppv",
     "riley",
     "risk_by",

@@ -124,7 +124,9 @@ def calibration_slope(y: Int[np.ndarray, "patient"], p: Float[np.ndarray, "patie
     return undefined(level) if fit is None else _wald(float(fit[0][1]) / scale, float(fit[1][1]) / scale, level)
 
 
-def _cells(p: Float[np.ndarray, "patient"], most: int) -> tuple[Float[np.ndarray, "cell"], Int[np.ndarray, "patient"]]:
+def neighbours(
+    p: Float[np.ndarray, "patient"], most: int
+) -> tuple[Float[np.ndarray, "cell"], Int[np.ndarray, "patient"]]:
     """Places of at most ``most`` cells of neighbouring predictions, in order, and the cell of each patient.
 
     One cell per distinct prediction where there are no more than ``most`` of them: nothing is lost then.
@@ -137,7 +139,7 @@ def _cells(p: Float[np.ndarray, "patient"], most: int) -> tuple[Float[np.ndarray
     return x, codes
 
 
-def _kernel(
+def tricube(
     x: Float[np.ndarray, "cell"], count: Float[np.ndarray, "cell"], at: Float[np.ndarray, "point"]
 ) -> Float[np.ndarray, "point cell"]:
     """Tricube weights of a patient in each cell; the bandwidth reaches the nearest SPAN of all patients."""
@@ -150,11 +152,14 @@ def _kernel(
     return np.asarray(np.where(ratio < 1.0, (1 - np.minimum(ratio, 1.0) ** 3) ** 3, 0.0))
 
 
-def _smoother(
-    x: Float[np.ndarray, "cell"], count: Float[np.ndarray, "cell"], at: Float[np.ndarray, "point"]
+def smoother(
+    x: Float[np.ndarray, "cell"],
+    kernel: Float[np.ndarray, "point cell"],
+    count: Float[np.ndarray, "cell"],
+    at: Float[np.ndarray, "point"],
 ) -> Float[np.ndarray, "point cell"]:
     """Rows of the local linear smoother: times the mean outcome of each cell, they give the curve at ``at``."""
-    weight = _kernel(x, count, at) * count
+    weight = kernel * count
     total = weight.sum(axis=1, keepdims=True)
     centred = x[None, :] - (weight @ x)[:, None] / total
     spread = np.sum(weight * centred**2, axis=1, keepdims=True)
@@ -198,9 +203,10 @@ def calibration_curve(
     if len(np.unique(y)) < 2 or np.ptp(p) == 0.0:
         return Curve(at, value, low, high)
     inside = (at >= p.min()) & (at <= p.max())
-    x, codes = _cells(p, CELLS_CURVE)
+    x, codes = neighbours(p, CELLS_CURVE)
     count = np.bincount(codes).astype(np.float64)
-    rows = _smoother(x, count, np.clip(at[inside], x[0], x[-1]))
+    within = np.clip(at[inside], x[0], x[-1])
+    rows = smoother(x, tricube(x, count, within), count, within)
     value[inside] = np.clip(rows @ (np.bincount(codes, weights=y) / count), 0.0, 1.0)
     effective = 1 / np.sum(rows**2 / count, axis=1)
     for point, patients in zip(np.flatnonzero(inside), effective, strict=True):
@@ -219,13 +225,13 @@ def _draw(
     return count.reshape(size, cells), events.reshape(size, cells)
 
 
-def _absolute_gaps(
+def absolute_gaps(
     x: Float[np.ndarray, "cell"],
     kernel: Float[np.ndarray, "cell cell"],
     count: Float[np.ndarray, "draw cell"],
     events: Float[np.ndarray, "draw cell"],
 ) -> Float[np.ndarray, "draw"]:
-    """ICI of each draw: the same smoother as `_smoother`, written as sums so that all draws are one product."""
+    """ICI of each draw: the same smoother as `smoother`, written as sums so that all draws are one product."""
     shifted = (x - x.mean()) / max(float(np.ptp(x)), 1e-300)
     s0, s1, s2 = (count @ (kernel * shifted**power).T for power in range(3))
     t0, t1 = (events @ (kernel * shifted**power).T for power in range(2))
@@ -274,19 +280,19 @@ def ici(
     normal_quantile(level)
     if len(np.unique(y)) < 2 or np.ptp(p) == 0.0:
         return undefined(level)
-    x, codes = _cells(p, CELLS_ICI)
+    x, codes = neighbours(p, CELLS_ICI)
     count = np.bincount(codes).astype(np.float64)
-    kernel = _kernel(x, count, x)
-    value = float(_absolute_gaps(x, kernel, count[None, :], np.bincount(codes, weights=y)[None, :])[0])
+    kernel = tricube(x, count, x)
+    value = float(absolute_gaps(x, kernel, count[None, :], np.bincount(codes, weights=y)[None, :])[0])
     if repeats < 2:
         return Measure(value, level=level)
     rng = np.random.default_rng(seed)
     block = max(1, 1_000_000 // len(y))  # about 8 MB per array
     sizes = np.diff([*range(0, repeats, block), repeats]).tolist()
-    drawn = [_absolute_gaps(x, kernel, *_draw(codes, y, len(x), size, rng)) for size in sizes]
+    drawn = [absolute_gaps(x, kernel, *_draw(codes, y, len(x), size, rng)) for size in sizes]
     low, high = np.quantile(np.concatenate(drawn), [(1 - level) / 2, (1 + level) / 2])
     chance = rng.binomial(count.astype(np.int64), x, size=(repeats, len(x))).astype(np.float64)
-    by_chance = _absolute_gaps(x, kernel, np.broadcast_to(count, chance.shape), chance)
+    by_chance = absolute_gaps(x, kernel, np.broadcast_to(count, chance.shape), chance)
     if value <= np.quantile(by_chance, (1 + level) / 2):
         low = 0.0
     return Measure(value, min(value, float(low)), max(value, float(high)), level)

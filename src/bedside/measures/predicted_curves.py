@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from bedside.errors import DataError
 from bedside.measures.predictions import checked_probabilities
@@ -78,13 +76,36 @@ def read_curves(
     steps: bool,
 ) -> Float[np.ndarray, "patient time"]:
     """`risk_by` without its checks."""
+    curves, before, after, share = _between(curves, grid, at, steps)
+    return np.asarray(curves[:, before] * (1 - share) + curves[:, after] * share)
+
+
+def read_own(
+    curves: Float[np.ndarray, "patient point"],
+    grid: Float[np.ndarray, "point"],
+    at: Float[np.ndarray, "patient"],
+    steps: bool,
+) -> Float[np.ndarray, "patient"]:
+    """The same at one time for each patient."""
+    curves, before, after, share = _between(curves, grid, at, steps)
+    own = np.arange(len(curves))
+    return np.asarray(curves[own, before] * (1 - share) + curves[own, after] * share)
+
+
+def _between(
+    curves: Float[np.ndarray, "patient point"],
+    grid: Float[np.ndarray, "point"],
+    at: Float[np.ndarray, "time"],
+    steps: bool,
+) -> tuple[
+    Float[np.ndarray, "patient place"], Int[np.ndarray, "time"], Int[np.ndarray, "time"], Float[np.ndarray, "time"]
+]:
+    """Curves from time 0 on; the places before and after each time, and how far it is from one to the other."""
     if grid[0] > 0:
         grid = np.concatenate([[0.0], grid])
         curves = np.concatenate([np.zeros((len(curves), 1)), curves], axis=1)
     before = np.searchsorted(grid, at, side="right") - 1
     after = np.minimum(before + 1, len(grid) - 1)
-    if steps:
-        return curves[:, before]
-    gap = np.maximum(grid[after] - grid[before], math.ulp(0.0))
-    share = (at - grid[before]) / gap
-    return np.asarray(curves[:, before] * (1 - share) + curves[:, after] * share)
+    gap = grid[after] - grid[before]
+    share = np.divide(at - grid[before], gap, out=np.zeros(len(at)), where=(gap > 0) & (not steps))
+    return curves, before, after, share

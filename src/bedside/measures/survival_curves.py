@@ -174,6 +174,20 @@ def aalen_johansen(
     return Steps(times, value, 1.0 - high, 1.0 - low, at_risk, of_cause, 0.0, _until(time, float(free[-1])))
 
 
+def incidence_by(
+    time: Float[np.ndarray, "patient"],
+    event: Int[np.ndarray, "patient"],
+    horizon: float,
+    entry: Float[np.ndarray, "patient"],
+) -> float:
+    """Share with event 1 by ``horizon`` (Aalen-Johansen); nan where nobody free of any event was followed to it."""
+    times, at_risk, events, of_cause = life_table(time, event, entry)
+    free = survival(at_risk, events)
+    if not horizon <= _until(time, float(free[-1])):
+        return math.nan
+    return float(np.sum((free[:-1] * of_cause / at_risk)[times <= horizon]))
+
+
 def _delta_variance(
     at_risk: Int[np.ndarray, "step"],
     events: Int[np.ndarray, "step"],

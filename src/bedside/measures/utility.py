@@ -35,7 +35,7 @@ class DecisionCurve:
     treat_none: Float[np.ndarray, "threshold"]
 
 
-def _odds(threshold: float) -> float:
+def threshold_odds(threshold: float) -> float:
     """Harm of one needless treatment, counted in treatments that were needed."""
     if not 0.0 <= threshold < 1.0:
         raise DataError(f"a threshold of {threshold} is not at least 0 and below 1", where="threshold")
@@ -92,7 +92,7 @@ def net_benefit(
     DataError: lengths differ, an outcome is neither 0 nor 1, a probability is nan or outside [0, 1], or
         ``threshold`` is outside [0, 1).
     """
-    odds = _odds(threshold)
+    odds = threshold_odds(threshold)
     y, p = checked_binary(y, p)
     treated = p >= threshold
     return _gain(treated & (y == 1), treated & (y == 0), 1.0, odds, level)
@@ -107,7 +107,7 @@ def net_benefit_treat_all(y: Int[np.ndarray, "patient"], threshold: float, level
     ------
     DataError: an outcome is neither 0 nor 1, or ``threshold`` is outside [0, 1).
     """
-    odds = _odds(threshold)
+    odds = threshold_odds(threshold)
     y = checked_labels(y, 2)
     prevalence = wilson(int(y.sum()), len(y), level)
     if prevalence.low is None or prevalence.high is None:
@@ -136,7 +136,7 @@ def net_benefit_difference(
         raise DataError(f"'{other}' is neither 'treat-all' nor 'treat-none'", where="other")
     if other == "treat-none":
         return net_benefit(y, p, threshold, level)
-    odds = _odds(threshold)
+    odds = threshold_odds(threshold)
     y, p = checked_binary(y, p)
     spared = p < threshold
     return _gain(spared & (y == 0), spared & (y == 1), odds, 1.0, level)
