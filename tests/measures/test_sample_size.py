@@ -9,7 +9,7 @@ import statsmodels.api as sm
 from scipy.stats import norm
 
 from bedside.errors import DataError
-from bedside.measures import riley
+from bedside.measures import riley, riley_survival
 
 # n per criterion (shrinkage, optimism, overall risk), events per parameter: what pmsampsize 0.1.0 from PyPI returns.
 # It is recorded, not run: it needs Python 3.12 and another statsmodels. The first row is also the worked example
@@ -109,3 +109,42 @@ def test_riley_refuses_impossible_numbers(
 ) -> None:
     with pytest.raises(DataError, match=place):
         riley(prevalence, parameters, **options)
+
+
+def test_riley_survival_worked_example() -> None:
+    # Recurrence of venous thromboembolism, in the manual of pmsampsize and in Riley et al., BMJ 2020: 5143 patients
+    # with 692 events (23.07 per parameter); the second criterion alone asks for 1039, the largest R2 is 0.555.
+    found = riley_survival(0.065, 2.07, 2.0, 30, r2_cs=0.051)
+    assert (found.shrinkage, found.optimism, found.patients) == (5143, 1039, 5143)
+    assert (found.events, round(found.events_per_parameter, 2)) == (692, 23.07)
+    assert riley_survival(0.065, 2.07, 2.0, 30, r2_nagelkerke=0.2).r2_cs == pytest.approx(0.2 * 0.555, abs=2e-4)
+
+
+def test_riley_survival_knows_no_unit_of_time() -> None:
+    years = riley_survival(0.065, 2.07, 2.0, 30, r2_nagelkerke=0.15)
+    days = riley_survival(0.065 / 365.25, 2.07 * 365.25, 2.0 * 365.25, 30, r2_nagelkerke=0.15)
+    assert (years.shrinkage, years.optimism, years.overall_risk) == (days.shrinkage, days.optimism, days.overall_risk)
+
+
+def test_riley_survival_overall_risk_by_simulation() -> None:
+    # With so many patients, the upper end of the interval of the exponential model's risk lies 0.05 above it.
+    rng, rate, leaves, horizon = np.random.default_rng(3), 0.2, 3.0, 2.0
+    mean = (1 - math.exp(-rate * leaves)) / rate
+    n = riley_survival(rate, mean, horizon, 1, r2_nagelkerke=0.5).overall_risk
+    times = rng.exponential(1 / rate, size=(4000, n))
+    rates = (times <= leaves).sum(axis=1) / np.minimum(times, leaves).sum(axis=1)
+    upper = np.quantile(1 - np.exp(-rates * horizon), 0.975)
+    assert upper - (1 - math.exp(-rate * horizon)) == pytest.approx(
+        0.05, abs=0.005
+    )  # the normal interval, at so few patients
+
+
+def test_riley_survival_refuses_what_cannot_be() -> None:
+    for wrong in ((0.0, 1.0, 1.0, 3), (0.1, -1.0, 1.0, 3), (0.1, 1.0, math.inf, 3), (0.1, 1.0, 1.0, 0)):
+        with pytest.raises(DataError):
+            riley_survival(*wrong, r2_cs=0.05)
+    with pytest.raises(DataError, match="said once"):
+        riley_survival(0.1, 1.0, 1.0, 3)
+    with pytest.raises(DataError, match="is not between"):
+        riley_survival(0.1, 1.0, 1.0, 3, r2_cs=0.9)
+    assert riley_survival(2.0, 1.0, 5.0, 3, r2_cs=0.05).overall_risk == 1

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bedside.cli.standing import Deployed, Reinstated
     from bedside.cli.study import Drafted, Trained
     from bedside.cli.targets import Dropped
-    from bedside.cohort import DataCheck
+    from bedside.cohort import DataCheck, FollowUpFacts
     from bedside.ledger import (
         Approval,
         BackedUp,
@@ -97,6 +97,7 @@ def check(result: DataCheck) -> str:
         f"  {step.rows:>7}  {step.step}" + (f" ({step.removed} removed)" if step.removed else "")
         for step in result.attrition
     ]
+    lines += [] if result.follow_up is None else _follow_up(result.follow_up)
     order = {"error": 0, "warning": 1, "note": 2}
     for finding in sorted(result.findings, key=lambda finding: order[finding.severity]):
         lines.append(f"{finding.severity.upper():<8} {finding.where}: {finding.text}")
@@ -105,6 +106,16 @@ def check(result: DataCheck) -> str:
     errors = sum(finding.severity == "error" for finding in result.findings)
     lines.append(f"{errors} errors: training would refuse" if errors else "No errors: ready to train")
     return "\n".join(lines)
+
+
+def _follow_up(facts: FollowUpFacts) -> list[str]:
+    events = ", ".join(f"{rows} {name}" for name, rows in facts.events.items())
+    median = "not reached" if facts.median is None else f"{facts.median:g} {facts.unit}"
+    lines = ["Follow-up", f"  events: {events}; {facts.censored:.0%} censored; median follow-up {median}"]
+    for one in facts.horizons:
+        risk = "not known" if one.risk is None else f"{one.risk:.1%}"
+        lines.append(f"  by {one.horizon:g} {facts.unit}: {one.events} events, risk {risk}; {one.at_risk} at risk")
+    return lines
 
 
 def train(result: Trained) -> str:

@@ -5,6 +5,7 @@ from bedside.cohort.assembly import assemble, external_cohort
 from bedside.cohort.checking import DataCheck, SampleSizeFacts, SiteFacts, VariableFacts, check
 from bedside.cohort.cohort import AttritionStep, Cohort, Finding
 from bedside.cohort.draft import draft_study
+from bedside.cohort.follow_up_check import FollowUpFacts, HorizonFacts
 from bedside.cohort.masks import subgroup_masks
 from bedside.cohort.splitting import Split, patient_groups, split
 from bedside.cohort.study import (
@@ -34,7 +35,9 @@ __all__ = [
     "DataCheck",
     "Finding",
     "FollowUp",
+    "FollowUpFacts",
     "Gate",
+    "HorizonFacts",
     "Outcome",
     "Prepared",
     "SampleSizeFacts",

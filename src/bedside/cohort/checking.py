@@ -6,11 +6,12 @@ import msgspec
 import numpy as np
 
 from bedside.cohort.cohort import AttritionStep, Cohort, Finding
+from bedside.cohort.follow_up_check import FollowUpFacts, follow_up_facts, follow_up_findings
 from bedside.cohort.leakage import duplicate_findings, identifier_findings, leakage_findings, split_findings
 from bedside.cohort.sites import site_findings
 from bedside.cohort.splitting import Split
 from bedside.cohort.study import Study
-from bedside.measures import SampleSize, riley
+from bedside.measures import SampleSize, riley, riley_survival
 from bedside.sources import Problem
 
 MOSTLY_MISSING = 0.5
@@ -92,7 +93,8 @@ class DataCheck(msgspec.Struct, frozen=True, kw_only=True):
     split: who is held out, in words.
     missingness: per predictor.
     sites: per site; empty where the study names none.
-    sample_size: one per class that counts as an event (one for a binary outcome).
+    sample_size: one per class that counts as an event (one for a binary outcome, and for a prognosis).
+    follow_up: how long the patients were followed; None where the question has no time.
     """
 
     findings: tuple[Finding, ...]
@@ -104,6 +106,7 @@ class DataCheck(msgspec.Struct, frozen=True, kw_only=True):
     missingness: tuple[VariableFacts, ...]
     sites: tuple[SiteFacts, ...]
     sample_size: tuple[SampleSizeFacts, ...]
+    follow_up: FollowUpFacts | None = None
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -120,6 +123,7 @@ def check(study: Study, cohort: Cohort, split: Split) -> DataCheck:
     """
     facts = tuple(_variable_facts(study, cohort, position) for position in range(len(study.schema.variables)))
     sample_size = _sample_sizes(study, cohort, split)
+    follow_up = follow_up_facts(study, cohort)
     findings = [
         *leakage_findings(study, cohort),
         *identifier_findings(study, cohort),
@@ -129,6 +133,7 @@ def check(study: Study, cohort: Cohort, split: Split) -> DataCheck:
         *_missing_findings(study, cohort, facts),
         *_patient_findings(study, cohort),
         *_size_findings(sample_size),
+        *follow_up_findings(study, cohort, follow_up),
     ]
     gravity = {"error": 0, "warning": 1, "note": 2}
     return DataCheck(
@@ -141,6 +146,7 @@ def check(study: Study, cohort: Cohort, split: Split) -> DataCheck:
         missingness=facts,
         sites=_sites(study, cohort),
         sample_size=sample_size,
+        follow_up=follow_up,
     )
 
 
@@ -250,6 +256,8 @@ def _sample_sizes(study: Study, cohort: Cohort, split: Split) -> tuple[SampleSiz
     parameters = sum(
         1 if variable.kind == "number" else len(variable.categories or ()) - 1 for variable in study.schema.variables
     )
+    if cohort.followed is not None:
+        return _sample_size_over_time(study, cohort.take(split.development), parameters)
     found = []
     for code, name in enumerate(study.outcome.classes):
         if len(study.outcome.classes) == 2 and code == 0:
@@ -259,6 +267,23 @@ def _sample_sizes(study: Study, cohort: Cohort, split: Split) -> tuple[SampleSiz
             needed = riley(events / len(outcome), parameters, r2_nagelkerke=EXPECTED_R2)
             found.append(_size_facts(needed, parameters, len(outcome), events, name))
     return tuple(found)
+
+
+def _sample_size_over_time(study: Study, development: Cohort, parameters: int) -> tuple[SampleSizeFacts, ...]:
+    """By the rate of the event asked about; what competes with it ends the follow-up."""
+    assert development.followed is not None
+    seen = development.followed - (0.0 if development.entered is None else development.entered)
+    events = int((development.outcome == 1).sum())
+    if events == 0:
+        return ()
+    needed = riley_survival(
+        events / float(seen.sum()),
+        float(seen.mean()),
+        study.validation.decision or study.outcome.horizons[-1],
+        parameters,
+        r2_nagelkerke=EXPECTED_R2,
+    )
+    return (_size_facts(needed, parameters, len(development), events, study.outcome.classes[1]),)
 
 
 def _size_facts(needed: SampleSize, parameters: int, available: int, events: int, outcome: str) -> SampleSizeFacts:

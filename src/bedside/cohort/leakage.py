@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from bedside.cohort.cohort import Cohort, Finding
 from bedside.cohort.copies import CHANCE_PAIRS, chance_pairs, row_keys
+from bedside.cohort.leakage_over_time import knows_the_time
 from bedside.cohort.splitting import Split
 from bedside.cohort.study import Study
 from bedside.measures import auroc
@@ -48,7 +49,7 @@ def leakage_findings(study: Study, cohort: Cohort) -> list[Finding]:
     found = []
     for position, variable in enumerate(study.schema.variables):
         values = cohort.reading.values[:, position]
-        how = _separates(variable, values, cohort, study)
+        how = knows_the_time(variable, values, cohort, study) or _separates(variable, values, cohort, study)
         if how is not None:
             known = variable.name in study.data.leakage_known
             found.append(_leak(variable, how, known=known))
@@ -74,7 +75,8 @@ def _separates(variable: Variable, values: Float[np.ndarray, " patient"], cohort
         if len(study.outcome.classes) == 2 and code == 0:
             continue
         for how in (
-            _by_order(case[known], values[known], variable, name),
+            # Who is followed longer has more events: over time the order is judged by `knows_the_time`.
+            _by_order(case[known], values[known], variable, name) if cohort.followed is None else None,
             _by_value(case[known], values[known], variable, name),
             _by_absence(case, known, name),
         ):

@@ -33,7 +33,7 @@ from bedside.measures.measure import Measure
 from bedside.measures.operating import npv, ppv, sensitivity, specificity
 from bedside.measures.predicted_curves import risk_by
 from bedside.measures.resampling import bootstrap
-from bedside.measures.sample_size import SampleSize, riley
+from bedside.measures.sample_size import SampleSize, riley, riley_survival
 from bedside.measures.scores import accuracy, brier, log_loss, log_loss_difference
 from bedside.measures.survival_curves import Steps, aalen_johansen, kaplan_meier, number_at_risk
 from bedside.measures.utility import (
@@ -99,6 +99,7 @@ __all__ = [
     "observed_over_expected_at",
     "ppv",
     "riley",
+    "riley_survival",
     "risk_by",
     "sensitivity",
     "specificity",

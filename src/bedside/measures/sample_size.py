@@ -16,7 +16,7 @@ MARGIN = 0.05
 
 @dataclass(frozen=True)
 class SampleSize:
-    """Patients needed to develop a model for a binary outcome, per criterion and in all.
+    """Patients needed to develop a model for a binary outcome or a time to an event, per criterion and in all.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class SampleSize:
     optimism: for apparent and adjusted Nagelkerke R2 to differ by no more than 0.05.
     overall_risk: for the 95 % margin of error of the overall risk to be no more than 0.05.
     mean_absolute_error: for predictions to be off by no more than 0.05 on average; None for more than 30
-        parameters, beyond which its formula was not established.
+        parameters, beyond which its formula was not established, and for a time to an event.
     patients: the largest of these.
     events: patients with the outcome expected among them, rounded up.
     events_per_parameter: expected events divided by parameters.
@@ -134,6 +134,72 @@ def riley(
     # Rounded first, so that 0.3 * 1000 is not counted as 301 events.
     events = math.ceil(round(patients * prevalence, 9))
     return SampleSize(*criteria, absolute, patients, events, patients * prevalence / parameters, r2)
+
+
+def riley_survival(
+    rate: float,
+    mean_follow_up: float,
+    horizon: float,
+    parameters: int,
+    *,
+    r2_cs: float | None = None,
+    r2_nagelkerke: float | None = None,
+    shrinkage: float = 0.9,
+) -> SampleSize:
+    """Patients needed to develop a prediction model for a time to an event.
+
+    Criteria: Riley et al., Stat Med 2019;38:1276-1296, as in BMJ 2020;368:m441: shrinkage, optimism (largest R2 from
+    the log-likelihood of an exponential model without predictors, their equation 23), and the overall risk by
+    ``horizon`` under a constant rate. All times are in the same unit, whichever.
+
+    Parameters
+    ----------
+    rate: expected events per patient and unit of time, above 0. mean_follow_up: of a patient, above 0.
+    horizon: time by which the overall risk must be known to within 0.05.
+    parameters, shrinkage: as for `riley`.
+    r2_cs, r2_nagelkerke: exactly one, expected of the new model in new patients (adjusted for optimism).
+
+    Raises
+    ------
+    DataError: a number is outside its range, or not exactly one of the two is given.
+    """
+    for name, value in (("rate", rate), ("mean_follow_up", mean_follow_up), ("horizon", horizon)):
+        if not 0.0 < value < math.inf:
+            raise DataError(f"{value} is not a number above 0", where=name)
+    if parameters < 1:
+        raise DataError(f"{parameters} is less than 1", where="parameters")
+    if not 0.0 < shrinkage < 1.0:
+        raise DataError(f"{shrinkage} is not between 0 and 1", where="shrinkage")
+    each = rate * mean_follow_up  # events per patient
+    largest = 1 - math.exp(2 * (each * math.log(each) - each))
+    r2 = _expected_r2(largest, r2_cs, r2_nagelkerke)
+    allowed = r2 / (r2 + MARGIN * largest)
+    criteria = (
+        _for_shrinkage(parameters, r2, shrinkage),
+        _for_shrinkage(parameters, r2, allowed),
+        _for_risk_by(rate, mean_follow_up, horizon),
+    )
+    patients = max(criteria)
+    events = math.ceil(round(patients * each, 9))
+    return SampleSize(*criteria, None, patients, events, patients * each / parameters, r2)
+
+
+def _expected_r2(largest: float, r2_cs: float | None, r2_nagelkerke: float | None) -> float:
+    if (r2_cs is None) == (r2_nagelkerke is None):
+        raise DataError("how good the model will be must be said once", remedy="Give one of r2_cs, r2_nagelkerke")
+    r2 = r2_cs if r2_cs is not None else (r2_nagelkerke or 0.0) * largest
+    if not 0.0 < r2 < largest:
+        raise DataError(f"{r2} is not between 0 and {largest:.4g}", where="r2_cs")
+    return r2
+
+
+def _for_risk_by(rate: float, mean_follow_up: float, horizon: float) -> int:
+    """So many that the upper end of the 95 % interval of the risk is within the margin: 1 - exp(-rate * horizon)."""
+    free = math.exp(-rate * horizon)
+    if free <= MARGIN:  # hardly anybody is left without the event, whatever the rate is exactly
+        return 1
+    margin = -math.log(1 - MARGIN / free) / horizon
+    return math.ceil((1.96 / margin) ** 2 * rate / mean_follow_up)
 
 
 def _for_absolute_error(prevalence: float, parameters: int) -> int | None:
