@@ -23,6 +23,7 @@ from bedside.measures import auroc, log_loss
 from bedside.network import residual
 from bedside.preparation import as_served
 from bedside.sources import Schema, Variable
+from bedside.training.classes import Classes
 from bedside.training.fit import fit_sample
 from bedside.training.folds import stratified_folds
 from bedside.training.model import predicted
@@ -43,7 +44,9 @@ def samples() -> dict[str, Sample]:
 
 def sample(x: np.ndarray, y: np.ndarray) -> Sample:
     variables = tuple(Variable(name=f"v{i}", kind="number", label=f"v{i}") for i in range(x.shape[1]))
-    return Sample(Schema(variables=variables), as_served(np.asarray(x, dtype=np.float64)), y, np.arange(len(y)), 2)
+    return Sample(
+        Schema(variables=variables), as_served(np.asarray(x, dtype=np.float64)), y, np.arange(len(y)), Classes(2)
+    )
 
 
 def study(data: Sample, members: int, seed: int) -> Study:

@@ -115,7 +115,7 @@ def test_plain_takes_the_steps_of_torchs_own_layers(data: tuple[np.ndarray, np.n
             optimiser.zero_grad()
             torch.nn.functional.cross_entropy(layers(torch.tensor(x[rows])), torch.tensor(y[rows])).backward()
             optimiser.step()
-    ours = train(x, y, 2, plain(), seed=(9,), device="cpu")
+    ours = train(x, np.eye(2)[y], 2, plain(), seed=(9,), device="cpu")
     expected = layers(torch.tensor(x)).detach().numpy()
     np.testing.assert_allclose(logits(NUMPY, ours.members, x)[0], expected, atol=1e-5)
     assert ours.epochs == (5,)
@@ -152,7 +152,7 @@ def test_a_residual_network_begins_as_its_floor(data: tuple[np.ndarray, np.ndarr
 def test_the_linear_term_stays_the_floors(
     data: tuple[np.ndarray, np.ndarray], start: Members, stopping: np.ndarray
 ) -> None:
-    trained = train(*data, 2, QUICK, seed=(1,), start=start, stopping=stopping).members
+    trained = train(data[0], np.eye(2)[data[1]], 2, QUICK, seed=(1,), start=start, stopping=stopping).members
     for member in trained.linear:
         np.testing.assert_allclose(member, start.linear[0], atol=1e-6)
 
@@ -160,7 +160,7 @@ def test_the_linear_term_stays_the_floors(
 def test_a_feature_that_does_not_vary_gets_no_weight(
     data: tuple[np.ndarray, np.ndarray], start: Members, stopping: np.ndarray
 ) -> None:
-    trained = train(*data, 2, QUICK, seed=(1,), start=start, stopping=stopping).members
+    trained = train(data[0], np.eye(2)[data[1]], 2, QUICK, seed=(1,), start=start, stopping=stopping).members
     assert not trained.hidden[0][0][:, 3].any()
     assert trained.hidden[0][0][:, 0].any()
 
@@ -169,7 +169,9 @@ def test_the_seed_decides_and_the_callers_generator_is_left_alone(
     data: tuple[np.ndarray, np.ndarray], start: Members, stopping: np.ndarray
 ) -> None:
     before = torch.get_rng_state()
-    first, again, other = (train(*data, 2, QUICK, seed=(s,), start=start, stopping=stopping) for s in (1, 1, 2))
+    first, again, other = (
+        train(data[0], np.eye(2)[data[1]], 2, QUICK, seed=(s,), start=start, stopping=stopping) for s in (1, 1, 2)
+    )
     assert torch.equal(before, torch.get_rng_state())
     for a, b in zip(first.members.arrays(), again.members.arrays(), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -181,8 +183,10 @@ def test_members_do_not_disturb_each_other(
     data: tuple[np.ndarray, np.ndarray], start: Members, stopping: np.ndarray
 ) -> None:
     dry = replace(QUICK, dropout=0.0)
-    together = train(*data, 2, dry, seed=(1,), start=start, stopping=stopping)
-    alone = train(*data, 2, replace(dry, members=1), seed=(1,), start=start, stopping=stopping[:1])
+    together = train(data[0], np.eye(2)[data[1]], 2, dry, seed=(1,), start=start, stopping=stopping)
+    alone = train(
+        data[0], np.eye(2)[data[1]], 2, replace(dry, members=1), seed=(1,), start=start, stopping=stopping[:1]
+    )
     np.testing.assert_allclose(together.members.last[0], alone.members.last[0], atol=1e-5)
     assert together.epochs[0] == alone.epochs[0]
 
@@ -192,8 +196,10 @@ def test_stopping_patients_are_not_fitted_on(
 ) -> None:
     x, y = data
     endless = replace(QUICK, patience=None, members=1)
-    honest = train(x, y, 2, endless, seed=(1,), start=start, stopping=stopping[:1])
-    flipped = train(x, np.where(stopping[0], 1 - y, y), 2, endless, seed=(1,), start=start, stopping=stopping[:1])
+    honest = train(x, np.eye(2)[y], 2, endless, seed=(1,), start=start, stopping=stopping[:1])
+    flipped = train(
+        x, np.eye(2)[np.where(stopping[0], 1 - y, y)], 2, endless, seed=(1,), start=start, stopping=stopping[:1]
+    )
     np.testing.assert_array_equal(honest.members.last, flipped.members.last)
 
 
@@ -202,20 +208,22 @@ def test_each_member_keeps_its_best_epoch(
 ) -> None:
     x, y = data
     long = replace(QUICK, epochs=60, patience=8, learning_rate=0.01)
-    trained = train(x, y, 2, long, seed=(3,), start=start, stopping=stopping)
+    trained = train(x, np.eye(2)[y], 2, long, seed=(3,), start=start, stopping=stopping)
     z = logits(NUMPY, trained.members, x)
     for member, held in enumerate(stopping):
         assert loss_of(z[member][held], y[held]) == pytest.approx(trained.stopping_loss[member], abs=1e-5)
         assert loss_of(z[member][held], y[held]) <= loss_of((x @ start.linear[0] + start.bias[0])[held], y[held]) + 1e-5
     assert len(set(trained.epochs)) > 1
-    shorter = train(x, y, 2, replace(long, epochs=max(trained.epochs)), seed=(3,), start=start, stopping=stopping)
+    shorter = train(
+        x, np.eye(2)[y], 2, replace(long, epochs=max(trained.epochs)), seed=(3,), start=start, stopping=stopping
+    )
     assert shorter.epochs == trained.epochs
 
 
 def test_it_learns_what_no_linear_model_can(data: tuple[np.ndarray, np.ndarray], stopping: np.ndarray) -> None:
     x, y = data
     flat = linear_members(np.zeros((4, 2)), np.zeros(2))
-    trained = train(x, y, 2, replace(residual(3), dropout=0.0), seed=(0,), start=flat, stopping=stopping)
+    trained = train(x, np.eye(2)[y], 2, replace(residual(3), dropout=0.0), seed=(0,), start=flat, stopping=stopping)
     assert loss_of(logits(NUMPY, trained.members, x).mean(axis=0), y) < 0.55 < math.log(2)
 
 

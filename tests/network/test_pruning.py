@@ -74,12 +74,12 @@ def test_a_student_learns_its_teacher_and_is_stopped_by_the_outcomes() -> None:
     teacher = np.stack([1 - truth, truth], axis=1)
     y = (np.random.default_rng(4).random(400) < 0.5).astype(int)  # says nothing of the teacher
     settings = replace(residual(1), linear=False, dropout=0.0, weight_decay=0.0, patience=None, epochs=60)
-    student = train(x, y, 2, settings, seed=(1,), teacher=teacher).members
+    student = train(x, np.eye(2)[y], 2, settings, seed=(1,), teacher=teacher).members
     z = logits(NUMPY, student, x)[0]
     learned = 1 / (1 + np.exp(z[:, 0] - z[:, 1]))
     assert np.abs(learned - truth).mean() < 0.02
     stopping = (np.arange(400) % 5 == 0)[None]
-    stopped = train(x, y, 2, replace(settings, patience=15), seed=(1,), teacher=teacher, stopping=stopping)
+    stopped = train(x, np.eye(2)[y], 2, replace(settings, patience=15), seed=(1,), teacher=teacher, stopping=stopping)
     z = logits(NUMPY, stopped.members, x)[0][stopping[0]]
     own = -np.log(np.exp(z - z.max(1, keepdims=True)) / np.exp(z - z.max(1, keepdims=True)).sum(1, keepdims=True))
     assert stopped.stopping_loss[0] == pytest.approx(own[np.arange(80), y[stopping[0]]].mean(), rel=1e-4)
@@ -89,7 +89,7 @@ def test_what_is_left_is_trained_on() -> None:
     y = (X[:, 0] * X[:, 1] > 0).astype(int)
     settings = replace(residual(3), dropout=0.0, patience=None, epochs=30)
     begun = pruned(drawn(16), 0.75)
-    after = train(X, y, 2, settings, seed=(1,), begun=begun).members
+    after = train(X, np.eye(2)[y], 2, settings, seed=(1,), begun=begun).members
     assert shapes(after) == shapes(begun)
 
     def loss(members: Members) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,11 +19,13 @@ from bedside.network import logits
 from bedside.preparation import NUMPY, Preparation
 from bedside.sources import Schema, Variable
 from bedside.training import calibration
-from bedside.training.calibration import calibrated, cross_calibrated, fit_calibration
-from bedside.training.choice import distance_limit, missing_limit
+from bedside.training.calibration import calibrated, fit_calibration
+from bedside.training.choice import cross_calibrated, distance_limit, missing_limit
+from bedside.training.classes import Classes
 from bedside.training.distance import distance, fit_distance
 from bedside.training.floor import STRENGTHS, chosen_strength, fit_floor
 from bedside.training.folds import stopping_patients, stratified_folds
+from bedside.training.sample import Sample
 
 ROWS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 25)), min_size=12, max_size=80)
 
@@ -131,8 +134,9 @@ def test_a_fold_is_calibrated_by_the_other_folds_only() -> None:
     """Plant a leak: turn the outcomes of one fold round; only the other folds' probabilities may notice."""
     y, p = overconfident()
     fold = np.arange(len(y)) % 5
-    honest = cross_calibrated(y, p, fold)
-    leaked = cross_calibrated(np.where(fold == 2, 1 - y, y), p, fold)
+    sample = Sample(Schema(variables=()), np.zeros((len(y), 0)), y, np.arange(len(y)), Classes(2))
+    honest = cross_calibrated(sample, p, fold)
+    leaked = cross_calibrated(replace(sample, y=np.where(fold == 2, 1 - y, y)), p, fold)
     np.testing.assert_array_equal(honest[fold == 2], leaked[fold == 2])
     assert np.abs(honest[fold != 2] - leaked[fold != 2]).max() > 0.05
 

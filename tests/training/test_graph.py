@@ -22,6 +22,7 @@ from bedside.network import TorchOperations, residual, untrained
 from bedside.preparation import NUMPY, Preparation, as_served
 from bedside.sources import Schema, Variable
 from bedside.training.calibration import Calibration
+from bedside.training.classes import Classes
 from bedside.training.distance import fit_distance
 from bedside.training.floor import fit_floor
 from bedside.training.model import Model, graph, outputs, predicted
@@ -130,13 +131,14 @@ import sys, hashlib, numpy as np
 from bedside.sources import Schema, Variable
 from bedside.preparation import Preparation
 from bedside.training.calibration import Calibration
+from bedside.training.classes import Classes
 from bedside.training.distance import Distance
 from bedside.training.model import Model, graph
 from bedside.network import residual, untrained
 x = np.random.default_rng(0).normal(size=(50, 3))
 p = Preparation.fit(Schema(variables=tuple(Variable(name=n, kind="number", label="") for n in "abc")), x)
 m = untrained(None, np.ones(3, dtype=bool), 2, (4,), [np.random.default_rng(1)] * 2)
-model = Model(p, m, Calibration(1.5, np.array([0.1, -0.1])), Distance(np.zeros(3), np.eye(3)))
+model = Model(p, m, Calibration(1.5, np.array([0.1, -0.1])), Distance(np.zeros(3), np.eye(3)), Classes(2))
 print(hashlib.sha256(graph(model, variables=3)).hexdigest())
 """
 
@@ -185,7 +187,7 @@ def test_any_preparation_exports_as_it_is(fitting: list, coming: list, scales: d
     flat = replace(floor, linear=floor.linear / np.maximum(1, np.abs(x).max(axis=0))[None, :, None])
     rngs = [np.random.default_rng(m) for m in range(members)]
     made = untrained(flat, np.zeros(x.shape[1], dtype=bool), 2, residual().hidden, rngs)
-    model = Model(preparation, made, Calibration(1.2, np.array([0.1, -0.1])), fit_distance(preparation, x))
+    model = Model(preparation, made, Calibration(1.2, np.array([0.1, -0.1])), fit_distance(preparation, x), Classes(2))
     out = run(graph(model, variables=3), new)
     probability, far, spread = outputs(NUMPY, model, as_served(new))
     np.testing.assert_allclose(out["probability"], probability, atol=1e-5)

@@ -13,6 +13,7 @@ import pytest
 from bedside.network import Settings, residual
 from bedside.sources import Schema, Variable
 from bedside.training import tuning
+from bedside.training.classes import Classes
 from bedside.training.sample import Sample
 from bedside.training.tuning import tune
 
@@ -24,7 +25,7 @@ def sample() -> Sample:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 2)).astype(np.float32).astype(np.float64)
     schema = Schema(variables=tuple(Variable(name=f"v{i}", kind="number", label="") for i in range(2)))
-    return Sample(schema, x, (x[:, 0] + rng.normal(size=60) > 0).astype(np.int64), np.arange(60), 2)
+    return Sample(schema, x, (x[:, 0] + rng.normal(size=60) > 0).astype(np.int64), np.arange(60), Classes(2))
 
 
 def trials(folder: Path) -> list[Any]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bedside.sources import Schema, Variable
+from bedside.training.classes import Classes
 from bedside.training.sample import Sample
 from bedside.training.usual import usual
 
@@ -16,7 +17,7 @@ def sample(*columns: np.ndarray, patient: np.ndarray | None = None, categories: 
         variables[-1] = Variable(name="group", kind="category", label="", categories=categories)
     values = np.column_stack(columns).astype(np.float64)
     who = np.arange(len(values)) if patient is None else patient
-    return Sample(Schema(variables=tuple(variables)), values, np.zeros(len(values), dtype=np.int64), who, 2)
+    return Sample(Schema(variables=tuple(variables)), values, np.zeros(len(values), dtype=np.int64), who, Classes(2))
 
 
 def test_the_limits_leave_one_in_twenty_beyond_each() -> None:

@@ -22,7 +22,7 @@ from bedside.errors import DataError, StudyError, UsageError
 from bedside.measures import auroc, auroc_multiclass, conformal_quantiles
 from bedside.preparation import NUMPY
 from bedside.training import choice
-from bedside.training.calibration import calibration_facts, cross_calibrated, fit_calibration
+from bedside.training.calibration import calibration_facts, fit_calibration
 from bedside.training.cross_fitting import Fitted, OutOfFold, cross_fit, fit_without_network
 from bedside.training.extras import require, versions
 from bedside.training.model import Model, graph
@@ -66,7 +66,7 @@ class Adopted:
     def parameters(self) -> int:
         """Fitted numbers of the model, and of the calibration where there is one."""
         calibration = self.joined.calibration
-        return self.joined.original.parameters + (0 if calibration is None else 1 + len(calibration.bias))
+        return self.joined.original.parameters + (0 if calibration is None else calibration.parameters)
 
     def graph(self) -> bytes:
         """The packed graph: preparation, the model, its meaning, calibration and distance."""
@@ -125,7 +125,7 @@ def adopt(
     packed = joined_graph(joined, where=str(model))
     proof = proved(joined, packed, study.schema, sample.values, seed, where=str(model))
     _told(progress, "Proving that the graph equals the model", STEPS)
-    unseen = cross_calibrated(sample.y, given, out_of_fold.fold) if recalibrate else given
+    unseen = choice.cross_calibrated(sample, given, out_of_fold.fold) if recalibrate else given
     quantiles = tuple(float(q) for q in conformal_quantiles(sample.y, unseen, study.validation.alpha))
     far = choice.distance_limit(out_of_fold.distance, out_of_fold.novel)
     missing = choice.missing_limit(sample.values) if inputs.complete else 0.0
@@ -202,7 +202,7 @@ def _refuse_turned_round(study: Study, sample: Sample, given: Float[np.ndarray, 
 
 def _floor(sample: Sample, fitted: Fitted, out_of_fold: OutOfFold) -> Model:
     calibration = fit_calibration(sample.y, out_of_fold.floor)
-    return Model(fitted.preparation, fitted.floor, calibration, fitted.distance)
+    return Model(fitted.preparation, fitted.floor, calibration, fitted.distance, sample.head)
 
 
 def _origin(model: Path, kind: Format, original: Original, plan: AdoptionPlan) -> dict[str, Any]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bedside.adoption import Adopted
     from bedside.cohort import Cohort, DataCheck, Split, Study
     from bedside.privacy import Prototypes
-    from bedside.release import Candidate, Manifest
+    from bedside.release import Candidate, Course, Manifest
     from bedside.training import Fit
 
 STUDY_FILE = "study.toml"
@@ -237,9 +237,10 @@ def _manifest(study: Study, cohort: Cohort, fitted: Fit | Adopted) -> Manifest:
             column=study.outcome.column,
             codes=dict(study.outcome.codes),
             others_negative=study.outcome.others_negative,
+            course=_course(study, fitted),
         ),
         threshold=study.validation.threshold,
-        conformal=Conformal(alpha=study.validation.alpha, quantiles=fitted.quantiles),
+        conformal=Conformal(alpha=study.validation.alpha, quantiles=fitted.quantiles) if fitted.quantiles else None,
         distance_limit=fitted.distance_limit,
         missing_limit=fitted.missing_limit,
         network=Network(
@@ -265,6 +266,26 @@ def _manifest(study: Study, cohort: Cohort, fitted: Fit | Adopted) -> Manifest:
         ),
         valid_until=study.valid_until,
         adopted=origin,
+    )
+
+
+def _course(study: Study, fitted: Fit | Adopted) -> Course | None:
+    """What the graph's columns mean where the question is when something happens."""
+    from bedside.release import Band, Course
+
+    found, asked = getattr(fitted, "course", None), study.outcome.follow_up
+    if found is None or asked is None:
+        return None
+    band = found.band
+    return Course(
+        events=study.outcome.classes[1:],
+        edges=found.edges,
+        unit=asked.unit,
+        horizons=asked.horizons,
+        decision=found.decision,
+        time=asked.time,
+        entry=asked.entry,
+        band=None if band is None else Band(half_width=band.half_width, alpha=band.alpha, group=band.group),
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from bedside.network.losses import LARGEST_LOG_HAZARD, LOSSES, cross_entropy, piecewise_exponential
 from bedside.network.members import Members, linear_members, logits, untrained
 from bedside.network.pruning import pruned
 from bedside.network.settings import Settings, plain, residual
 from bedside.network.torch_operations import TorchOperations
-from bedside.network.training_loop import Trained, cross_entropy, train
+from bedside.network.training_loop import Trained, train
 
 __all__ = [
+    "LARGEST_LOG_HAZARD",
+    "LOSSES",
     "Members",
     "Settings",
     "TorchOperations",
@@ -16,6 +19,7 @@ __all__ = [
     "cross_entropy",
     "linear_members",
     "logits",
+    "piecewise_exponential",
     "plain",
     "pruned",
     "residual",

@@ -50,6 +50,10 @@ class TorchOperations:
         """Natural logarithm."""
         return self._torch.log(x)
 
+    def exp(self, x: Array) -> Array:
+        """The exponential of each."""
+        return self._torch.exp(x)
+
     def maximum(self, x: Array, y: Array) -> Array:
         """The larger of each pair."""
         return self._torch.maximum(x, y)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
+from bedside.network.losses import LOSSES, Loss
 from bedside.network.members import Members, logits, untrained
 from bedside.network.settings import Settings
 from bedside.network.torch_operations import TorchOperations
@@ -27,7 +28,7 @@ class Trained:
     ----------
     members: weights as NumPy arrays in double precision, exact in single precision.
     epochs: the epoch whose weights each member kept; 0: the member stayed as it began.
-    stopping_loss: log-loss of each member on its own stopping patients; nan without early stopping.
+    stopping_loss: loss of each member on its own stopping patients; nan without early stopping.
     """
 
     members: Members
@@ -35,41 +36,32 @@ class Trained:
     stopping_loss: tuple[float, ...]
 
 
-def cross_entropy(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:
-    """Cross-entropy in nats, one weighted mean per member.
-
-    - sum_k y_k log f_k with f the softmax of the logits; with two classes that is - [y log f + (1 - y) log(1 - f)].
-    ``logits`` [member, patient, class], ``y`` [member, patient, class]: 1 for the patient's class and 0 for others, or
-    a teacher's probabilities; ``weight`` [member, patient].
-    """
-    log_f = logits - logits.logsumexp(dim=-1, keepdim=True)
-    return -(weight * (y * log_f).sum(dim=-1)).sum(dim=-1) / weight.sum(dim=-1)
-
-
 def train(
     x: Float[np.ndarray, "patient feature"],
-    y: Int[np.ndarray, " patient"],
-    classes: int,
+    target: Float[np.ndarray, "patient column"],
+    outputs: int,
     settings: Settings,
     *,
     seed: tuple[int, ...],
+    loss: str = "cross-entropy",
     start: Members | None = None,
     begun: Members | None = None,
-    teacher: Float[np.ndarray, "patient class"] | None = None,
+    teacher: Float[np.ndarray, "patient column"] | None = None,
     stopping: Bool[np.ndarray, "member patient"] | None = None,
     device: str | None = None,
 ) -> Trained:
-    """Fit an ensemble to features and class positions.
+    """Fit an ensemble to features and to what its loss compares its logits with.
 
     Parameters
     ----------
-    x: features of the fitting patients. y: their class positions. classes: how many there are.
+    x: features of the fitting patients. target: for cross-entropy 1 for the patient's class and 0 for others.
+    outputs: how many logits there are. loss: its name, see `LOSSES`.
     settings: architecture and optimiser.
     seed: everything random follows from it, member by member; torch's own generator is not touched.
     start: the linear model (of one member, or one per member) that a residual network begins at.
     begun: whole networks to go on from, in place of `start`.
-    teacher: probabilities that are learned in place of the classes (distillation: Hinton, Vinyals and Dean 2015,
-        arXiv:1503.02531, at temperature 1). Early stopping looks at the classes all the same.
+    teacher: what a larger model expects, learned in place of the target (distillation: Hinton, Vinyals and Dean
+        2015, arXiv:1503.02531, at temperature 1). Early stopping looks at the target all the same.
     stopping: patients that each member is not fitted on but stopped by; needed where the settings have a patience.
     device: of torch; default: the first GPU where there is one, else the CPU.
     """
@@ -80,12 +72,17 @@ def train(
     varies = np.ptp(x, axis=0) > 0
     generators = [np.random.default_rng([*seed, member]) for member in range(settings.members)]
     if begun is None:
-        begun = untrained(start if settings.linear else None, varies, classes, settings.hidden, generators)
-    outcome = np.eye(classes)[y]
-    learned = outcome if teacher is None else teacher
-    held = np.zeros((settings.members, len(y)), dtype=bool) if stopping is None else stopping
-    data = _Data(ops.constant(x), ops.constant(learned), ops.constant(outcome), ~held, ops.constant(held * 1.0))
-    run = _Run(ops, settings, data, torch.Generator(device=device).manual_seed(int(generators[0].integers(2**62))))
+        begun = untrained(start if settings.linear else None, varies, outputs, settings.hidden, generators)
+    learned = target if teacher is None else teacher
+    held = np.zeros((settings.members, len(x)), dtype=bool) if stopping is None else stopping
+    data = _Data(ops.constant(x), ops.constant(learned), ops.constant(target), ~held, ops.constant(held * 1.0))
+    run = _Run(
+        ops,
+        settings,
+        LOSSES[loss],
+        data,
+        torch.Generator(device=device).manual_seed(int(generators[0].integers(2**62))),
+    )
     return run.train(begun.map(lambda array: ops.constant(array).clone()), generators)
 
 
@@ -93,7 +90,7 @@ def train(
 class _Data:
     x: Tensor
     learned: Tensor
-    outcome: Tensor
+    target: Tensor
     fitting: Bool[np.ndarray, "member patient"]
     stopping: Tensor
 
@@ -104,6 +101,7 @@ class _Run:
 
     ops: TorchOperations
     settings: Settings
+    loss: Loss
     data: _Data
     generator: Any
 
@@ -138,7 +136,7 @@ class _Run:
             array.requires_grad_(True)
         out = logits(self.ops, members, self.data.x[rows], self.dropped if self.settings.dropout else None)
         # Members share no weight: the gradient of the sum is each one's own.
-        loss = cross_entropy(out, self.data.learned[rows], weight).sum()
+        loss = self.loss(out, self.data.learned[rows], weight).sum()
         found: tuple[Tensor, ...] = self.ops._torch.autograd.grad(loss, learned)
         for array in learned:
             array.requires_grad_(False)
@@ -152,7 +150,7 @@ class _Run:
 
     def stopping_loss(self, members: Members) -> Tensor:
         out = logits(self.ops, members, self.data.x)
-        return cross_entropy(out, self.data.outcome.expand(members.count, -1, -1), self.data.stopping)
+        return self.loss(out, self.data.target.expand(members.count, -1, -1), self.data.stopping)
 
 
 @dataclass

@@ -38,6 +38,9 @@ class Operations(Protocol):
     def log(self, x: Array) -> Array:
         """Natural logarithm."""
 
+    def exp(self, x: Array) -> Array:
+        """The exponential of each."""
+
     def maximum(self, x: Array, y: Array) -> Array:
         """The larger of each pair."""
 
@@ -74,6 +77,9 @@ class _NumPy:
 
     def log(self, x: Array) -> Array:
         return np.log(x)
+
+    def exp(self, x: Array) -> Array:
+        return np.exp(x)
 
     def maximum(self, x: Array, y: Array) -> Array:
         return np.maximum(x, y)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from bedside.preparation import NUMPY, Array, Operations, in_single_precision
+from bedside.preparation import Array, Operations, in_single_precision
 
 LEAST = 1e-7
 """Probabilities count as at least this: no few hundred patients support longer odds."""
@@ -30,6 +30,11 @@ class Calibration:
 
     slope: float
     bias: Float[np.ndarray, " class"]
+
+    @property
+    def parameters(self) -> int:
+        """How many fitted numbers there are."""
+        return 1 + len(self.bias)
 
 
 def calibrated(ops: Operations, calibration: Calibration, probability: Array) -> Array:
@@ -61,17 +66,6 @@ def fit_calibration(y: Int[np.ndarray, " patient"], probability: Float[np.ndarra
     found = minimize(loss, identity, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500})
     fitted = in_single_precision(found.x)
     return Calibration(slope=float(fitted[0]), bias=fitted[1:])
-
-
-def cross_calibrated(
-    y: Int[np.ndarray, " patient"], probability: Float[np.ndarray, "patient class"], fold: Int[np.ndarray, " patient"]
-) -> Float[np.ndarray, "patient class"]:
-    """Each fold's out-of-fold probabilities, calibrated by a map fitted on the other folds only."""
-    result = np.empty_like(probability)
-    for k in np.unique(fold):
-        own = fold == k
-        result[own] = calibrated(NUMPY, fit_calibration(y[~own], probability[~own]), probability[own])
-    return result
 
 
 def calibration_facts(calibration: Calibration) -> dict[str, object]:

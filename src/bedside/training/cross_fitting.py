@@ -13,8 +13,8 @@ from bedside.errors import DataError
 from bedside.network import Members, Settings, Trained, pruned, train
 from bedside.preparation import NUMPY, Preparation
 from bedside.training.distance import Distance, distance, fit_distance
-from bedside.training.floor import chosen_strength, fit_floor
 from bedside.training.folds import stopping_patients, stratified_folds
+from bedside.training.head import Head
 from bedside.training.model import mean_probability
 from bedside.training.sample import FOLDS, Sample
 
@@ -53,19 +53,19 @@ class OutOfFold:
     """
 
     fold: Int[np.ndarray, " row"]
-    floor: Float[np.ndarray, "row class"]
-    network: Float[np.ndarray, "row class"] | None
+    floor: Float[np.ndarray, "row column"]
+    network: Float[np.ndarray, "row column"] | None
     distance: Float[np.ndarray, " row"]
     novel: Bool[np.ndarray, " row"]
-    larger: Float[np.ndarray, "row class"] | None = None
+    larger: Float[np.ndarray, "row column"] | None = None
 
 
 def fit_without_network(sample: Sample, scales: Mapping[str, Scale], seed: tuple[int, ...]) -> Fitted:
     """Preparation, distance and floor."""
     preparation = Preparation.fit(sample.schema, sample.values, scales)
     x = preparation.transform(sample.values)
-    strength = chosen_strength(x, sample.y, sample.patient, sample.classes, np.random.default_rng([*seed, 0]))
-    floor = fit_floor(x, sample.y, sample.classes, strength)
+    strength = sample.head.floor.strength(x, sample, np.random.default_rng([*seed, 0]))
+    floor = sample.head.floor.fit(x, sample, strength)
     return Fitted(preparation, fit_distance(preparation, x), floor, strength, None)
 
 
@@ -82,7 +82,8 @@ def fit_network(sample: Sample, fitted: Fitted, settings: Settings, seed: tuple[
     network, teacher = larger, None
     if settings.distil:
         settings = replace(settings, members=1)
-        teacher = mean_probability(NUMPY, larger.members, fitted.preparation.transform(sample.values))[0]
+        x = fitted.preparation.transform(sample.values)
+        teacher = sample.head.taught(mean_probability(NUMPY, sample.head, larger.members, x)[0])
         network = _trained(sample, fitted, settings, (*seed, 3), teacher=teacher)
     if settings.prune:
         fewer = pruned(network.members, settings.prune)
@@ -96,7 +97,7 @@ def _trained(
     settings: Settings,
     seed: tuple[int, ...],
     *,
-    teacher: Float[np.ndarray, "row class"] | None = None,
+    teacher: Float[np.ndarray, "row target"] | None = None,
     begun: Members | None = None,
 ) -> Trained:
     x = fitted.preparation.transform(sample.values)
@@ -105,10 +106,11 @@ def _trained(
         stopping = stopping_patients(sample.y, sample.patient, settings.members, settings.stopping_share, (*seed, 1))
     trained = train(
         x,
-        sample.y,
-        sample.classes,
+        sample.head.target(sample),
+        sample.head.outputs,
         settings,
         seed=(*seed, 2),
+        loss=sample.head.loss,
         start=fitted.floor if settings.linear else None,
         begun=begun,
         teacher=teacher,
@@ -132,13 +134,14 @@ def cross_fit(
 ) -> OutOfFold:
     """Out-of-fold predictions; preparation, floor, network and distance are fitted anew for each fold."""
     fold = stratified_folds(sample.y, sample.patient, FOLDS, np.random.default_rng([*seed, 0]))
+    shape = (len(fold), sample.head.columns)
     result = OutOfFold(
         fold=fold,
-        floor=np.empty((len(fold), sample.classes)),
-        network=None if settings is None else np.empty((len(fold), sample.classes)),
+        floor=np.empty(shape),
+        network=None if settings is None else np.empty(shape),
         distance=np.empty(len(fold)),
         novel=np.zeros(len(fold), dtype=bool),
-        larger=None if settings is None or not settings.compressed else np.empty((len(fold), sample.classes)),
+        larger=None if settings is None or not settings.compressed else np.empty(shape),
     )
     for k in range(FOLDS):
         if progress:
@@ -147,19 +150,21 @@ def cross_fit(
         rest = sample.take(~out)
         fitted = fit_without_network(rest, scales, (*seed, 1, k))
         x = fitted.preparation.transform(sample.values[out])
-        result.floor[out] = mean_probability(NUMPY, fitted.floor, x)[0]
+        result.floor[out] = mean_probability(NUMPY, sample.head, fitted.floor, x)[0]
         result.distance[out] = distance(NUMPY, fitted.distance, x)
         result.novel[out] = (x[:, fitted.preparation.novel] != 0).any(axis=1)
         if settings is not None and result.network is not None:
             fitted = fit_network(rest, fitted, settings, (*seed, 2, k))
-            result.network[out] = _predicted(fitted.network, x)
+            result.network[out] = _predicted(sample.head, fitted.network, x)
             if result.larger is not None:
-                result.larger[out] = _predicted(fitted.larger, x)
+                result.larger[out] = _predicted(sample.head, fitted.larger, x)
     if progress:
         progress("Fitting on all folds but one", FOLDS, FOLDS)
     return result
 
 
-def _predicted(trained: Trained | None, x: Float[np.ndarray, "row feature"]) -> Float[np.ndarray, "row class"]:
+def _predicted(
+    head: Head, trained: Trained | None, x: Float[np.ndarray, "row feature"]
+) -> Float[np.ndarray, "row column"]:
     assert trained is not None
-    return np.asarray(mean_probability(NUMPY, trained.members, x)[0])
+    return np.asarray(mean_probability(NUMPY, head, trained.members, x)[0])

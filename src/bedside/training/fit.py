@@ -14,10 +14,10 @@ from bedside.cohort import Cohort, Scale, Study
 from bedside.errors import StudyError, UsageError
 from bedside.network import Members, Settings, plain, residual
 from bedside.training import choice
-from bedside.training.calibration import calibration_facts, fit_calibration
 from bedside.training.choice import Choice, choose
 from bedside.training.cross_fitting import Fitted, OutOfFold, Progress, cross_fit, fit_network, fit_without_network
 from bedside.training.extras import require, versions
+from bedside.training.head import Course
 from bedside.training.learning_curve import learning_curve
 from bedside.training.model import Model, graph, predicted
 from bedside.training.sample import Sample, sample_of
@@ -35,10 +35,12 @@ class Fit:
     floor: the simple model. network: the one that was asked for; None where that is the floor.
     packed: ``"residual"``, ``"plain"`` or ``"floor"``. asked: what the study asked for.
     members: how many networks the estimate is the mean of; 1 for the floor.
-    log_loss_difference: out-of-fold log-loss of the network minus the floor's; None where no network was fitted.
+    log_loss_difference: out-of-fold loss of the network minus the floor's; None where no network was fitted.
     parameters: fitted numbers of the packed model.
     distilled_from, pruned: how the packed network was made smaller; None where it was not, and for the floor.
-    quantiles: label-conditional conformal quantiles, per class. distance_limit, missing_limit: of abstention.
+    quantiles: label-conditional conformal quantiles, per class; empty where estimates are no classes.
+    distance_limit, missing_limit: of abstention.
+    course: where the question is when something happens, its edges and its band; else None.
     development: what was measured and decided, ready for JSON; aggregates only.
     versions: of the packages it depends on.
     """
@@ -58,6 +60,7 @@ class Fit:
     variables: int
     distilled_from: int | None = None
     pruned: float | None = None
+    course: Course | None = None
 
     @property
     def model(self) -> Model:
@@ -72,7 +75,7 @@ class Fit:
         """The floor as an ONNX graph; without ``spread``."""
         return graph(self.floor, variables=self.variables)
 
-    def predict(self, values: Float[np.ndarray, "patient variable"]) -> Float[np.ndarray, "patient class"]:
+    def predict(self, values: Float[np.ndarray, "patient variable"]) -> Float[np.ndarray, "patient column"]:
         """Calibrated probabilities in double precision, as a reference for the graph."""
         return predicted(self.model, values)
 
@@ -97,7 +100,7 @@ def fit(
     Raises
     ------
     MissingExtra: a package of the extra ``train`` is not installed.
-    DataError: there are too few patients, in all or in one class.
+    DataError: there are too few patients, in all or with one outcome.
     StudyError: a scale does not suit its variable, or there is nothing to tune.
     UsageError: `tune` is negative, or lacks a `workdir`.
     """
@@ -151,7 +154,7 @@ def fit_sample(
         members=model.members.count,
         log_loss_difference=None if decided.difference is None else decided.difference.value,
         parameters=model.parameters,
-        quantiles=decided.quantiles,
+        quantiles=decided.packed.quantiles,
         distance_limit=limits[0],
         missing_limit=limits[1],
         development={
@@ -160,8 +163,8 @@ def fit_sample(
             **_population(study, sample),
             **_comparison(sample, out_of_fold, decided),
             "compression": _compression(sample, out_of_fold, decided, final, settings),
-            "calibration": calibration_facts(model.calibration),
-            "conformal": {"alpha": study.validation.alpha, "quantiles": list(decided.quantiles)},
+            "calibration": sample.head.calibration_facts(model.calibration),
+            **decided.packed.facts,
             "learning_curve": points,
             "learning_curve_last_step": last_step,
             "hyper_parameters": _hyper_parameters(settings, final),
@@ -176,6 +179,7 @@ def fit_sample(
         variables=sample.values.shape[1],
         distilled_from=used.members if used is not None and used.distil else None,
         pruned=used.prune or None if used is not None else None,
+        course=decided.packed.course,
     )
 
 
@@ -211,9 +215,10 @@ def _fit_on_all(
     return fitted
 
 
-def _model(sample: Sample, fitted: Fitted, members: Members, unseen: Float[np.ndarray, "row class"]) -> Model:
+def _model(sample: Sample, fitted: Fitted, members: Members, unseen: Float[np.ndarray, "row column"]) -> Model:
     """A model with the calibration map of all out-of-fold predictions."""
-    return Model(fitted.preparation, members, fit_calibration(sample.y, unseen), fitted.distance)
+    calibration = sample.head.fit_calibration(sample, unseen)
+    return Model(fitted.preparation, members, calibration, fitted.distance, sample.head)
 
 
 def _population(study: Study, sample: Sample) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -10,6 +11,9 @@ from jaxtyping import Float, Int
 from bedside.network import Members, linear_members, logits
 from bedside.preparation import NUMPY, in_single_precision
 from bedside.training.folds import stratified_folds
+
+if TYPE_CHECKING:
+    from bedside.training.sample import Sample
 
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
 """Inverse penalties that are tried; scikit-learn's ``C``."""
@@ -58,3 +62,18 @@ def chosen_strength(
 
 def _loss(score: Float[np.ndarray, "patient class"], y: Int[np.ndarray, " patient"]) -> float:
     return float(np.sum(np.logaddexp.reduce(score, axis=1) - score[np.arange(len(y)), y]))
+
+
+class Logistic:
+    """The `Floor` of a diagnosis."""
+
+    def strength(self, x: Float[np.ndarray, "patient feature"], sample: Sample, rng: np.random.Generator) -> float:
+        """See `chosen_strength`."""
+        return chosen_strength(x, sample.y, sample.patient, sample.classes, rng)
+
+    def fit(self, x: Float[np.ndarray, "patient feature"], sample: Sample, strength: float) -> Members:
+        """See `fit_floor`."""
+        return fit_floor(x, sample.y, sample.classes, strength)
+
+
+LOGISTIC = Logistic()

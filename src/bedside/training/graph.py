@@ -91,6 +91,10 @@ class Trace:
         """Natural logarithm."""
         return self.node("Log", x)
 
+    def exp(self, x: Value) -> Value:
+        """The exponential of each."""
+        return self.node("Exp", x)
+
     def maximum(self, x: Value, y: Value) -> Value:
         """The larger of each pair."""
         return self.node("Max", x, y)

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from bedside.cohort import Scale
-from bedside.measures import auroc, auroc_multiclass
 from bedside.measures.interval import mean
 from bedside.preparation import NUMPY, Preparation
 from bedside.training.cross_fitting import Progress
-from bedside.training.floor import fit_floor
 from bedside.training.folds import stratified_folds
 from bedside.training.model import mean_probability
 from bedside.training.sample import FOLDS, Sample
@@ -37,27 +35,27 @@ def learning_curve(
 ) -> tuple[list[Point], Point | None]:
     """Points of the curve, and what the last step to all patients changed in log-loss.
 
-    Each point: ``patients`` fitted on (mean over folds), mean ``log_loss`` and ``auroc`` of the out-of-fold
-    predictions, and their standard deviation between repeats (``log_loss_sd``, ``auroc_sd``). The penalty stays the
-    one chosen on all patients.
+    Each point: ``patients`` fitted on (mean over folds), mean ``log_loss`` and ``auroc`` (of a course: ``c_harrell``)
+    of the out-of-fold predictions, and their standard deviation between repeats (``log_loss_sd``, ``auroc_sd``). The
+    penalty stays the one chosen on all patients.
     The last step: ``from``, ``to`` (patients) and the mean difference per patient, ``value``, with Student's interval
     ``low``, ``high`` over patients. None where there are too few patients for two points.
     """
     shares = [share for share in SHARES if _enough(sample, share)]
     losses = np.full((REPEATS, len(shares), len(sample.y)), np.nan)
-    areas, counts = np.full((REPEATS, len(shares)), np.nan), np.zeros((REPEATS, len(shares), FOLDS))
+    name, areas, counts = "", np.full((REPEATS, len(shares)), np.nan), np.zeros((REPEATS, len(shares), FOLDS))
     for repeat in range(REPEATS):
         if progress:
             progress("Learning curve", repeat, REPEATS)
         fold = stratified_folds(sample.y, sample.patient, FOLDS, np.random.default_rng([*seed, repeat]))
         for i, share in enumerate(shares):
-            probability = np.empty((len(sample.y), sample.classes))
+            probability = np.empty((len(sample.y), sample.head.columns))
             for k in range(FOLDS):
                 fitting = _share(sample, fold != k, share, (*seed, repeat, k))
                 counts[repeat, i, k] = len(np.unique(sample.patient[fitting]))
                 probability[fold == k] = _predicted(sample, scales, strength, fitting, fold == k)
-            losses[repeat, i] = -np.log(np.maximum(probability[np.arange(len(sample.y)), sample.y], 1e-15))
-            areas[repeat, i] = _area(sample.y, probability)
+            losses[repeat, i] = sample.head.losses(sample, probability)
+            name, areas[repeat, i] = sample.head.order(sample, probability)
     if progress:
         progress("Learning curve", REPEATS, REPEATS)
     loss, patients = losses.mean(axis=2), counts.mean(axis=(0, 2))
@@ -66,8 +64,8 @@ def learning_curve(
             "patients": round(float(patients[i])),
             "log_loss": float(loss[:, i].mean()),
             "log_loss_sd": float(loss[:, i].std(ddof=1)),
-            "auroc": float(areas[:, i].mean()),
-            "auroc_sd": float(areas[:, i].std(ddof=1)),
+            name: float(areas[:, i].mean()),
+            f"{name}_sd": float(areas[:, i].std(ddof=1)),
         }
         for i in range(len(shares))
     ]
@@ -75,9 +73,9 @@ def learning_curve(
 
 
 def _enough(sample: Sample, share: int) -> bool:
-    """Whether so many twentieths of four folds hold two patients of each class, and ten in all."""
+    """Whether so many twentieths of four folds hold two patients of each needed outcome, and ten in all."""
     part = share / PARTS * (FOLDS - 1) / FOLDS
-    per_class = [len(np.unique(sample.patient[sample.y == c])) for c in range(sample.classes)]
+    per_class = [len(np.unique(sample.patient[sample.y == c])) for c in sample.head.needed]
     return min(per_class) * part >= 3 and sample.patients * part >= 10
 
 
@@ -98,17 +96,11 @@ def _predicted(
     strength: float,
     fitting: Bool[np.ndarray, " row"],
     out: Bool[np.ndarray, " row"],
-) -> Float[np.ndarray, "predicted class"]:
+) -> Float[np.ndarray, "predicted column"]:
     own = sample.take(fitting)
     preparation = Preparation.fit(sample.schema, own.values, scales)
-    floor = fit_floor(preparation.transform(own.values), own.y, sample.classes, strength)
-    return np.asarray(mean_probability(NUMPY, floor, preparation.transform(sample.values[out]))[0])
-
-
-def _area(y: Int[np.ndarray, " row"], probability: Float[np.ndarray, "row class"]) -> float:
-    if probability.shape[1] == 2:
-        return auroc(y, probability[:, 1]).value
-    return auroc_multiclass(y, probability).value
+    floor = sample.head.floor.fit(preparation.transform(own.values), own, strength)
+    return np.asarray(mean_probability(NUMPY, sample.head, floor, preparation.transform(sample.values[out]))[0])
 
 
 def _last_step(sample: Sample, losses: Float[np.ndarray, "repeat share row"], points: list[Point]) -> Point | None:

@@ -9,9 +9,9 @@ from jaxtyping import Float
 
 from bedside.network import Members, logits
 from bedside.preparation import NUMPY, Array, Operations, Preparation, as_served, features
-from bedside.training.calibration import Calibration, calibrated
 from bedside.training.distance import Distance, distance
 from bedside.training.graph import Trace, Value
+from bedside.training.head import Head, Map
 
 
 @dataclass(frozen=True)
@@ -20,43 +20,47 @@ class Model:
 
     preparation: Preparation
     members: Members
-    calibration: Calibration
+    calibration: Map
     distance: Distance
+    head: Head
 
     @property
     def parameters(self) -> int:
         """Fitted numbers of the members and the calibration."""
-        return self.members.parameters + 1 + len(self.calibration.bias)
+        return self.members.parameters + int(self.calibration.parameters)
 
 
-def mean_probability(ops: Operations, members: Members, x: Array) -> tuple[Array, Array | None]:
-    """Mean over members of the softmax of their logits, and the standard deviation between them (None for one)."""
-    each = ops.softmax(logits(ops, members, x))
+def mean_probability(ops: Operations, head: Head, members: Members, x: Array) -> tuple[Array, Array | None]:
+    """Mean over members of the probability of their logits, and the standard deviation between them.
+
+    That is None for one member, and where the head has no spread.
+    """
+    each = head.probability(ops, logits(ops, members, x))
     mean = ops.mean(each, axis=0)
-    if members.count == 1:
+    if members.count == 1 or not head.spread:
         return mean, None
     return mean, ops.norm(each - mean, axis=0) * ops.constant(np.full(1, 1 / np.sqrt(members.count - 1)))
 
 
 def outputs(ops: Operations, model: Model, values: Array) -> tuple[Array, Array, Array | None]:
-    """(probability [patient, class], distance [patient], spread [patient, class] before calibration) of ``values``."""
+    """(probability [patient, column], distance [patient], spread like probability, not calibrated) of ``values``."""
     x = features(ops, model.preparation, values)
-    mean, spread = mean_probability(ops, model.members, x)
-    return calibrated(ops, model.calibration, mean), distance(ops, model.distance, x), spread
+    mean, spread = mean_probability(ops, model.head, model.members, x)
+    return model.head.calibrated(ops, model.calibration, mean), distance(ops, model.distance, x), spread
 
 
-def predicted(model: Model, values: Float[np.ndarray, "patient variable"]) -> Float[np.ndarray, "patient class"]:
+def predicted(model: Model, values: Float[np.ndarray, "patient variable"]) -> Float[np.ndarray, "patient column"]:
     """Calibrated probabilities in double precision."""
     with np.errstate(over="ignore"):
         return np.asarray(outputs(NUMPY, model, as_served(values))[0])
 
 
 def graph(model: Model, *, variables: int) -> bytes:
-    """The model as ONNX: ``values`` → ``probability``, ``distance`` and, with several members, ``spread``."""
+    """The model as ONNX: ``values`` → ``probability``, ``distance`` and, where there is one, ``spread``."""
     trace = Trace()
-    classes = len(model.calibration.bias)
+    columns = model.head.columns
     probability, distances, spread = outputs(trace, model, Value(trace, "values"))
-    named: dict[str, tuple[Array, int | None]] = {"probability": (probability, classes), "distance": (distances, None)}
+    named: dict[str, tuple[Array, int | None]] = {"probability": (probability, columns), "distance": (distances, None)}
     if spread is not None:
-        named["spread"] = (spread, classes)
+        named["spread"] = (spread, columns)
     return trace.model(variables, named)

@@ -11,6 +11,8 @@ from bedside.cohort import Cohort, Study
 from bedside.errors import DataError
 from bedside.preparation import as_served
 from bedside.sources import Schema
+from bedside.training.head import Head
+from bedside.training.heads import head_of
 
 FOLDS = 5
 """Folds of every cross-fitting."""
@@ -25,19 +27,35 @@ class Sample:
 
     Attributes
     ----------
-    values: as the graph will see them. y: class positions. patient: a number per patient.
-    classes: how many classes the study has.
+    values: as the graph will see them. y: class positions; 0 for no event seen. patient: a number per patient.
+    head: what is asked of them.
+    followed: time to the event or to the end of follow-up, and entered: from when on a row was under observation (None:
+        all from 0); both None where the question is not when something happens.
     """
 
     schema: Schema
     values: Float[np.ndarray, "row variable"]
     y: Int[np.ndarray, " row"]
     patient: Int[np.ndarray, " row"]
-    classes: int
+    head: Head
+    followed: Float[np.ndarray, " row"] | None = None
+    entered: Float[np.ndarray, " row"] | None = None
+
+    @property
+    def classes(self) -> int:
+        """How many outcomes a row may have."""
+        return self.head.classes
 
     def take(self, chosen: Bool[np.ndarray, " row"]) -> Sample:
         """The rows of a mask."""
-        return replace(self, values=self.values[chosen], y=self.y[chosen], patient=self.patient[chosen])
+        return replace(
+            self,
+            values=self.values[chosen],
+            y=self.y[chosen],
+            patient=self.patient[chosen],
+            followed=None if self.followed is None else self.followed[chosen],
+            entered=None if self.entered is None else self.entered[chosen],
+        )
 
     @property
     def patients(self) -> int:
@@ -50,18 +68,21 @@ def sample_of(study: Study, development: Cohort) -> Sample:
 
     Raises
     ------
-    DataError: there are too few patients, in all or in one class, for `FOLDS` folds.
+    DataError: there are too few patients, in all or with one outcome, for `FOLDS` folds; or a horizon lies beyond
+        every follow-up.
     """
     _, patient = np.unique(development.patient, return_inverse=True)
     y = development.outcome.astype(np.int64)
-    sample = Sample(study.schema, as_served(development.reading.values), y, patient, len(study.outcome.classes))
+    values, head = as_served(development.reading.values), head_of(study, development)
+    sample = Sample(study.schema, values, y, patient, head, development.followed, development.entered)
     if sample.patients < FEWEST:
         raise DataError(
             f"{sample.patients} patients to develop on, and at least {FEWEST} are needed",
             where=str(study.data.table),
             remedy="Gather more patients, or hold fewer of them out",
         )
-    for position, name in enumerate(study.outcome.classes):
+    for position in sample.head.needed:
+        name = study.outcome.classes[position]
         count = len(np.unique(patient[y == position]))
         if count < FOLDS:
             raise DataError(

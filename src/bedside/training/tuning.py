@@ -13,7 +13,6 @@ import numpy as np
 
 from bedside.cohort import Scale
 from bedside.errors import DataError
-from bedside.measures import log_loss
 from bedside.network import Settings
 from bedside.preparation import NUMPY
 from bedside.training.cross_fitting import Fitted, Progress, fit_network, fit_without_network
@@ -104,20 +103,21 @@ def _judge(sample: Sample, scales: Mapping[str, Scale], seed: tuple[int, ...]) -
         parts.append((fold == k, rest, fit_without_network(rest, scales, (*seed, 1, k))))
 
     def loss(settings: Settings) -> float:
-        probability = np.empty((len(sample.y), sample.classes))
+        probability = np.empty((len(sample.y), sample.head.columns))
         for k, (out, rest, fitted) in enumerate(parts):
             network = fit_network(rest, fitted, settings, (*seed, 2, k)).network
             assert network is not None
             x = fitted.preparation.transform(sample.values[out])
-            probability[out] = mean_probability(NUMPY, network.members, x)[0]
-        return log_loss(sample.y, probability).value
+            probability[out] = mean_probability(NUMPY, sample.head, network.members, x)[0]
+        return float(sample.head.losses(sample, probability).mean())
 
     return loss
 
 
 def _name(sample: Sample, scales: Mapping[str, Scale], settings: Settings, seed: tuple[int, ...]) -> str:
     told = msgspec.json.encode([sample.schema, dict(scales), settings, seed], order="sorted")
-    data = (sample.values.tobytes(), sample.y.tobytes(), sample.patient.tobytes())
+    times = [time.tobytes() for time in (sample.followed, sample.entered) if time is not None]
+    data = (sample.values.tobytes(), sample.y.tobytes(), sample.patient.tobytes(), *times)
     return hashlib.sha256(b"".join([told, *data])).hexdigest()[:32]
 
 

@@ -1,0 +1,141 @@
+"""The head ``hazards``: when each of one or several events happens, as cells of a grid of times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from bedside.measures import Measure, c_harrell
+from bedside.measures.interval import mean
+from bedside.preparation import NUMPY, Array, Operations
+from bedside.training.hazard_calibration import HazardCalibration, fit_hazard_calibration, recalibrated
+from bedside.training.hazards import cells, counted, expected, log_hazards, losses
+from bedside.training.head import Course, Decided, Floor
+
+if TYPE_CHECKING:
+    from bedside.training.sample import Sample
+
+
+@dataclass(frozen=True)
+class Hazards:
+    """A `Head` with one output for each event and interval: the logarithm of its hazard.
+
+    Attributes
+    ----------
+    events: how many may happen: the one asked about, then those that compete with it.
+    edges: of the intervals. horizons: edges at which a risk is given. decision: the one that decides.
+    """
+
+    events: int
+    edges: tuple[float, ...]
+    horizons: tuple[float, ...]
+    decision: float
+    floor: Floor
+    loss: str = "piecewise-exponential"
+    spread: bool = field(default=False, init=False)
+
+    @property
+    def classes(self) -> int:
+        """No event seen, and each event."""
+        return self.events + 1
+
+    @property
+    def needed(self) -> tuple[int, ...]:
+        """Patients with each event are needed; that some were censored is not."""
+        return tuple(range(1, self.classes))
+
+    @property
+    def intervals(self) -> int:
+        """How many there are."""
+        return len(self.edges) - 1
+
+    @property
+    def outputs(self) -> int:
+        """One logit for each event and interval."""
+        return self.events * self.intervals
+
+    @property
+    def columns(self) -> int:
+        """One cell for each event and interval, and one for none of them."""
+        return self.outputs + 1
+
+    def target(self, sample: Sample) -> Float[np.ndarray, "row column"]:
+        """See `counted`."""
+        assert sample.followed is not None
+        return counted(np.array(self.edges), self.events, sample.y, sample.followed, sample.entered)
+
+    def taught(self, probability: Float[np.ndarray, "row cell"]) -> Float[np.ndarray, "row column"]:
+        """See `expected`."""
+        return expected(probability, events=self.events, intervals=self.intervals)
+
+    def probability(self, ops: Operations, logits: Array) -> Array:
+        """See `cells`."""
+        return cells(ops, logits, events=self.events, intervals=self.intervals)
+
+    def calibrated(self, ops: Operations, calibration: HazardCalibration, probability: Array) -> Array:
+        """See `HazardCalibration`."""
+        return self.probability(ops, recalibrated(ops, calibration, self._log_hazards(ops, probability)))
+
+    def fit_calibration(self, sample: Sample, probability: Float[np.ndarray, "row cell"]) -> HazardCalibration:
+        """Segments lie between 0 and the horizons; the last goes on to the last edge."""
+        segment = np.searchsorted(np.array(self.horizons[:-1]), np.array(self.edges[:-1]), side="right")
+        return fit_hazard_calibration(self._log_hazards(NUMPY, probability), self.target(sample), segment)
+
+    def calibration_facts(self, calibration: HazardCalibration) -> dict[str, object]:
+        """Shift and slope of each event between horizons."""
+        starts, ends = (0.0, *self.horizons[:-1]), (*self.horizons[:-1], self.edges[-1])
+        return {
+            "segments": [
+                {
+                    "event": one.event,
+                    "from": starts[one.number],
+                    "to": ends[one.number],
+                    "shift": one.shift,
+                    "slope": one.slope,
+                }
+                for one in calibration.segments
+            ]
+        }
+
+    def losses(self, sample: Sample, probability: Float[np.ndarray, "row cell"]) -> Float[np.ndarray, " row"]:
+        """Minus the piecewise exponential log-likelihood, time being counted in intervals."""
+        return losses(self._log_hazards(NUMPY, probability), self.target(sample))
+
+    def difference(
+        self,
+        sample: Sample,
+        one: Float[np.ndarray, "row cell"],
+        other: Float[np.ndarray, "row cell"],
+        fold: Int[np.ndarray, " row"],
+    ) -> Measure:
+        """Paired by row, meant over folds, with Student's interval over folds; see `log_loss_difference`."""
+        by_row = self.losses(sample, one) - self.losses(sample, other)
+        return mean(np.array([by_row[fold == k].mean() for k in np.unique(fold)]))
+
+    def measures(self, sample: Sample, probability: Float[np.ndarray, "row cell"]) -> dict[str, Measure]:
+        """Mean loss and Harrell's C."""
+        return {"log_loss": mean(self.losses(sample, probability)), "c_harrell": self._harrell(sample, probability)}
+
+    def order(self, sample: Sample, probability: Float[np.ndarray, "row cell"]) -> tuple[str, float]:
+        """Harrell's C of the risk until the horizon that decides."""
+        return "c_harrell", self._harrell(sample, probability, repeats=0).value
+
+    def _harrell(self, sample: Sample, probability: Float[np.ndarray, "row cell"], repeats: int = 200) -> Measure:
+        assert sample.followed is not None
+        return c_harrell(sample.followed, sample.y, self.risk(probability), sample.entered, repeats=repeats)
+
+    def decided(self, sample: Sample, probability: Float[np.ndarray, "row cell"], alpha: float) -> Decided:  # noqa: ARG002
+        """Edges and horizons; there is no conformal set of a course."""
+        course = Course(self.edges, self.decision, None)
+        facts = {"edges": list(self.edges), "horizons": list(self.horizons), "decision": self.decision, "band": None}
+        return Decided((), course, {"course": facts})
+
+    def risk(self, probability: Float[np.ndarray, "row cell"]) -> Float[np.ndarray, " row"]:
+        """Probability of the event that is asked about until the horizon that decides."""
+        return np.asarray(probability[:, : self.edges.index(self.decision)].sum(axis=1))
+
+    def _log_hazards(self, ops: Operations, probability: Array) -> Array:
+        return log_hazards(ops, probability, events=self.events, intervals=self.intervals)

@@ -1,0 +1,97 @@
+"""Recalibration of a course: a shift and a slope of the log-hazards of each event, between one horizon and the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from bedside.preparation import Array, Operations, in_single_precision
+from bedside.training.calibration import LEAST_SLOPE, PENALTY
+
+CALM = 8.0
+"""A log-hazard further than this from the centre counts as that far: no few hundred patients support larger ratios."""
+
+
+class Segment(NamedTuple):
+    """What was fitted for one event between two horizons; `number` counts those stretches from 0."""
+
+    event: int
+    number: int
+    shift: float
+    slope: float
+
+
+@dataclass(frozen=True)
+class HazardCalibration:
+    """A log-hazard z becomes slope * z + shift; both are stated for each event and interval.
+
+    Attributes
+    ----------
+    segments: as fitted, event after event, with the shift at the centre.
+    """
+
+    slope: Float[np.ndarray, " output"]
+    shift: Float[np.ndarray, " output"]
+    segments: tuple[Segment, ...] = ()
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were fitted."""
+        return 2 * len(self.segments)
+
+
+def recalibrated(ops: Operations, calibration: HazardCalibration, log_hazards: Array) -> Array:
+    """Calibrated log-hazards [..., output]."""
+    return log_hazards * ops.constant(calibration.slope) + ops.constant(calibration.shift)
+
+
+def fit_hazard_calibration(
+    log_hazards: Float[np.ndarray, "row output"],
+    counted: Float[np.ndarray, "row column"],
+    segment: Int[np.ndarray, " interval"],
+) -> HazardCalibration:
+    """The likeliest shift and slope of each event in each segment, lightly drawn to 0 and 1.
+
+    log hazard → centre + shift + slope * (log hazard - centre), the centre being the mean over exposure. The
+    likelihood is the piecewise exponential one, in which every event and segment stands by itself: Poisson regression
+    on the predicted log-hazard, which van Houwelingen (Stat Med 2000;19:3401-3415) proposes for survival models.
+    """
+    intervals = len(segment)
+    outputs = log_hazards.shape[1]
+    slope, shift = np.ones(outputs), np.zeros(outputs)
+    found: list[Segment] = []
+    for event in range(outputs // intervals):
+        for number in np.unique(segment):
+            own = np.flatnonzero(segment == number)
+            columns = event * intervals + own
+            z, happened = log_hazards[:, columns], counted[:, columns]
+            share = counted[:, outputs + own]
+            centre = float(np.average(z, weights=share)) if share.any() else 0.0
+            a, b = _fitted(np.clip(z - centre, -CALM, CALM), happened, share, centre)
+            slope[columns], shift[columns] = b, centre + a - b * centre
+            found.append(Segment(event + 1, int(number), a, b))
+    return HazardCalibration(in_single_precision(slope), in_single_precision(shift), tuple(found))
+
+
+def _fitted(
+    off: Float[np.ndarray, "row interval"],
+    happened: Float[np.ndarray, "row interval"],
+    share: Float[np.ndarray, "row interval"],
+    centre: float,
+) -> tuple[float, float]:
+    from scipy.optimize import minimize
+
+    def loss(parameters: Float[np.ndarray, " two"]) -> tuple[float, Float[np.ndarray, " two"]]:
+        a, b = parameters
+        eta = centre + a + b * off
+        wanted = share * np.exp(np.minimum(eta, 50.0))
+        away = wanted - happened
+        value = float(wanted.sum() - (happened * eta).sum() + PENALTY / 2 * (a**2 + (b - 1) ** 2))
+        return value, np.array([away.sum() + PENALTY * a, (away * off).sum() + PENALTY * (b - 1)])
+
+    bounds = [(-5.0, 5.0), (LEAST_SLOPE, 5.0)]
+    found = minimize(loss, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200})
+    return float(found.x[0]), float(found.x[1])

@@ -1,0 +1,141 @@
+"""What a task asks of training: one object that its names (head, loss, floor) are resolved to when fitting begins.
+
+Everything else in this package is the same for every task and asks the head. A new task is a new head, a new floor,
+or both, and a line in ``heads``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from bedside.measures import Measure
+from bedside.network import Members
+from bedside.preparation import Array, Operations
+
+if TYPE_CHECKING:
+    from bedside.training.sample import Sample
+
+Map = Any
+"""A fitted recalibration; each head has its own kind, with ``parameters``: how many numbers it holds."""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What out-of-fold predictions decide beside the choice of the model.
+
+    Attributes
+    ----------
+    quantiles: label-conditional conformal quantiles, per class; empty where estimates are no classes.
+    course: where the question is when something happens; else None.
+    facts: the same for ``development.json``.
+    """
+
+    quantiles: tuple[float, ...]
+    course: Course | None
+    facts: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Band:
+    """How far observed curves lie from predicted ones; the attributes are those of ``bedside.release.Band``."""
+
+    half_width: float
+    alpha: float
+    group: int
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a course over time was fitted on: the edges of its intervals, the horizon that decides, and its band."""
+
+    edges: tuple[float, ...]
+    decision: float
+    band: Band | None
+
+
+@runtime_checkable
+class Floor(Protocol):
+    """The simple model that a network must not be worse than."""
+
+    def strength(self, x: Float[np.ndarray, "row feature"], sample: Sample, rng: np.random.Generator) -> float:
+        """The inverse penalty with the least loss in a cross-validation among these rows, by patient."""
+
+    def fit(self, x: Float[np.ndarray, "row feature"], sample: Sample, strength: float) -> Members:
+        """A linear model."""
+
+
+@runtime_checkable
+class Head(Protocol):
+    """From a network's outputs to an estimate, and what follows from it."""
+
+    @property
+    def loss(self) -> str:
+        """Name of what training minimises, in ``bedside.network.LOSSES``."""
+
+    @property
+    def floor(self) -> Floor:
+        """The simple model."""
+
+    @property
+    def classes(self) -> int:
+        """How many outcomes a row may have."""
+
+    @property
+    def needed(self) -> tuple[int, ...]:
+        """The outcomes that patients are needed of."""
+
+    @property
+    def outputs(self) -> int:
+        """Logits of a network."""
+
+    @property
+    def columns(self) -> int:
+        """Columns of ``probability``."""
+
+    @property
+    def spread(self) -> bool:
+        """Whether the graph tells how far the members are apart."""
+
+    def target(self, sample: Sample) -> Float[np.ndarray, "row column"]:
+        """What the loss compares logits with."""
+
+    def taught(self, probability: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "row target"]:
+        """The same where a larger model's probabilities are learned in place of the outcomes."""
+
+    def probability(self, ops: Operations, logits: Array) -> Array:
+        """Probabilities [..., column], which sum to 1, of logits [..., output]."""
+
+    def calibrated(self, ops: Operations, calibration: Map, probability: Array) -> Array:
+        """Recalibrated probabilities."""
+
+    def fit_calibration(self, sample: Sample, probability: Float[np.ndarray, "row column"]) -> Map:
+        """The recalibration that suits predictions for rows that the model was not fitted on."""
+
+    def calibration_facts(self, calibration: Map) -> dict[str, object]:
+        """The recalibration, ready for JSON."""
+
+    def losses(self, sample: Sample, probability: Float[np.ndarray, "row column"]) -> Float[np.ndarray, " row"]:
+        """Minus the log-likelihood of each row, in nats."""
+
+    def difference(
+        self,
+        sample: Sample,
+        one: Float[np.ndarray, "row column"],
+        other: Float[np.ndarray, "row column"],
+        fold: Int[np.ndarray, " row"],
+    ) -> Measure:
+        """Mean loss of one model minus that of another, over folds; below 0 favours the first."""
+
+    def measures(self, sample: Sample, probability: Float[np.ndarray, "row column"]) -> dict[str, Measure]:
+        """``log_loss``, and how well the order is told, with intervals."""
+
+    def order(self, sample: Sample, probability: Float[np.ndarray, "row column"]) -> tuple[str, float]:
+        """Name and value of the measure that tells how well the order is told."""
+
+    def decided(self, sample: Sample, probability: Float[np.ndarray, "row column"], alpha: float) -> Decided:
+        """What else out-of-fold, calibrated predictions of the packed model decide."""
