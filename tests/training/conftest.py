@@ -6,11 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
 
-from bedside.cohort import Cohort, Data, Outcome, Study, TargetLimits, Training, ValidationPlan, task
+from bedside.cohort import Cohort, Data, FollowUp, Outcome, Study, TargetLimits, Training, ValidationPlan, task
 from bedside.sources import Reading, Schema, Variable
 
 
@@ -53,6 +54,21 @@ def _cohort(x: np.ndarray, y: np.ndarray, patient: np.ndarray | None = None) -> 
     )
 
 
+def _course_study(
+    schema: Schema, horizons: tuple[float, ...], events: tuple[str, ...] = ("death",), **more: Any
+) -> Study:
+    """A study that asks when something happens."""
+    study = _study(schema, ("none", *events), **more)
+    asked = Outcome(
+        column="what",
+        classes=("none", *events),
+        positive=events[0],
+        codes={},
+        follow_up=FollowUp(time="time", unit="a", horizons=horizons),
+    )
+    return msgspec.structs.replace(study, task=task("prognosis"), outcome=asked)
+
+
 def _numbers(count: int) -> Schema:
     return Schema(variables=tuple(Variable(name=f"v{i}", kind="number", label=f"v{i}") for i in range(count)))
 
@@ -60,6 +76,11 @@ def _numbers(count: int) -> Schema:
 @pytest.fixture(scope="session")
 def make_study() -> Callable[..., Study]:
     return _study
+
+
+@pytest.fixture(scope="session")
+def make_course_study() -> Callable[..., Study]:
+    return _course_study
 
 
 @pytest.fixture(scope="session")

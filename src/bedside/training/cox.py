@@ -50,8 +50,10 @@ def fit_cox(
     and van Houwelingen, Stat Med 1994;13:2427-2436. Who is not yet under observation at an event is not at risk. For
     cause-specific hazards of competing events ``happened`` is that event's alone.
     """
-    risks = _risks(happened, followed, entered)
     b = np.zeros(x.shape[1]) if begun is None else begun
+    if not happened.any():
+        return np.zeros(x.shape[1])
+    risks = _risks(happened, followed, entered)
     loss, gradient, curvature = _derivatives(risks, x, b, strength)
     for _ in range(STEPS):
         step = np.linalg.lstsq(curvature, gradient, rcond=None)[0]
@@ -83,17 +85,16 @@ def _risks(
 
 def _at_risk(risks: _Risks, each: Float[np.ndarray, "row *any"]) -> Float[np.ndarray, "event *any"]:
     """Sum over those at risk at each event; of those that have it at the same time, Efron's part."""
-
-    def total(order: Int[np.ndarray, " row"], count: Int[np.ndarray, " event"]) -> Float[np.ndarray, "event *any"]:
-        sums = np.concatenate([np.zeros((1, *each.shape[1:])), np.cumsum(each[order], axis=0)])
-        return np.asarray(sums[count])
-
-    there = total(risks.leaving, risks.gone)
+    there = _running(each[risks.leaving])[risks.gone]
     if risks.entering is not None and risks.come is not None:
-        there = there - total(risks.entering, risks.come)
-    tied = np.zeros((len(np.unique(risks.tie)), *each.shape[1:]))
+        there = there - _running(each[risks.entering])[risks.come]
+    tied = np.zeros((risks.tie[-1] + 1, *each.shape[1:]))
     np.add.at(tied, risks.tie, each[risks.row])
     return np.asarray(there - (risks.fraction * tied[risks.tie].T).T)
+
+
+def _running(each: Float[np.ndarray, "row *any"]) -> Float[np.ndarray, "row+1 *any"]:
+    return np.concatenate([np.zeros((1, *each.shape[1:])), np.cumsum(each, axis=0)])
 
 
 def _derivatives(
@@ -112,18 +113,19 @@ def _derivatives(
 
 def _turned(risks: _Risks, each: Float[np.ndarray, " event"], rows: int) -> Float[np.ndarray, " row"]:
     """`_at_risk` turned round: for each row the sum over the events at which it was at risk."""
-
-    def total(order: Int[np.ndarray, " row"], count: Int[np.ndarray, " event"]) -> Float[np.ndarray, " row"]:
-        sums = np.bincount(count, weights=each, minlength=rows + 1)[::-1].cumsum()[::-1]
-        result = np.empty(rows)
-        result[order] = sums[1:]
-        return result
-
-    there = total(risks.leaving, risks.gone)
+    there = np.empty(rows)
+    there[risks.leaving] = _from_behind(risks.gone, each, rows)
     if risks.entering is not None and risks.come is not None:
-        there -= total(risks.entering, risks.come)
+        there[risks.entering] -= _from_behind(risks.come, each, rows)
     there[risks.row] -= np.bincount(risks.tie, weights=each * risks.fraction)[risks.tie]
     return there
+
+
+def _from_behind(
+    count: Int[np.ndarray, " event"], each: Float[np.ndarray, " event"], rows: int
+) -> Float[np.ndarray, " row"]:
+    """For each place of an order the sum over the events that the first ``count`` places are at risk of."""
+    return np.asarray(np.bincount(count, weights=each, minlength=rows + 1)[::-1].cumsum()[::-1][1:])
 
 
 def log_baseline(
