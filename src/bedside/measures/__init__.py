@@ -12,7 +12,7 @@ from __future__ import annotations
 from bedside.measures.calibration import Curve, calibration_curve, calibration_intercept, calibration_slope, ici
 from bedside.measures.calibration_at import calibration_slope_at, observed_over_expected_at
 from bedside.measures.calibration_curve_at import calibration_curve_at, ici_at
-from bedside.measures.concordance import c_harrell, c_ipcw
+from bedside.measures.concordance import c_antolini, c_harrell, c_ipcw
 from bedside.measures.conformal import (
     conformal_coverage,
     conformal_coverage_by_class,
@@ -31,7 +31,7 @@ from bedside.measures.horizon import auc_t, brier_at, ibs
 from bedside.measures.interval import wilson
 from bedside.measures.measure import Measure
 from bedside.measures.operating import npv, ppv, sensitivity, specificity
-from bedside.measures.predicted_curves import risk_by
+from bedside.measures.predicted_curves import median_of, restricted_mean, risk_by
 from bedside.measures.resampling import bootstrap
 from bedside.measures.sample_size import SampleSize, riley, riley_survival
 from bedside.measures.scores import accuracy, brier, log_loss, log_loss_difference
@@ -68,6 +68,7 @@ __all__ = [
     "bootstrap",
     "brier",
     "brier_at",
+    "c_antolini",
     "c_harrell",
     "c_ipcw",
     "calibration_curve",
@@ -88,6 +89,7 @@ __all__ = [
     "kaplan_meier",
     "log_loss",
     "log_loss_difference",
+    "median_of",
     "net_benefit",
     "net_benefit_at",
     "net_benefit_difference",
@@ -98,6 +100,7 @@ __all__ = [
     "number_at_risk",
     "observed_over_expected_at",
     "ppv",
+    "restricted_mean",
     "riley",
     "riley_survival",
     "risk_by",

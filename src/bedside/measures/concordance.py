@@ -9,9 +9,11 @@ from jaxtyping import Float, Int
 
 from bedside.errors import DataError
 from bedside.measures.follow_up import checked_follow_up, checked_scores
+from bedside.measures.interval import normal_quantile
 from bedside.measures.measure import Measure
 from bedside.measures.pairs import later, later_and_lower
-from bedside.measures.resampling import bootstrap
+from bedside.measures.predicted_curves import checked_curves, read_curves
+from bedside.measures.resampling import bootstrap, percentiles
 
 
 def c_harrell(
@@ -150,3 +152,58 @@ def _uno(
         right += each @ later_and_lower(past[0], risk[competing], past[1], at, risk[case])
         pairs += each @ later(*past, at)
     return float(right / pairs) if pairs > 0 else math.nan
+
+
+def c_antolini(
+    time: Float[np.ndarray, "patient"],
+    event: Int[np.ndarray, "patient"],
+    curves: Float[np.ndarray, "patient point"],
+    grid: Float[np.ndarray, "point"],
+    entry: Float[np.ndarray, "patient"] | None = None,
+    *,
+    steps: bool = False,
+    level: float = 0.95,
+    seed: int = 0,
+    repeats: int = 200,
+) -> Measure:
+    """Antolini's C: as `c_harrell`, with the two risks read from the curves at the time of the event.
+
+    Antolini, Boracchi and Biganzoli, Stat Med 2005;24:3927-3944. It needs no single number for a patient, so curves
+    that cross can be right. Events after the end of the grid make no pairs. Where no curves cross it is `c_harrell`.
+
+    Interval: see `bootstrap`; its coverage was tested. Undefined where no pair counts.
+
+    Parameters
+    ----------
+    time, event, entry, level, seed, repeats: as for `c_harrell`.
+    curves, grid, steps: predicted cumulative incidence of event 1 by each time of the grid, as for `risk_by`.
+
+    Raises
+    ------
+    DataError: as for `c_harrell` and `risk_by`.
+    """
+    time, event, entry = checked_follow_up(time, event, entry)
+    curves, grid = checked_curves(curves, grid, len(time))
+    normal_quantile(level)
+    rng, n = np.random.default_rng(seed), len(time)
+    # How often each patient is in the data (once), and in each resample: all are counted in one pass over the pairs.
+    times_in = np.ones((n, 1))
+    if repeats >= 2:
+        drawn = [np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(repeats if n else 0)]
+        times_in = np.column_stack([times_in, *drawn])
+    right, pairs = np.zeros(times_in.shape[1]), np.zeros(times_in.shape[1])
+    cases = np.flatnonzero((event == 1) & (time <= grid[-1]))
+    block = max(1, 1_000_000 // max(1, n))  # about 8 MB per array
+    for case in (cases[start : start + block] for start in range(0, len(cases), block)):
+        at = time[case]
+        later = (time[:, None] > at) | ((time[:, None] == at) & (event == 0)[:, None]) | (event > 1)[:, None]
+        later &= entry[:, None] < at
+        risk = read_curves(curves, grid, at, steps)
+        own = risk[case, np.arange(len(case))]
+        won = np.where(later, (risk < own) + 0.5 * (risk == own), 0.0)
+        right += np.sum(times_in[case] * (won.T @ times_in), axis=0)
+        pairs += np.sum(times_in[case] * (later.T.astype(np.float64) @ times_in), axis=0)
+    values = np.divide(right, pairs, out=np.full(len(pairs), math.nan), where=pairs > 0)
+    if repeats < 2 or not math.isfinite(values[0]):
+        return Measure(float(values[0]), level=level)
+    return percentiles(float(values[0]), values[1:], level)
