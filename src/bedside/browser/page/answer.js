@@ -1,16 +1,30 @@
 // The answer on the page: the estimate or why there is none, and what moved it.
 
+import { decisive } from "./course.js";
+import { courseCard, riskWords } from "./curve.js";
 import { drawn, element } from "./elements.js";
 import { comparedWith, listed, percent, points, share, valueText } from "./figures.js";
 import { thresholdOf } from "./judgement.js";
 import { t, told } from "./language.js";
+import { duration } from "./times.js";
 
 const TOP = 8;
 
-/** Everything that is said about one patient. `explanation` is null while it is computed. */
-export function answerCards(manifest, { judged, reading, explanation }, background) {
+/** Everything that is said about one patient. `explanation` is null while it is computed; `onExplain` asks for that of another estimate. */
+export function answerCards({ manifest, background, evidence }, answer, onExplain) {
+  const { judged, explanation } = answer;
   if (judged.abstained) return [silence(judged)];
-  return [estimate(manifest, judged), explanation ? pushes(manifest, judged, reading, explanation, background) : waiting()];
+  const { course } = manifest.outputs;
+  return [
+    estimate(manifest, judged),
+    course ? courseCard(course, judged.probability, manifest.threshold, evidence) : [],
+    explanation ? pushes(manifest, answer, background, onExplain) : waiting(),
+  ].flat();
+}
+
+/** An estimate's name as people read it. */
+function words({ course, classes }, position) {
+  return course ? riskWords(course, course.horizons[position]) : classes[position];
 }
 
 /** The physician's own estimate, where the release wants it first. */
@@ -24,11 +38,16 @@ export function ownEstimate(manifest, onShow) {
     "form",
     { class: "card", id: "own-estimate", autocomplete: "off", onsubmit: shown },
     element("h2", { tabindex: "-1", id: "answer" }, t("Your own estimate first")),
-    element("label", { for: "own" }, t("How likely is {name}, in percent?", { name: manifest.outputs.positive ?? listed(manifest.outputs.classes) })),
+    element("label", { for: "own" }, t("How likely is {name}, in percent?", { name: asked(manifest.outputs) })),
     element("input", { id: "own", name: "own", inputmode: "decimal", autocomplete: "off", required: true }),
     element("p", { class: "hint" }, t("The model's estimate is shown after it. Your own is not kept.")),
     element("button", {}, t("Show the model's estimate")),
   );
+}
+
+function asked(outputs) {
+  const position = decisive(outputs);
+  return position === null ? listed(outputs.classes) : words(outputs, position);
 }
 
 function silence(judged) {
@@ -43,12 +62,13 @@ function silence(judged) {
 }
 
 function estimate(manifest, judged) {
-  const { classes, positive } = manifest.outputs;
-  const order = [...classes.keys()].sort((one, other) => judged.probability[other] - judged.probability[one]);
-  const shown = positive === null ? order : [classes.indexOf(positive)];
+  const first = decisive(manifest.outputs);
+  const order = [...judged.estimates.keys()].sort((one, other) => judged.estimates[other] - judged.estimates[one]);
+  const rest = manifest.outputs.course ? [...judged.estimates.keys()].filter((place) => place !== first) : [];
+  const shown = first === null ? order : [first, ...rest];
   return element(
     "section",
-    { class: "card verdict", "data-probability": judged.probability.join(" ") },
+    { class: "card verdict", "data-probability": judged.estimates.join(" ") },
     element("p", { class: "quiet over" }, t("The model's estimate"), " · ", element("strong", { class: "mark" }, t("not for the record"))),
     shown.map((place, rank) => risk(manifest, judged, place, rank === 0)),
     element("p", { class: `says ${judged.alert ? "high" : "low"}` }, `${judged.alert ? "▲" : "▽"} ${alertWords(manifest, judged)}`),
@@ -58,11 +78,12 @@ function estimate(manifest, judged) {
 }
 
 function risk(manifest, judged, place, first) {
-  const [name, probability] = [manifest.outputs.classes[place], judged.probability[place]];
+  const [name, probability] = [words(manifest.outputs, place), judged.estimates[place]];
   const figure = [element("span", { class: "figure" }, percent(probability)), " ", element("span", {}, name)];
   const head = first
     ? element("h2", { class: "estimate", tabindex: "-1", id: "answer" }, figure)
     : element("h3", { class: "class" }, `${name}: ${percent(probability)}`);
+  if (!first && manifest.outputs.course) return [head]; // the curve below shows them side by side
   return [head, scale(name, probability, thresholdOf(manifest, place))];
 }
 
@@ -87,18 +108,21 @@ function scale(name, probability, threshold) {
 
 function alertWords(manifest, judged) {
   if (judged.alert === null) return t("No threshold is declared for this release.");
-  const { classes, positive } = manifest.outputs;
-  const held = [...classes.keys()].filter((place) => (positive === null || classes[place] === positive) && thresholdOf(manifest, place) !== null);
-  const reached = held.filter((place) => judged.probability[place] >= thresholdOf(manifest, place));
+  const only = decisive(manifest.outputs);
+  const held = [...judged.names.keys()].filter((place) => (only === null || place === only) && thresholdOf(manifest, place) !== null);
+  const reached = held.filter((place) => judged.estimates[place] >= thresholdOf(manifest, place));
   const named = reached.length ? reached : held.slice(0, 1);
-  const parts = { limit: share(thresholdOf(manifest, named[0])), names: listed(named.map((place) => classes[place])) };
+  const parts = { limit: share(thresholdOf(manifest, named[0])), names: listed(named.map((place) => words(manifest.outputs, place))) };
   if (judged.alert) return t("Alert: at or above the threshold for acting ({limit}) for {names}.", parts);
   return t("No alert: below the threshold for acting ({limit}) for {names}.", parts);
 }
 
 function facts(manifest, judged) {
-  const names = manifest.outputs.classes.filter((_, place) => judged.set[place]);
-  const rows = [[t("Prediction set"), [names.map((name) => [element("span", { class: "chip" }, name), " "]), setWords(manifest, names)]]];
+  const rows = [];
+  if (judged.set) {
+    const names = manifest.outputs.classes.filter((_, place) => judged.set[place]);
+    rows.push([t("Prediction set"), [names.map((name) => [element("span", { class: "chip" }, name), " "]), setWords(manifest, names)]]);
+  }
   if (judged.spread) {
     const spread = (judged.spread[judged.explained] * 100).toFixed(1);
     rows.push([
@@ -119,7 +143,7 @@ function waiting() {
   return element("section", { class: "card", "aria-busy": "true" }, element("p", { class: "quiet" }, t("Computing what pushed the estimate up and down…")));
 }
 
-function pushes(manifest, judged, reading, explanation, background) {
+function pushes(manifest, { judged, reading, explanation, explained }, background, onExplain) {
   const { variables } = manifest.schema;
   const order = [...variables.keys()].sort((one, other) => Math.abs(explanation.values[other]) - Math.abs(explanation.values[one]));
   const rows = order.slice(0, TOP).map((place) => [variables[place].label, valueText(variables[place], reading.values[place]), explanation.values[place]]);
@@ -130,9 +154,18 @@ function pushes(manifest, judged, reading, explanation, background) {
     "section",
     { class: "card", id: "explanation", "data-base": explanation.base, "data-values": explanation.values.join(" "), "data-error": explanation.error },
     element("h2", {}, t("What pushed the estimate up and down")),
+    choice(manifest.outputs.course, explained, onExplain),
     element("table", { class: "pushes" }, tableHead(), element("tbody", {}, rows.map((row) => pushRow(row, longest)))),
-    element("p", { class: "quiet" }, sentences(manifest, judged, explanation, background).join(" ")),
+    element("p", { class: "quiet" }, sentences(manifest, explained, explanation, background).join(" ")),
   );
+}
+
+/** Of a course: buttons for the horizon whose risk is explained. */
+function choice(course, explained, onExplain) {
+  if (!course || course.horizons.length < 2) return [];
+  const button = (horizon, place) =>
+    element("button", { type: "button", class: "second", "aria-pressed": String(place === explained), onclick: () => onExplain(place) }, duration(horizon, course.unit));
+  return element("div", { class: "choice", role: "group", "aria-label": t("Which risk is explained") }, course.horizons.map(button));
 }
 
 function tableHead() {
@@ -168,9 +201,9 @@ function pushRow([label, value, push], longest) {
   );
 }
 
-function sentences(manifest, judged, explanation, background) {
+function sentences(manifest, explained, explanation, background) {
   const parts = {
-    output: manifest.outputs.classes[judged.explained],
+    output: words(manifest.outputs, explained),
     base: percent(explanation.base),
     compared_with: comparedWith(background.description),
   };

@@ -3,6 +3,7 @@
 import { aboutCard } from "./about.js";
 import { answerCards, ownEstimate } from "./answer.js";
 import { readPatient } from "./cleaning.js";
+import { columns, oneEstimate } from "./course.js";
 import { element } from "./elements.js";
 import { entryForm, typed } from "./form.js";
 import { askGolden } from "./golden.js";
@@ -33,6 +34,7 @@ async function start() {
     tell("golden");
     await askGolden(release.read("golden.json"), release.predict);
     release.background = release.read("background.json");
+    release.evidence = release.read("evidence.json");
     release.units = JSON.parse(new TextDecoder().decode(release.own.get("units.json")));
     page.release = release;
   } catch (error) {
@@ -54,7 +56,7 @@ function refuse(error) {
 
 async function onThisDevice({ manifest, own }) {
   const ort = await import("./onnxruntime.js");
-  const widths = { variables: manifest.schema.variables.length, classes: manifest.outputs.classes.length };
+  const widths = { variables: manifest.schema.variables.length, classes: columns(manifest.outputs) };
   return openModel(ort, own.get("onnxruntime.wasm").slice().buffer, own.get("model.onnx"), widths);
 }
 
@@ -73,7 +75,7 @@ async function ask() {
   try {
     refuseExpired(manifest, now);
     const judged = judge(manifest, reading, await predict(Float32Array.from(reading.values)), now);
-    await show({ reading, judged, explanation: null });
+    await show({ reading, judged, explained: judged.explained, explanation: null });
   } catch (error) {
     refuse(error);
     draw();
@@ -85,21 +87,32 @@ async function show(answer) {
   draw();
   document.getElementById("answer").focus();
   if (answer.judged.abstained) return;
+  await explain(answer);
+}
+
+/** What moved one of the estimates; the page shows it when it is known. */
+async function explain(answer) {
+  const { explained } = answer;
   await painted();
-  const explanation = await explain(answer);
-  if (page.answer !== answer) return; // something else was typed meanwhile
+  const explanation = await computed(answer);
+  if (page.answer !== answer || answer.explained !== explained) return; // something else was asked meanwhile
   answer.explanation = explanation;
   draw();
   document.getElementById("answer")?.focus({ preventScroll: true });
 }
 
-function explain({ reading, judged }) {
+function explainOther(explained) {
+  Object.assign(page.answer, { explained, explanation: null });
+  draw();
+  return explain(page.answer);
+}
+
+function computed({ reading, explained }) {
   const { predict, background, manifest } = page.release;
-  const width = manifest.outputs.classes.length;
   const output = async (rows) => {
     const { probability } = await predict(rows);
     await painted(); // the page stays alive between the calls of the model
-    return probability.filter((_, place) => place % width === judged.explained);
+    return oneEstimate(manifest.outputs, probability, explained);
   };
   return shapley(output, reading.values, background.values, background.weights);
 }
@@ -179,7 +192,7 @@ function answers() {
     return [ownEstimate(release.manifest, (text) => (page.own = text) && draw())];
   }
   const given = own === null ? [] : [element("p", { class: "done" }, t("Your own estimate: {text} %", { text: own }))];
-  return [...given, ...answerCards(release.manifest, answer, release.background)];
+  return [...given, ...answerCards(release, answer, explainOther)];
 }
 
 function foot() {

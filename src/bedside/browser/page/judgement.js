@@ -1,5 +1,6 @@
 // What the model says about one patient and where it keeps silent: the rules of bedside.answering.judgement.
 
+import { decisive, estimateNames, risks } from "./course.js";
 import { say } from "./refusal.js";
 
 /** How many predictors may be unknown; a hair more, so that 0.3 of 10 is 3. */
@@ -9,15 +10,19 @@ const mostUnknown = (manifest) => Math.floor(manifest.missing_limit * manifest.s
 export function judge(manifest, reading, predicted, now) {
   const probability = Array.from(predicted.probability);
   const reasons = [...reasonsOf(manifest, reading, predicted.distance[0], now.toISOString().slice(0, 10))];
+  const { outputs, conformal } = manifest;
+  const estimates = outputs.course ? risks(outputs.course, probability) : probability;
   return {
     probability,
+    names: estimateNames(outputs),
+    estimates,
     distance: predicted.distance[0],
     spread: predicted.spread && Array.from(predicted.spread),
-    set: conformalSet(probability, manifest.conformal.quantiles),
-    explained: probability.length === 2 ? 1 : probability.indexOf(Math.max(...probability)),
+    set: conformal && conformalSet(probability, conformal.quantiles),
+    explained: decisive(outputs) ?? probability.indexOf(Math.max(...probability)),
     reasons,
     abstained: reasons.length > 0,
-    alert: alertOf(manifest, probability),
+    alert: alertOf(manifest, estimates),
   };
 }
 
@@ -53,15 +58,16 @@ function conformalSet(probability, quantiles) {
   return inside.some(Boolean) ? inside : inside.map(() => true);
 }
 
-/** The threshold of a class; null where none is declared. */
+/** The threshold of an estimate; null where none is declared. Of a course only the decision has one. */
 export function thresholdOf(manifest, position) {
   const { threshold, outputs } = manifest;
+  if (outputs.course && position !== decisive(outputs)) return null;
   if (threshold === null || typeof threshold === "number") return threshold;
   return threshold[outputs.classes[position]] ?? null;
 }
 
-function alertOf(manifest, probability) {
+function alertOf(manifest, estimates) {
   if (manifest.threshold === null) return null;
-  if (typeof manifest.threshold === "number") return probability[1] >= manifest.threshold;
-  return probability.some((value, place) => value >= (thresholdOf(manifest, place) ?? Infinity));
+  if (typeof manifest.threshold === "number") return estimates[decisive(manifest.outputs)] >= manifest.threshold;
+  return estimates.some((value, place) => value >= (thresholdOf(manifest, place) ?? Infinity));
 }
