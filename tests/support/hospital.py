@@ -206,6 +206,8 @@ def make_release(
     if course is not None:
         told["development"] = {"course": course_model.marginal(course.events)}
         told["measures"] = {"band_coverage": {"value": 0.93, "low": None, "high": None}}
+        found = {course.estimate(horizon): course_model.found_by(horizon) for horizon in course.horizons}
+        told["curves"] = {kind: {name: one[kind] for name, one in found.items()} for kind in ("risk", "calibration")}
     candidate = attach(candidate, json.dumps(told).encode(), report, card)
     if keys is None:
         keys = folder / "keys"

@@ -16,8 +16,8 @@ from bedside.explanation.logistic_game import LogisticGame, logit
 PredictOne = Callable[[Float[np.ndarray, "case variable"]], Float[np.ndarray, " case"]]
 """Cases in, one number for each out: the output that is explained."""
 
-EXACT_ROWS = 20_000
-"""All coalitions are enumerated where that takes at most so many rows."""
+EXACT_ROWS = 17_408
+"""All coalitions are enumerated where that takes at most so many rows: to be exact is worth more than sampling costs."""
 MOST_ROWS = 10_240
 """Rows that the model is asked for one explanation: at half a microsecond each, what an answer at the bedside may
 cost. Where that is not enough for the target, the error that is stated is larger."""
@@ -76,7 +76,7 @@ def shap(
     at_prototypes, at_case = ends[:-1], float(ends[-1])
     if len(game.active) <= 1:
         found = _Found(np.full(len(game.active), at_case - float(game.weights @ at_prototypes)), 0.0, len(ends))
-    elif (1 << len(game.active)) * len(background) <= min(EXACT_ROWS, max(max_samples, 1)):
+    elif (1 << len(game.active)) * len(background) <= (EXACT_ROWS if max_samples >= MOST_ROWS else max_samples):
         found = _enumerated(game, at_case)
     else:
         found = _sampled(game, at_prototypes, at_case, max_samples, target_error, np.random.default_rng(seed))

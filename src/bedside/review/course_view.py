@@ -171,7 +171,7 @@ def _mark(
     time = course.time[place]
     others = [rows[place] for event, rows in course.incidence.items() if event != course.event]
     low, high = course.low, course.high
-    band = t("{low} to {high}", low=_rounded(low[place], t), high=_rounded(high[place], t)) if low and high else ""
+    band = "" if not time or low is None or high is None else _interval(low[place], high[place], t)
     count = at_risk.get(time)
     return Mark(
         x=time / course.time[-1],
@@ -184,6 +184,10 @@ def _mark(
         cohort=_rounded(cohort[time], t) if time in cohort else "",
         at_risk=("" if time not in at_risk else t("few") if count is None else f"{count}"),
     )
+
+
+def _interval(low: float, high: float, t: Translate) -> str:
+    return t("{low} to {high}", low=_rounded(low, t), high=_rounded(high, t))
 
 
 def _rounded(probability: float, t: Translate) -> str:

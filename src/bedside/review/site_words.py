@@ -51,7 +51,8 @@ def frequency(evidence: Mapping[str, Any], risk: ClassRisk, t: Translate) -> Fre
             name=risk.name,
         )
         return Frequency(text, "", None)
-    return Frequency(_often(found, risk.name, t), _source(found, evidence, risk.name, t), found)
+    source = _source(found, evidence, risk.name, t) if not risk.estimate else _followed(found, t)
+    return Frequency(_often(found, risk.name, t), source, found)
 
 
 def _often(found: Observed, name: str, t: Translate) -> str:
@@ -73,6 +74,16 @@ def _often(found: Observed, name: str, t: Translate) -> str:
         "Of 100 patients given such an estimate at the validation site, about {hundreds} had “{name}”.",
         hundreds=hundreds,
         name=name,
+    )
+
+
+def _followed(found: Observed, t: Translate) -> str:
+    """Of a course nobody can be counted: some were followed for less."""
+    return t(
+        "From the calibration curve of the validation at this estimate, which allows for patients who were followed "
+        "for less (95 % interval {low} to {high}).",
+        low=share(round(found.low, 3), t),
+        high=share(round(found.high, 3), t),
     )
 
 

@@ -158,7 +158,7 @@ function table(shown) {
   const heads = [event, ...(band ? [t("Band")] : []), ...others, others.length ? t("None of them") : t("Without it"), ...(told ? [t("{event}, {cohort}", { event, cohort: whom(shown) }), t("of them still followed")] : [])];
   const row = (place) => [
     rounded(each[0][place]),
-    ...(band ? [t("{low} to {high} {unit}", { low: rounded(band[0][place]), high: rounded(band[1][place]), unit: "" }).trimEnd()] : []),
+    ...(band ? [place === 0 ? "" : t("{low} to {high} {unit}", { low: rounded(band[0][place]), high: rounded(band[1][place]), unit: "" }).trimEnd()] : []),
     ...each.slice(1).map((rows) => rounded(rows[place])),
     rounded(left[place]),
     ...(told ? [cohort.has(course.edges[place]) ? rounded(cohort.get(course.edges[place])) : "", followedAt(shown, place)] : []),
