@@ -17,7 +17,7 @@ PredictOne = Callable[[Float[np.ndarray, "case variable"]], Float[np.ndarray, " 
 """Cases in, one number for each out: the output that is explained."""
 
 EXACT_ROWS = 17_408
-"""All coalitions are enumerated where that takes at most so many rows: to be exact is worth more than sampling costs."""
+"""All coalitions are enumerated where that takes at most so many rows: it is exact, and costs little more."""
 MOST_ROWS = 10_240
 """Rows that the model is asked for one explanation: at half a microsecond each, what an answer at the bedside may
 cost. Where that is not enough for the target, the error that is stated is larger."""
