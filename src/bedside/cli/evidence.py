@@ -321,7 +321,14 @@ def _outcome(outputs: Outputs) -> Outcome:
         others_negative=outputs.others_negative,
         follow_up=None
         if course is None
-        else FollowUp(time=course.time, unit=course.unit, horizons=course.horizons, entry=course.entry),
+        else FollowUp(
+            time=course.time,
+            unit=course.unit,
+            horizons=course.horizons,
+            entry=course.entry,
+            landmarks=course.landmarks,
+            visit=course.visit,
+        ),
     )
 
 

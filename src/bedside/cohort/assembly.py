@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -15,6 +15,8 @@ from jaxtyping import Bool, Float, Int
 from bedside.cohort.cohort import AttritionStep, Cohort
 from bedside.cohort.copies import repeated_rows
 from bedside.cohort.follow_up import Times, read_times, refuse_several_rows, refuse_unfollowed
+from bedside.cohort.landmark_section import visit_position
+from bedside.cohort.landmarking import landmarked, refuse_differing, refuse_same_visit
 from bedside.cohort.study import FollowUp, Outcome, Study
 from bedside.errors import DataError
 from bedside.sources import (
@@ -45,14 +47,15 @@ def assemble(study: Study) -> Cohort:
     Dropped, in this order: rows that repeat another one in every column used (see `bedside.cohort.copies`), rows
     without an outcome, in a prognosis rows that were not followed (see `bedside.cohort.follow_up`), and, where the
     split needs them, rows without an index date or a site. A patient may have several rows; they stay, except that a
-    prognosis takes one. The digest covers the rows used in the table's order: the same rows in another order are
-    another cohort.
+    prognosis takes one, or with landmarks makes one for each of them (see `bedside.cohort.landmarking`). The digest
+    covers the rows used in the table's order: the same rows in another order are another cohort.
 
     Raises
     ------
     DataError: cells of a predictor are no numbers or no declared categories, an outcome is not declared, a date
         is none, a row names no patient, or nobody is left. In a prognosis also: a time is no number or negative, a
-        patient has several rows, a horizon is out of reach, nobody has the event by the first.
+        patient has several rows, a horizon is out of reach, nobody has the event by the first; with landmarks: a
+        patient has two visits at the same time, or rows that tell different courses.
     """
     schema, outcome = study.schema, study.outcome
     reading = read_table(study.data.table, schema, extra=_extra_columns(schema, outcome))
@@ -62,9 +65,22 @@ def assemble(study: Study) -> Cohort:
         time_needed=study.validation.after is not None,
         site_needed=study.validation.by is not None,
     )
-    if outcome.follow_up is not None and cohort.followed is not None:
-        refuse_unfollowed(cohort.followed, cohort.entered, cohort.outcome, outcome.follow_up, str(study.data.table))
+    if outcome.follow_up is not None:
+        _refuse_unfollowed(cohort, outcome.follow_up, str(study.data.table))
     return cohort
+
+
+def _refuse_unfollowed(cohort: Cohort, follow_up: FollowUp, where: str) -> None:
+    """At every landmark for itself: all horizons count from it."""
+    if cohort.landmark is None:
+        assert cohort.followed is not None
+        refuse_unfollowed(cohort.followed, cohort.entered, cohort.outcome, follow_up, where)
+        return
+    for landmark in follow_up.landmarks:
+        there = cohort.take(cohort.landmark == landmark)
+        assert there.followed is not None
+        at = f"{where}, landmark {landmark:g} {follow_up.unit}"
+        refuse_unfollowed(there.followed, there.entered, there.outcome, follow_up, at)
 
 
 def external_cohort(schema: Schema, outcome: Outcome, path: Path | str, table_map: TableMap | None = None) -> Cohort:
@@ -73,17 +89,19 @@ def external_cohort(schema: Schema, outcome: Outcome, path: Path | str, table_ma
     Cells that are no numbers or no declared categories count as missing here (they have their `Problem`), and a
     predictor without a column is `Problem.ABSENT`: another hospital's table is judged as it is. Its texts of the
     outcome are the study's, or those that the map's ``[outcome.codes]`` translates to class names. In a prognosis the
-    map may name its columns of time and entry and the unit of both; without a column of entry all are from 0. How far
-    the patients are followed is not asked: what cannot be judged at a horizon is left undefined there.
+    map may name its columns of time, entry and visit and the unit of all; without a column of entry all are from 0. How
+    far the patients are followed is not asked: what cannot be judged at a horizon is left undefined there. A release
+    with landmarks asks at those that the other table reaches.
 
     Raises
     ------
     DataError: no predictor at all has its column there, the outcome column is missing or holds a text that is no class,
         a row names no patient, or nobody is left; in a prognosis a time is no number or negative, or a patient has
-        several rows.
+        several rows, or with landmarks two at one time or with different courses.
     """
     path = Path(path)
     recode: Recode | None = None
+    ours, asked = schema, outcome.follow_up
     column, codes = outcome.column, {**{name: code for code, name in enumerate(outcome.classes)}, **outcome.codes}
     if table_map is not None:
         schema, recode = apply_map(schema, table_map)
@@ -91,20 +109,20 @@ def external_cohort(schema: Schema, outcome: Outcome, path: Path | str, table_ma
         if table_map.outcome.codes:
             codes = _translated_classes(table_map, outcome)
     outcome = msgspec.structs.replace(
-        outcome, column=column, codes=codes, follow_up=_follow_up_there(outcome.follow_up, path, table_map)
+        outcome, column=column, codes=codes, follow_up=_follow_up_there(asked, path, table_map)
     )
-    schema = _roles_there(schema, path, table_map)
+    schema = _visits_there(ours, _roles_there(schema, path, table_map), asked, outcome.follow_up)
     reading = read_table(path, schema, extra=_extra_columns(schema, outcome), recode=recode)
     unit = table_map.outcome.unit if table_map is not None else None
     return _cohort(_Rows(path, schema, outcome, reading, unit), time_needed=False, site_needed=False)
 
 
 def _follow_up_there(follow_up: FollowUp | None, path: Path, table_map: TableMap | None) -> FollowUp | None:
-    """Their columns of time and entry; entry need not be there."""
+    """Their columns of time, entry and visit; entry need not be there."""
     theirs = table_map.outcome if table_map is not None else OutcomeMap()
     where = str(table_map.path if table_map is not None else path)
     if follow_up is None:
-        if theirs.time or theirs.entry or theirs.unit:
+        if theirs.time or theirs.entry or theirs.visit or theirs.unit:
             raise DataError("[outcome] names a time, and the release asks for none", where=where, remedy="Drop it")
         return None
     if theirs.unit is not None:
@@ -113,7 +131,21 @@ def _follow_up_there(follow_up: FollowUp | None, path: Path, table_map: TableMap
         except DataError as error:
             raise DataError(error.what, where=f"{where}, outcome.unit", remedy=error.remedy) from error
     entry = theirs.entry or (follow_up.entry if follow_up.entry in columns(path) else None)
-    return msgspec.structs.replace(follow_up, time=theirs.time or follow_up.time, entry=entry, end=None)
+    if theirs.visit is not None and follow_up.visit is None:
+        raise DataError("outcome.visit names visits, and the release has no landmarks", where=where, remedy="Drop it")
+    return msgspec.structs.replace(
+        follow_up, time=theirs.time or follow_up.time, entry=entry, end=None, visit=theirs.visit or follow_up.visit
+    )
+
+
+def _visits_there(schema: Schema, theirs: Schema, ours: FollowUp | None, follow_up: FollowUp | None) -> Schema:
+    """The predictor that is the landmark reads the other table's column of visits."""
+    position = None if ours is None else visit_position(schema, ours)
+    if position is None or follow_up is None:
+        return theirs
+    variables = list(theirs.variables)
+    variables[position] = msgspec.structs.replace(variables[position], column=follow_up.visit)
+    return msgspec.structs.replace(theirs, variables=tuple(variables))
 
 
 def _roles_there(schema: Schema, path: Path, table_map: TableMap | None) -> Schema:
@@ -185,11 +217,8 @@ def _cohort(rows: _Rows, *, time_needed: bool, site_needed: bool) -> Cohort:
         _drop(steps, keep, np.array([text is not None for text in site]), "after dropping rows without a site")
     if times is not None and (later := int((times.later & keep).sum())):
         _count(steps, keep, f"of which {later} have an event after the end of follow-up, which does not count")
-    steps.append(AttritionStep(step="rows used", rows=steps[-1].rows, removed=0))
-    if not keep.any():
-        raise DataError("nobody is left", where=str(rows.path), remedy="; ".join(f"{s.rows} {s.step}" for s in steps))
     if times is not None:
-        refuse_several_rows(patient[keep], rows.path)
+        _refuse_rows(rows, patient, times, keep)
     whole = Cohort(
         reading=rows.reading,
         patient=patient,
@@ -198,11 +227,30 @@ def _cohort(rows: _Rows, *, time_needed: bool, site_needed: bool) -> Cohort:
         entered=None if times is None else times.entered,
         site=None if site is None else np.array([text or "not stated" for text in site], dtype=object),
         time=time,
-        attrition=tuple(steps),
+        attrition=(),
         digest="",
         source_digest=_file_digest(rows.path),
     ).take(keep)
-    return _digested(whole)
+    if times is not None and times.visit is not None and rows.outcome.follow_up is not None:
+        whole, more = landmarked(whole, times.visit[keep], rows.schema, rows.outcome.follow_up)
+        steps += more
+    steps.append(AttritionStep(step="rows used", rows=len(whole), removed=0))
+    if not len(whole):
+        raise DataError("nobody is left", where=str(rows.path), remedy="; ".join(f"{s.rows} {s.step}" for s in steps))
+    return _digested(replace(whole, attrition=tuple(steps)))
+
+
+def _refuse_rows(rows: _Rows, patient: np.ndarray, times: Times, keep: Bool[np.ndarray, " row"]) -> None:
+    """Each patient has one course, in one row or in every row of a visit."""
+    follow_up = rows.outcome.follow_up
+    if times.visit is None or follow_up is None:
+        refuse_several_rows(patient[keep], rows.path)
+        return
+    told = {follow_up.time: times.followed, rows.outcome.column: times.outcome.astype(np.float64)}
+    if times.entered is not None and follow_up.entry is not None:
+        told[follow_up.entry] = times.entered
+    refuse_differing(patient, told, rows.reading, rows.path)
+    refuse_same_visit(patient[keep], times.visit[keep], rows.reading.rows[keep], rows.path)
 
 
 def _follow_up(rows: _Rows, codes: Int[np.ndarray, " row"]) -> Times | None:
@@ -320,15 +368,13 @@ def _file_digest(path: Path) -> str:
 
 
 def _digested(cohort: Cohort) -> Cohort:
-    from dataclasses import replace
-
     digest = hashlib.sha256()
     values: Float[np.ndarray, "patient variable"] = cohort.reading.values
     # One nan: the sign and payload of "not known" carry nothing. The byte order is fixed for other machines.
     digest.update(np.where(np.isnan(values), np.nan, values + 0.0).astype("<f8").tobytes())
     digest.update(cohort.outcome.astype("<i8").tobytes())
     digest.update(b"" if cohort.time is None else cohort.time.astype("datetime64[D]").astype("<i8").tobytes())
-    for times in (cohort.followed, cohort.entered):
+    for times in (cohort.followed, cohort.entered, cohort.landmark):
         digest.update(b"" if times is None else times.astype("<f8").tobytes())
     for column in (cohort.patient, cohort.site):
         for text in () if column is None else column.tolist():

@@ -132,6 +132,7 @@ def check(study: Study, cohort: Cohort, split: Split) -> DataCheck:
         *site_findings(study, cohort),
         *_missing_findings(study, cohort, facts),
         *_patient_findings(study, cohort),
+        *_landmark_findings(study, cohort),
         *_size_findings(sample_size),
         *follow_up_findings(study, cohort, follow_up),
     ]
@@ -251,8 +252,31 @@ def _patient_findings(study: Study, cohort: Cohort) -> list[Finding]:
     return [_finding("several-rows-per-patient", "note", study.schema.patient or "rows", text)]
 
 
+def _landmark_findings(study: Study, cohort: Cohort) -> list[Finding]:
+    """How many are at risk at each landmark, and to how many of them something happens by the last horizon."""
+    follow_up = study.outcome.follow_up
+    if cohort.landmark is None or cohort.followed is None or follow_up is None:
+        return []
+    found, last = [], follow_up.horizons[-1]
+    for landmark in follow_up.landmarks:
+        there = cohort.landmark == landmark
+        within = there & (cohort.followed <= last)
+        counts = [f"{int((cohort.outcome[within] == code).sum())} '{name}'" for code, name in _events(study)]
+        text = f"{int(there.sum())} patients are at risk then; within {last:g} {follow_up.unit}: {', '.join(counts)}"
+        found.append(_finding("landmark", "note", f"landmark {landmark:g} {follow_up.unit}", text))
+    return found
+
+
+def _events(study: Study) -> list[tuple[int, str]]:
+    return list(enumerate(study.outcome.classes))[1:]
+
+
 def _sample_sizes(study: Study, cohort: Cohort, split: Split) -> tuple[SampleSizeFacts, ...]:
-    outcome = cohort.outcome[split.development]
+    chosen = split.development
+    if cohort.landmark is not None:  # rows of one patient are no patients more: one counts, the last
+        _, last = np.unique(cohort.patient[chosen][::-1].astype(str), return_index=True)
+        chosen = chosen[len(chosen) - 1 - last]
+    outcome = cohort.outcome[chosen]
     parameters = sum(
         1 if variable.kind == "number" else len(variable.categories or ()) - 1 for variable in study.schema.variables
     )

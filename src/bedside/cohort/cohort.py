@@ -57,6 +57,8 @@ class Cohort:
         seen until the end of follow-up".
     followed: time to the event or to the end of follow-up, in the study's unit; None where the question has no time.
     entered: time from which on the row was under observation; None: all from 0.
+    landmark: time at which the row's patient is asked about, and from which `followed` counts; None where the study
+        declares no landmarks.
     site: text of the site column, None where the study names none.
     time: index date of each row (``datetime64[D]``), None where the study names none.
     attrition: from rows read to rows used.
@@ -74,6 +76,7 @@ class Cohort:
     source_digest: str
     followed: Float[np.ndarray, " patient"] | None = None
     entered: Float[np.ndarray, " patient"] | None = None
+    landmark: Float[np.ndarray, " patient"] | None = None
 
     def __len__(self) -> int:
         return len(self.outcome)
@@ -100,4 +103,5 @@ class Cohort:
             time=None if self.time is None else self.time[index],
             followed=None if self.followed is None else self.followed[index],
             entered=None if self.entered is None else self.entered[index],
+            landmark=None if self.landmark is None else self.landmark[index],
         )

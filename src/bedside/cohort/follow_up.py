@@ -31,12 +31,14 @@ class Times:
     entered: time from which on the row was under observation; None where all are from 0.
     outcome: the rows' outcomes (-1: not known), where events after the end of follow-up are "no event seen".
     later: rows with such an event.
+    visit: time of each row's visit; None where the study declares no landmarks.
     """
 
     followed: Float[np.ndarray, " row"]
     entered: Float[np.ndarray, " row"] | None
     outcome: Int[np.ndarray, " row"]
     later: Bool[np.ndarray, " row"]
+    visit: Float[np.ndarray, " row"] | None = None
 
     def exclusions(self) -> list[tuple[str, Bool[np.ndarray, " row"]]]:
         """Each step of the attrition, in order, with the rows that stay."""
@@ -52,6 +54,8 @@ class Times:
                 ("after dropping rows without a time of entry", known),
                 ("after dropping rows that entered when their follow-up was over", ~(self.entered >= self.followed)),
             ]
+        if self.visit is not None:
+            found += [("after dropping visits without a time", ~np.isnan(self.visit))]
         return found
 
 
@@ -72,12 +76,13 @@ def read_times(
     """
     factor = 1.0 if unit is None else convert(1.0, unit, follow_up.unit)
 
-    def numbers(column: str) -> Float[np.ndarray, " row"]:
-        return factor * _numbers(reading, path, column)
+    def numbers(column: str, *, before: bool = False) -> Float[np.ndarray, " row"]:
+        return factor * _numbers(reading, path, column, before=before)
 
     followed = numbers(follow_up.time)
     entered = None if follow_up.entry is None else numbers(follow_up.entry)
-    read = Times(followed, entered, outcome, np.zeros(len(followed), dtype=bool))
+    visit = None if follow_up.visit is None else numbers(follow_up.visit, before=True)
+    read = Times(followed, entered, outcome, np.zeros(len(followed), dtype=bool), visit)
     if isinstance(follow_up.end, str):
         return _ended(read, numbers(follow_up.end))
     return read if follow_up.end is None else _ended(read, np.full(len(followed), follow_up.end))
@@ -94,7 +99,8 @@ def _ended(read: Times, end: Float[np.ndarray, " row"]) -> Times:
     )
 
 
-def _numbers(reading: Reading, path: Path, column: str) -> Float[np.ndarray, " row"]:
+def _numbers(reading: Reading, path: Path, column: str, *, before: bool) -> Float[np.ndarray, " row"]:
+    """The column's numbers; they may lie `before` the index time, or may not."""
     texts = reading.extra[column].tolist()
     read = [None if text is None else number_in(text) for text in texts]
     found = np.array([np.nan if number is None else number for number in read])
@@ -103,10 +109,10 @@ def _numbers(reading: Reading, path: Path, column: str) -> Float[np.ndarray, " r
     ]
     if wrong:
         _refuse(reading, path, column, wrong, "no number", "or add the text to [data] missing if it means not known")
-    before = np.flatnonzero(found < 0).tolist()
-    if before:
+    negative = np.flatnonzero(found < 0).tolist()
+    if negative and not before:
         remedy = "times count from the index time; who was under observation before it entered at 0"
-        _refuse(reading, path, column, before, "negative", remedy)
+        _refuse(reading, path, column, negative, "negative", remedy)
     return found
 
 
@@ -134,7 +140,8 @@ def refuse_several_rows(patient: np.ndarray, path: Path) -> None:
         raise DataError(
             f"{int(several.sum())} of {len(names)} patients have several rows, and a course counts once",
             where=str(path),
-            remedy="Keep the row of the index time for each patient, such as the first visit",
+            remedy="Keep the row of the index time for each patient, such as the first visit; or declare landmarks "
+            "and visit in [outcome], which use repeated visits",
         )
 
 

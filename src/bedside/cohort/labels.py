@@ -42,8 +42,8 @@ LABELS: dict[str, Label] = {
     "classes": Label("column", {}, ("positive", "negative", "classes", "names"), read_outcome),
     "time-to-event": Label(
         "event",
-        {"time": True, "entry": False, "end": False},
-        ("event_value", "competing", "censored", "name", "unit", "horizons"),
+        {"time": True, "entry": False, "end": False, "visit": False},
+        ("event_value", "competing", "censored", "name", "unit", "horizons", "landmarks"),
         read_time_to_event,
     ),
 }

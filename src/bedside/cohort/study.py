@@ -48,6 +48,9 @@ class FollowUp(msgspec.Struct, frozen=True, kw_only=True):
     horizons: times at which a risk is given, ascending.
     entry: column with the time from which on a patient was under observation (left truncation); None: all from 0.
     end: the time, or the column with each patient's time, at which follow-up ends: what happens later does not count.
+    landmarks: times at which each patient who is then at risk is asked about, ascending; all follow-up and horizons
+        count from them. Empty: once, at the index time.
+    visit: with landmarks: the column with the time of each row's visit.
     """
 
     time: str
@@ -55,11 +58,13 @@ class FollowUp(msgspec.Struct, frozen=True, kw_only=True):
     horizons: tuple[float, ...]
     entry: str | None = None
     end: str | float | None = None
+    landmarks: tuple[float, ...] = ()
+    visit: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that it is read from."""
-        named = (self.time, self.entry, self.end)
+        named = (self.time, self.entry, self.end, self.visit)
         return tuple(column for column in named if isinstance(column, str))
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from bedside.cohort.adoption_section import read_adoption
 from bedside.cohort.gates_section import read_gates
 from bedside.cohort.labels import LABELS, Label
+from bedside.cohort.landmark_section import with_visit_predictor
 from bedside.cohort.measure_names import MEASURES
 from bedside.cohort.plan_section import read_plan
 from bedside.cohort.predictors_section import read_predictors
@@ -58,6 +59,7 @@ def read_study(path: Path | str) -> Study:
     label.refuse_others(asked, kind.name)
     schema, data, texts = _against_table(top, variables, label)
     outcome = label.read(asked, texts)
+    schema = with_visit_predictor(top.below("predictors"), schema, outcome.follow_up)
     plan = read_plan(top.below("validation"), schema, outcome)
     gates, target_limits = read_gates(top.below("accept"), plan, MEASURES[kind.measures], outcome.horizons)
     return Study(
@@ -199,6 +201,7 @@ _PARTS = {
     "outcome.time": "time to the event",
     "outcome.entry": "time of entry",
     "outcome.end": "end of follow-up",
+    "outcome.visit": "time of the visit",
 }
 
 
@@ -270,7 +273,7 @@ def _check_predictors(section: Section, variables: tuple[Variable, ...], names: 
     for variable in variables:
         column = variable.column or variable.name
         here, key = section.below(variable.name), "column" if variable.column else ""
-        if column in roles.parts:
+        if column in roles.parts and roles.parts[column] != _PARTS["outcome.visit"]:
             raise here.error(
                 key, f"'{column}' is the {roles.parts[column]}, it cannot be a predictor", "Drop the predictor"
             )

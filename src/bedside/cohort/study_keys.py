@@ -45,6 +45,8 @@ KNOWN_KEYS: dict[str, str] = {
     "outcome.horizons": "times at which a risk is given, ascending",
     "outcome.entry": "column with the time from which on a patient was under observation (left truncation)",
     "outcome.end": "the time, or the column of each patient's time, at which follow-up ends: no later event counts",
+    "outcome.landmarks": "times at which each patient then at risk is asked about; horizons count from each of them",
+    "outcome.visit": "with landmarks: column with the time of each row's visit, in the unit",
     "training.network": "residual (default), plain or floor",
     "training.members": "how many networks the estimate is the mean of",
     "training.distil": "true: one student learns the networks' mean probability and is packed in their place",

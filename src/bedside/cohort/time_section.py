@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 
+from bedside.cohort.landmark_section import read_landmarks
 from bedside.cohort.outcome_section import listed_texts, texts_of
 from bedside.cohort.section import Section
 from bedside.cohort.study import FollowUp, Outcome
@@ -28,7 +29,7 @@ def read_time_to_event(section: Section, counts: Mapping[str, int]) -> Outcome:
     Raises
     ------
     StudyError: an event that no patient has, a text of the column that is not declared, a unit that is none, horizons
-        that do not ascend from above 0.
+        that do not ascend from above 0, landmarks without visits.
     """
     column = section.text("event")
     if not counts:
@@ -103,12 +104,15 @@ def _follow_up(section: Section) -> FollowUp:
         raise section.error(
             "horizons", f"the horizon {horizons[-1]:g} lies after the end of follow-up, {last:g}", "Drop it"
         )
+    landmarks = read_landmarks(section, last, horizons)
     return FollowUp(
         time=section.text("time"),
         unit=section.one_of("unit", UNITS),
         horizons=horizons,
         entry=section.optional_text("entry"),
         end=last if numeric else section.optional_text("end"),
+        landmarks=landmarks,
+        visit=section.optional_text("visit"),
     )
 
 

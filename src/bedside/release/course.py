@@ -38,6 +38,8 @@ class Course(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     edges: 0 and the ends of the intervals, ascending, in `unit` (UCUM).
     horizons: edges at which a risk is given. decision: the one that the threshold and the first explanation are about.
     time, entry: columns of a table that say how long a patient was followed, and from when on.
+    landmarks: times at which each patient then at risk was asked about, from which edges count; visit: column of the
+        time of each row's visit. Empty and None: all were asked about once.
     band: None where there were too few development patients to find one.
     """
 
@@ -48,6 +50,8 @@ class Course(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     decision: float
     time: str
     entry: str | None = None
+    landmarks: tuple[float, ...] = ()
+    visit: str | None = None
     band: Band | None = None
 
     @property

@@ -26,6 +26,7 @@ MAP_KEYS: dict[str, str] = {
     "outcome.codes.<their text>": "our class; the outcome is translated by this list alone",
     "outcome.time": "of a prognosis: their column of the time to the event or to the end of follow-up",
     "outcome.entry": "of a prognosis: their column of the time of entry",
+    "outcome.visit": "of a prognosis with landmarks: their column of the time of each row's visit",
     "outcome.unit": "of a prognosis: the UCUM unit of their times",
     "patient.column": "their column that names the patient",
     "site.column": "their column that names the site",
@@ -38,13 +39,14 @@ class OutcomeMap(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    time, entry: their columns of times, where the question is when something happens. unit: of both.
+    time, entry, visit: their columns of times, where the question is when something happens. unit: of all.
     """
 
     column: str | None = None
     codes: Mapping[str, str] = {}
     time: str | None = None
     entry: str | None = None
+    visit: str | None = None
     unit: str | None = None
 
 
@@ -90,7 +92,7 @@ def read_map(path: Path | str) -> TableMap:
     _only(path, "", values, sections)
     missing, outcome = _table(path, values, "missing"), _table(path, values, "outcome")
     _only(path, "missing.", missing, ("markers", "columns"))
-    _only(path, "outcome.", outcome, ("column", "codes", "time", "entry", "unit"))
+    _only(path, "outcome.", outcome, ("column", "codes", "time", "entry", "visit", "unit"))
     return TableMap(
         path=path,
         columns=_texts(path, "columns", _table(path, values, "columns")),
@@ -109,6 +111,7 @@ def read_map(path: Path | str) -> TableMap:
             codes=_texts(path, "outcome.codes", _table(path, outcome, "codes", "outcome.")),
             time=_named(path, "outcome", outcome, "time"),
             entry=_named(path, "outcome", outcome, "entry"),
+            visit=_named(path, "outcome", outcome, "visit"),
             unit=_named(path, "outcome", outcome, "unit"),
         ),
         patient=_role(path, values, "patient"),

@@ -25,13 +25,16 @@ Progress = Callable[[str, int, int], None]
 
 
 def declared_groups(subgroups: Sequence[Any], cohort: Cohort, schema: Any) -> list[Group]:
-    """The study's subgroups, and the sites, as named sets of patients."""
+    """The study's subgroups, the landmarks, and the sites, as named sets of patients."""
     found = []
     for one in subgroups:
         found += [
             Group(name, "declared", one.text, np.asarray(mask, dtype=bool))
             for name, mask in subgroup_masks((one,), schema, cohort.reading, None)
         ]
+    if cohort.landmark is not None:  # all landmarks together hide how well the model ranks at each
+        times = np.unique(cohort.landmark).tolist()
+        found += [Group(f"landmark = {time:g}", "declared", "landmark", cohort.landmark == time) for time in times]
     if cohort.site is not None:
         found += groups_of_column(cohort.site, "site", "site")
     return found
