@@ -200,11 +200,15 @@ def test_attrition_and_check_tell_how_many_are_at_risk(tmp_path: Path) -> None:
     assert steps["after dropping visits without a time"] == len(rows) - 1
     assert steps[f"at the landmark 0 a, one row for each patient at risk: {first}, 1 others have no visit by then"]
     assert steps[f"at the landmark 2 a, one row for each patient at risk: {at_two}"] == first + at_two == len(found)
-    notes = [one.text for one in check(asked, found, split(asked, found)).findings if one.code == "landmark"]
+    told = check(asked, found, split(asked, found))
+    notes = [one.text for one in told.findings if one.code == "landmark"]
     assert [note.split(";")[0] for note in notes] == [
         f"{first} patients are at risk then",
         f"{at_two} patients are at risk then",
     ]
+    # A patient is counted once, not once for each landmark.
+    assert told.sample_size[0].available + len(set(found.patient[split(asked, found).held_out])) == told.patients
+    assert sum(told.follow_up.events.values()) == len({row["pid"] for row in rows if row["end"] == "dead"})
 
 
 def test_a_patient_is_on_one_side_of_the_split_with_all_landmarks(tmp_path: Path) -> None:

@@ -285,6 +285,8 @@ def _course(study: Study, fitted: Fit | Adopted) -> Course | None:
         decision=found.decision,
         time=asked.time,
         entry=asked.entry,
+        landmarks=asked.landmarks,
+        visit=asked.visit,
         band=None if band is None else Band(half_width=band.half_width, alpha=band.alpha, group=band.group),
     )
 

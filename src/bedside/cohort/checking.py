@@ -123,7 +123,8 @@ def check(study: Study, cohort: Cohort, split: Split) -> DataCheck:
     """
     facts = tuple(_variable_facts(study, cohort, position) for position in range(len(study.schema.variables)))
     sample_size = _sample_sizes(study, cohort, split)
-    follow_up = follow_up_facts(study, cohort)
+    once = cohort.at_first_landmark()
+    follow_up = follow_up_facts(study, once)
     findings = [
         *leakage_findings(study, cohort),
         *identifier_findings(study, cohort),
@@ -134,7 +135,7 @@ def check(study: Study, cohort: Cohort, split: Split) -> DataCheck:
         *_patient_findings(study, cohort),
         *_landmark_findings(study, cohort),
         *_size_findings(sample_size),
-        *follow_up_findings(study, cohort, follow_up),
+        *follow_up_findings(study, once, follow_up),
     ]
     gravity = {"error": 0, "warning": 1, "note": 2}
     return DataCheck(
@@ -272,16 +273,13 @@ def _events(study: Study) -> list[tuple[int, str]]:
 
 
 def _sample_sizes(study: Study, cohort: Cohort, split: Split) -> tuple[SampleSizeFacts, ...]:
-    chosen = split.development
-    if cohort.landmark is not None:  # rows of one patient are no patients more: one counts, the last
-        _, last = np.unique(cohort.patient[chosen][::-1].astype(str), return_index=True)
-        chosen = chosen[len(chosen) - 1 - last]
-    outcome = cohort.outcome[chosen]
+    development = cohort.take(split.development).at_first_landmark()
+    outcome = development.outcome
     parameters = sum(
         1 if variable.kind == "number" else len(variable.categories or ()) - 1 for variable in study.schema.variables
     )
     if cohort.followed is not None:
-        return _sample_size_over_time(study, cohort.take(split.development), parameters)
+        return _sample_size_over_time(study, development, parameters)
     found = []
     for code, name in enumerate(study.outcome.classes):
         if len(study.outcome.classes) == 2 and code == 0:

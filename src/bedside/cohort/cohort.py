@@ -81,6 +81,14 @@ class Cohort:
     def __len__(self) -> int:
         return len(self.outcome)
 
+    def at_first_landmark(self) -> Cohort:
+        """One row a patient where landmarks stack several: the earliest; else all rows."""
+        if self.landmark is None:
+            return self
+        order = np.lexsort((self.landmark, self.patient.astype(str)))
+        _, first = np.unique(self.patient[order].astype(str), return_index=True)
+        return self.take(order[first])
+
     def take(self, chosen: Bool[np.ndarray, " patient"] | Int[np.ndarray, " chosen"]) -> Cohort:
         """The rows chosen by a mask or by positions, in that order; digests stay those of the whole."""
         index = np.flatnonzero(chosen) if chosen.dtype == bool else chosen

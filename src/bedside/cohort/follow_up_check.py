@@ -42,7 +42,7 @@ class HorizonFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FollowUpFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """How long the cohort was followed.
+    """How long the cohort was followed; with landmarks, each patient from the earliest one.
 
     Attributes
     ----------
