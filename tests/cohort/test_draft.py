@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bedside.cohort import assemble, draft_study, read_study
+from bedside.cohort import FollowUp, Outcome, assemble, check, draft_study, read_study, split
 from bedside.cohort.draft import plausible_range
 from bedside.errors import Conflict, DataError, UsageError
 
@@ -170,3 +171,50 @@ def test_a_plausible_range_holds_what_was_seen(low: float, spread: float) -> Non
     assert high <= most
     assert (least >= 0) == (low >= 0)
     assert (most <= 0) == (high <= 0 and low < 0)
+
+
+def test_a_drafted_prognosis_is_read_as_it_stands(data_dir: Path, tmp_path: Path) -> None:
+    study = read_study(draft_study(data_dir / "prognosis" / "rotterdam.csv", "prognosis", tmp_path / "study"))
+    assert study.outcome.column == "death"
+    assert study.outcome.classes == ("no event seen", "death")
+    assert study.outcome.follow_up == FollowUp(time="dtime", unit="d", horizons=(730, 3650))
+    assert {"rtime", "recur", "pid", "rownames"}.isdisjoint(study.schema.names)
+    cohort = assemble(study)
+    assert not check(study, cohort, split(study, cohort)).errors
+
+
+def drafted_outcome(tmp_path: Path, days: str, status: Sequence[str], unit: float = 1.0) -> Outcome:
+    rng = np.random.default_rng(0)
+    lines = [f"age,{days},status"]
+    lines += [f"{rng.integers(20, 90)},{rng.uniform(1, 900) * unit:.3f},{status[i % len(status)]}" for i in range(300)]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    study = read_study(draft_study(tmp_path / "t.csv", "prognosis", tmp_path / "study"))
+    assert len(assemble(study)) == 300
+    return study.outcome
+
+
+@pytest.mark.parametrize(
+    ("days", "size", "unit", "horizons"),
+    [
+        ("days", 1.0, "d", (180, 730)),
+        ("fu_months", 0.03, "mo", (6, 24)),
+        ("survival", 0.003, "a", (0.5, 2)),
+        ("weeks", 0.1, "wk", (13, 52)),
+    ],
+)
+def test_unit_and_horizons_by_name_or_size(
+    tmp_path: Path, days: str, size: float, unit: str, horizons: tuple[float, ...]
+) -> None:
+    follow_up = drafted_outcome(tmp_path, days, ("0", "1"), size).follow_up
+    assert follow_up is not None
+    assert (follow_up.time, follow_up.unit, follow_up.horizons) == (days, unit, horizons)
+
+
+def test_a_third_text_is_drafted_as_competing(tmp_path: Path) -> None:
+    outcome = drafted_outcome(tmp_path, "days", ("alive", "dead", "transplanted"))
+    assert outcome.codes == {"alive": 0, "dead": 1, "transplanted": 2}
+
+
+def test_a_table_without_times_drafts_no_prognosis(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no column could be the time"):
+        draft_study(table(tmp_path), "prognosis", tmp_path / "study")

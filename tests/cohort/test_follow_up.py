@@ -113,6 +113,16 @@ def test_death_in_rotterdam(data_dir: Path, tmp_path: Path) -> None:
     assert not removed(found)
 
 
+def test_the_first_event_as_the_manual_makes_it(data_dir: Path, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "ask-when.md").read_text()
+    given: dict[str, Any] = {}
+    exec(page.split("```python\n")[1].split("```")[0], given)
+    table = data_dir / "prognosis" / "rotterdam.csv"
+    given["first_event"](table, tmp_path / "a.csv")
+    rotterdam.first_event(table, tmp_path / "b.csv")
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
 def test_recurrence_in_rotterdam_with_death_as_competing_event(data_dir: Path, tmp_path: Path) -> None:
     study = read_study(rotterdam.recurrence(data_dir, tmp_path))
     found = assemble(study)

@@ -5,31 +5,28 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bedside.cohort.column_profile import MOST_CATEGORIES, ColumnProfile, holds_dates, profile, unfit
+from bedside.cohort.draft_outcome import PATIENT, DraftedOutcome, drafted_classes, ordered, quoted
+from bedside.cohort.draft_over_time import drafted_time_to_event
 from bedside.cohort.section import dotted
 from bedside.cohort.tasks import task as task_named
 from bedside.errors import Conflict, DataError
-from bedside.sources import number_in, tally
+from bedside.sources import tally
 
-_OUTCOME = re.compile(
-    r"^(diagnosis|diagnosed|outcome|target|label|class|num|y|disease|status|died|dead|death|mortality|event|case|"
-    r"readmitted|malignant|condition|response|result|diabetes|cancer|stroke|sepsis|hypertension|pneumonia|infarction)$"
-    r"|(diagnosis|outcome|target|label|died|mortality|disease)",
-    re.IGNORECASE,
-)
-_POSITIVE_WORDS = """
-1 yes y true positive pos malignant m case disease diseased died dead sick present abnormal event
-"""
-_PATIENT = re.compile(
-    r"(^|[^a-z])(patient|subject|person|participant|mrn|pid|pidnum|id)([ ._-]?(id|no|nr|num|number))?$", re.IGNORECASE
-)
 _SITE = re.compile(r"^(hospital|site|center|centre|clinic|institution|ward)([ ._-]?(id|name|code))?$", re.IGNORECASE)
 _TIME = re.compile(r"date|^time$|_time$|timestamp", re.IGNORECASE)
 _UNITS = {"age": "a", "bmi": "kg/m2", "height_cm": "cm", "weight_kg": "kg", "height": "cm", "weight": "kg"}
+
+
+OUTCOMES: Mapping[str, Callable[[Sequence[ColumnProfile], Path], DraftedOutcome]] = {
+    "classes": drafted_classes,
+    "time-to-event": drafted_time_to_event,
+}
+"""By `bedside.cohort.study.Task.label`."""
 
 
 def draft_study(data: Path, task: str, folder: Path) -> Path:
@@ -50,7 +47,8 @@ def draft_study(data: Path, task: str, folder: Path) -> Path:
     if path.exists():
         raise Conflict("there is already a study file", where=str(path), remedy="Edit it, or name another folder")
     columns = [profile(name, counts) for name, counts in tally(data).items()]
-    text = _Draft(Path(data), columns, asked.name, folder).text()
+    outcome = OUTCOMES[asked.label](columns, Path(data))
+    text = _Draft(Path(data), columns, asked.name, folder, outcome).text()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as stream:
@@ -68,42 +66,28 @@ class _Draft:
     columns: Sequence[ColumnProfile]
     task: str
     folder: Path
+    outcome: DraftedOutcome
 
     def text(self) -> str:
-        outcome = self._outcome()
-        roles = self._roles(outcome)
-        predictors, left_out = self._predictors({outcome.name, *roles.values()})
+        roles = self._roles()
+        predictors, left_out = self._predictors({*self.outcome.columns, *roles.values()})
         if not predictors:
             raise DataError("no column could be a predictor", where=str(self.data), remedy="Is this the right table?")
         parts = [
             self._head(),
             self._data(roles, left_out),
             *(_predictor(column) for column in predictors),
-            _outcome_text(outcome),
-            _REST.replace("threshold", "threshold" if _two_sided(outcome) else "# threshold"),
+            self.outcome.text,
+            _REST.format(threshold=self.outcome.threshold, gates=self.outcome.gates),
         ]
         return "\n".join(parts)
 
-    def _outcome(self) -> ColumnProfile:
-        able = [column for column in self.columns if column.categorical and not _PATIENT.search(column.name)]
-        named = [column for column in able if _OUTCOME.search(column.name)]
-        exact = [column for column in named if (found := _OUTCOME.match(column.name)) and found[0] == column.name]
-        binary = [column for column in able if len(column.counts) == 2]
-        for choice in (exact, named, binary[-1:], able[-1:]):
-            if choice:
-                return choice[-1]
-        raise DataError(
-            "no column could be the outcome: none has two or a few different values",
-            where=str(self.data),
-            remedy="Add a column that holds the diagnosis",
-        )
-
-    def _roles(self, outcome: ColumnProfile) -> dict[str, str]:
+    def _roles(self) -> dict[str, str]:
         found: dict[str, str] = {}
         for column in self.columns:
-            if column is outcome:
+            if column.name in self.outcome.columns:
                 continue
-            if "patient" not in found and _PATIENT.search(column.name) and len(column.counts) > MOST_CATEGORIES:
+            if "patient" not in found and PATIENT.search(column.name) and len(column.counts) > MOST_CATEGORIES:
                 found["patient"] = column.name
             elif "site" not in found and _SITE.search(column.name) and 2 <= len(column.counts) <= 200:
                 found["site"] = column.name
@@ -116,7 +100,7 @@ class _Draft:
         for column in self.columns:
             if column.name in taken:
                 continue
-            why = unfit(column)
+            why = self.outcome.left_out.get(column.name) or unfit(column)
             if why is None:
                 chosen.append(column)
             else:
@@ -129,22 +113,22 @@ class _Draft:
 # Drafted from {self.data.name}. Each line marked CONFIRM is a guess: check it against what you know of the data.
 
 [study]
-name = {_quoted(name[:64])}
+name = {quoted(name[:64])}
 version = "0.1.0"
-task = {_quoted(self.task)}
+task = {quoted(self.task)}
 intended_use = "To be written: who uses the answer, and to decide what."  # CONFIRM: write it
 population = "To be written: which patients the answer is for."  # CONFIRM: write it
 """
 
     def _data(self, roles: Mapping[str, str], left_out: Mapping[str, str]) -> str:
         markers = sorted({marker for column in self.columns for marker in column.markers})
-        listed = ", ".join(_quoted(marker) for marker in ["", *markers])
-        lines = ["[data]", f"table = {_quoted(_relative(self.data, self.folder))}"]
-        lines += [f"{role} = {_quoted(name)}  # CONFIRM: guessed from its name" for role, name in roles.items()]
+        listed = ", ".join(quoted(marker) for marker in ["", *markers])
+        lines = ["[data]", f"table = {quoted(_relative(self.data, self.folder))}"]
+        lines += [f"{role} = {quoted(name)}  # CONFIRM: guessed from its name" for role, name in roles.items()]
         if "patient" not in roles:
             lines.append('# patient = "..."  # CONFIRM: no column looks like it; each row is taken for a patient')
         lines.append(f"missing = [{listed}]" + ("  # CONFIRM: seen in the table" if markers else ""))
-        lines += [f"# CONFIRM: the column {_quoted(name)} is left out: {why}" for name, why in left_out.items()]
+        lines += [f"# CONFIRM: the column {quoted(name)} is left out: {why}" for name, why in left_out.items()]
         return "\n".join(lines) + "\n"
 
 
@@ -161,9 +145,9 @@ def _predictor(column: ColumnProfile) -> str:
     name = variable_name(column.name)
     lines = [f"[{dotted(('predictors', name))}]"]
     if name != column.name:
-        lines.append(f"column = {_quoted(column.name)}")
+        lines.append(f"column = {quoted(column.name)}")
     if column.categorical:
-        listed = ", ".join(_quoted(text) for text in _ordered(column.counts))
+        listed = ", ".join(quoted(text) for text in ordered(column.counts))
         lines.append(f"categories = [{listed}]  # CONFIRM: or a number, if their order and distance count")
         if column.whole:
             lines.append('# labels = ["...", "..."]  # how a physician reads these codes, in the same order')
@@ -203,48 +187,8 @@ def plausible_range(low: float, high: float) -> tuple[float, float]:
     return round(math.floor(least / step) * step, digits), round(math.ceil(most / step) * step, digits)
 
 
-def _ordered(texts: Mapping[str, int]) -> list[str]:
-    numbers = {text: number_in(text) for text in texts}
-    if all(number is not None for number in numbers.values()):
-        return sorted(texts, key=lambda text: numbers[text] or 0.0)
-    return sorted(texts)
-
-
-def _positive(counts: Mapping[str, int]) -> str | None:
-    lowered = {text.lower(): text for text in counts}
-    return next((lowered[word] for word in _POSITIVE_WORDS.split() if word in lowered), None)
-
-
-def _two_sided(outcome: ColumnProfile) -> bool:
-    """Whether the outcome is drafted as there or not there, rather than as classes."""
-    counts = outcome.counts
-    return len(counts) == 2 or (outcome.whole and "0" in counts and not any(text.startswith("-") for text in counts))
-
-
-def _outcome_text(outcome: ColumnProfile) -> str:
-    seen = ", ".join(f"{text} ({outcome.counts[text]} rows)" for text in _ordered(outcome.counts))
-    lines = ["[outcome]", f"column = {_quoted(outcome.name)}  # CONFIRM: guessed; it holds {seen}"]
-    texts = _ordered(outcome.counts)
-    if len(texts) == 2:
-        positive = _positive(outcome.counts) or min(texts, key=lambda text: outcome.counts[text])
-        lines.append(f"positive = {_quoted(positive)}  # CONFIRM: the text that means the condition is there")
-    elif _two_sided(outcome):
-        listed = ", ".join(_quoted(text) for text in texts if text != "0")
-        lines.append(f"positive = [{listed}]  # CONFIRM: everything but 0; or classes = [...] to tell all apart")
-    else:
-        lines.append(f"classes = [{', '.join(map(_quoted, texts))}]  # CONFIRM: or positive = [...] for yes and no")
-    if _two_sided(outcome):
-        lines.append('# names = ["no disease", "disease"]  # how a physician reads them: not there, there')
-    return "\n".join(lines) + "\n"
-
-
 def _relative(data: Path, folder: Path) -> str:
     return Path(os.path.relpath(data.resolve(), folder.resolve())).as_posix()
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in escaped) + '"'
 
 
 _REST = """\
@@ -254,7 +198,7 @@ members = 5
 
 [validation]
 holdout = 0.25
-threshold = 0.5  # CONFIRM: the risk at which a physician would act
+{threshold}
 alpha = 0.1
 subgroups = []  # CONFIRM: groups to judge separately, for example "sex" or "age >= 65"
 seed = 1
@@ -262,7 +206,4 @@ seed = 1
 # What counts as good enough. Declare it before you look at the results: without it the release cannot be signed.
 # CONFIRM: set limits that the decision needs, then remove the # in front of each line.
 # [accept]
-# auroc = { min = 0.80 }
-# calibration_slope = { min = 0.80, max = 1.25 }
-# net_benefit = { better_than = ["treat-all", "treat-none"] }
-"""
+{gates}"""
