@@ -375,3 +375,11 @@ def test_no_skops_file(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "m.skops").write_bytes(content)
     with pytest.raises(BedsideError, match="cannot be read as a skops file"):
         read(tmp_path / "m.skops", Asked(width=7))
+
+
+def test_a_model_of_when_something_happens_is_refused(data_dir: Path, tmp_path: Path) -> None:
+    import rotterdam
+
+    (tmp_path / "model.skops").write_bytes(skops.dumps(LogisticRegression()))
+    with pytest.raises(StudyError, match="when something happens cannot be adopted"):
+        bedside.adopt(tmp_path / "model.skops", rotterdam.death(data_dir, tmp_path), out=tmp_path / "out")

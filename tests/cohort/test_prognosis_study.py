@@ -90,6 +90,7 @@ WRONG = [
     ("seed = 7", "[accept]\nbrier_at_200 = { max = 0.9 }", "'200' is no horizon", "brier_at_200", "brier_at_100"),
     ("seed = 7", "[accept]\nc_ipcw_at_100 = { min = 0.9 }", "no measure 'c_ipcw_at_100'", "accept", ""),
     ("seed = 7", "[accept]\nici = { max = 1 }\nici_at_300 = { max = 1 }", "are the same", "accept.ici", "one"),
+    ("seed = 7", '[adoption]\nunknown = "abstain"', "cannot be adopted", "adoption", "Drop"),
     ("threshold = 0.2", "[accept]\nnet_benefit = { min = 0 }", "needs a threshold", "accept.net_benefit", "threshold"),
 ]  # fmt: skip
 

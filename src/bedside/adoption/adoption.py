@@ -101,8 +101,14 @@ def adopt(
     UsageError: the file is of no format that can be adopted, or a pickle; or it needs no `module`.
     MissingExtra: its framework is not installed.
     DataError: it takes or gives something that cannot be adopted, or its graph does not equal it.
-    StudyError: ``[adoption]`` does not fit the model.
+    StudyError: ``[adoption]`` does not fit the model, or the study asks when something happens.
     """
+    if study.outcome.follow_up is not None:
+        raise StudyError(
+            "a model of when something happens cannot be adopted in this version",
+            where=f"{study.path}, study.task",
+            remedy="Train one on the study with bedside train",
+        )
     require("sklearn", "scipy", "onnx")
     plan, sample = plan_of(study), sample_of(study, development)
     _told(progress, "Reading the model", 0)

@@ -21,8 +21,11 @@ def read_adoption(section: Section, schema: Schema, outcome: Outcome) -> Adoptio
 
     Raises
     ------
-    StudyError: a name that is no predictor, no category or no class; a preparation that does not suit its variable.
+    StudyError: a name that is no predictor, no category or no class; a preparation that does not suit its variable; the
+        study asks when something happens.
     """
+    if outcome.follow_up is not None:
+        raise section.error("", "a model of when something happens cannot be adopted in this version", "Drop it")
     given = section.below("inputs")
     for name in given.names():
         if name not in schema.names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -108,12 +109,20 @@ def _numbers(reading: Reading, path: Path, column: str, *, before: bool) -> Floa
         row for row, (text, number) in enumerate(zip(texts, read, strict=True)) if text is not None and number is None
     ]
     if wrong:
-        _refuse(reading, path, column, wrong, "no number", "or add the text to [data] missing if it means not known")
+        _refuse(reading, path, column, wrong, "no number", _instead(texts[wrong[0]]))
     negative = np.flatnonzero(found < 0).tolist()
     if negative and not before:
         remedy = "times count from the index time; who was under observation before it entered at 0"
         _refuse(reading, path, column, negative, "negative", remedy)
     return found
+
+
+def _instead(text: str) -> str:
+    if re.match(r"\d{4}-\d{2}-\d{2}", text):
+        return "a time is a number: the days from the index date to this date, say"
+    if re.fullmatch(r"[+-]?\d+,\d+", text):
+        return "write numbers with a decimal point; a decimal comma is not read"
+    return "or add the text to [data] missing if it means not known"
 
 
 def _refuse(reading: Reading, path: Path, column: str, rows: Sequence[int], what: str, remedy: str) -> None:
