@@ -38,6 +38,20 @@ def test_tasks(name: str) -> None:
     check_task(task(name))
 
 
+def test_each_layer_has_the_parts_of_each_task() -> None:
+    from bedside.cohort.labels import LABELS
+    from bedside.cohort.measure_names import MEASURES
+    from bedside.network.losses import LOSSES
+    from bedside.training.heads import FLOORS, HEADS
+
+    own = [task(name) for name in task_names()]
+    assert {one.label for one in own} <= set(LABELS)
+    assert {one.measures for one in own} <= set(MEASURES)
+    assert {one.head for one in own} <= set(HEADS)
+    assert {one.loss for one in own} <= set(LOSSES)
+    assert {one.floor for one in own} <= set(FLOORS)
+
+
 def material(demonstrated: Path) -> Material:
     candidate = open_candidate(demonstrated / "demo" / "release")
     calibration = np.random.default_rng(1).normal(size=(100, 30))

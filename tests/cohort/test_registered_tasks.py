@@ -42,6 +42,14 @@ def test_parts_of_several_tasks_are_known(monkeypatch: pytest.MonkeyPatch) -> No
     assert task("grading") == other
 
 
+@pytest.mark.parametrize("part", ["label", "head", "loss", "measures", "floor"])
+def test_parts_that_do_not_fit_each_other_are_refused(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = msgspec.structs.replace(TASK, name="grading", **{part: getattr(task("prognosis"), part)})
+    monkeypatch.setattr(tasks, "_registered", lambda: (Point(other),))
+    with pytest.raises(UsageError, match="do not fit each other"):
+        task("grading")
+
+
 def test_the_cohort_has_the_parts_of_each_task_and_no_others() -> None:
     own = [task(name) for name in task_names()]
     assert {one.label for one in own} == set(LABELS)

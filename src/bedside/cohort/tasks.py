@@ -16,7 +16,10 @@ GROUP = "bedside.tasks"
 OWN = {own.name: own for own in (DIAGNOSIS, PROGNOSIS)}
 """The tasks that bedside brings. Each layer has their parts in its registry, and no others."""
 
-PARTS = ("label", "head", "loss", "measures", "floor", "wording")
+TOGETHER = ("label", "head", "loss", "measures", "floor")
+"""Parts that must fit each other: a classifier of who died would pass for a prognosis, and know nothing of time."""
+
+PARTS = (*TOGETHER, "wording")
 
 
 @lru_cache(maxsize=1)
@@ -34,7 +37,8 @@ def task(name: str) -> Task:
 
     Raises
     ------
-    UsageError: there is none, what is registered under the name is no task, or it names a part that no layer has.
+    UsageError: there is none, what is registered under the name is no task, it names a part that no layer has, or parts
+        that do not fit each other.
     """
     for point in _registered():
         if point.name == name:
@@ -60,3 +64,10 @@ def _refuse_unknown_parts(found: Task, where: str) -> None:
                 where=where,
                 remedy=f"There is: {', '.join(known)}",
             )
+    given = tuple(getattr(found, part) for part in TOGETHER)
+    if given not in [tuple(getattr(own, part) for part in TOGETHER) for own in OWN.values()]:
+        raise UsageError(
+            f"the parts of the task '{found.name}' do not fit each other: {', '.join(given)}",
+            where=where,
+            remedy=f"Take {', '.join(TOGETHER)} from one of: {', '.join(OWN)}",
+        )
