@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import course_model
 import hospital as house
 import pytest
 import ward as wards
@@ -145,7 +146,7 @@ def _known() -> set[str]:
     labels = [label for label, *_ in house.NUMBERS.values()]
     labels += [f"{label} {' '.join(texts)}" for label, texts, _ in house.CATEGORIES.values()]
     said = [NAMES, *house.ROLES, "second monitor", "Dr. Ida Rolf Dr. Jan Vos", *PATIENT.values(), *labels]
-    said += ["breast-fna benign malignant", processor_class(), platform.node()]
+    said += ["breast-fna benign malignant death transplant", processor_class(), platform.node()]
     said += ["Supports a cytologist deciding whether a fine-needle aspirate needs excision"]
     return set(_latin(" ".join([*said, "Adults with a palpable breast mass", str(own_zone())])))
 
@@ -217,6 +218,22 @@ def test_a_stopped_release_with_a_silent_comparison_is_sound(
         wrong = []
         for path, who, sign in STOPPED:
             wrong += _looked_at(browser, ward, path.format(**made), who, language, sign=sign)
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_of_a_course_is_sound(browser: Any, tmp_path: Path, language: str) -> None:
+    (tmp_path / "made").mkdir()
+    release = house.make_release(tmp_path / "made", course=course_model.course(course_model.EVENTS))
+    with wards.served(tmp_path, release, "--solo") as ward:
+        ward.ask(house.PLAUSIBLE, patient=PATIENT)
+        later = f"/answers/{ward.ask(house.HIGH, patient=PATIENT)}?horizon=365"
+        wrong = _looked_at(browser, ward, later, "clinician", language, sign=".course details table")
+        with wards.visit(browser, ward, "clinician", language=language) as visit:
+            visit.go(later)
+            visit.page.locator(".course summary").click()
+            visit.page.set_viewport_size(wards.PHONE)
+            wrong += _judge(visit.page, axe=False)
     assert not wrong, "\n".join(wrong)
 
 

@@ -25,6 +25,7 @@ REVIEW = SOURCE / "review"
 TRANSLATED = [language for language in LANGUAGES if language != "en"]
 
 MET = {
+    "answering": "bedside_answer",
     "ledger": "accounts answers approvals deployments own_estimates passwords patients reviews sessions staff "
     "suspensions vouched",
     "serving": "access admission answers call deployments limits oidc/flow served standing_api",

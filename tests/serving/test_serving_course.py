@@ -12,7 +12,9 @@ import hospital as house
 import numpy as np
 import pytest
 
-from bedside.release import ReviewRule
+import bedside
+from bedside.errors import Refused
+from bedside.release import ReviewRule, model_card, open_release
 from bedside.review import PAGES
 
 INFER = "/v2/models/breast-fna/infer"
@@ -156,3 +158,44 @@ def test_the_page_explains_the_horizon_that_its_reader_chose(ward: Any) -> None:
     assert "Percentage points of the probability of death within 1 year." in chosen.text
     assert client.get(f"/answers/{answer['id']}?horizon=30").status_code == 422
     assert client.get(f"/answers/{answer['id']}").text == page
+
+
+def test_outcomes_of_a_course_are_refused_and_say_why(release: tuple[Path, Path], tmp_path: Path) -> None:
+    file = tmp_path / "outcomes.csv"
+    file.write_text("patient,outcome\nH-1,death\n")
+    with pytest.raises(Refused, match="times and events, which cannot be linked"):
+        bedside.outcomes(release[0], file, user="scientist")
+
+
+def test_the_list_of_releases_tells_the_course(ward: Any) -> None:
+    (told,) = ward.client("service").get("/api/v1/releases").json()["releases"]
+    assert told["course"]["horizons"] == [365, 1825]
+    assert told["course"]["events"] == list(EVENTS)
+
+
+def test_the_release_page_shows_what_its_evidence_measured(ward: Any) -> None:
+    assert "Band: share of times within it" in ward.client("clinician").get("/releases/breast-fna").text
+
+
+def test_the_card_says_what_it_answers_with(release: tuple[Path, Path]) -> None:
+    card = model_card(open_release(*release).manifest, "a" * 64)
+    risks = "risks: death within 365 d, death within 1825 d"
+    assert f"answers with the probability over time of: death, where transplant may come first; {risks}" in card
+    assert "its floor (Cox regression)" in card
+    assert "Prediction sets" not in card
+    assert "Model spread" not in card
+
+
+def test_an_own_estimate_that_falls_with_time_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    rule = ReviewRule(own_estimate_first=True)
+    made = house.make_release(tmp_path / "made", course=course_model.course(), review=rule)
+    ward = house.open_hospital(tmp_path, [made])
+    answer, client = ward.ask("service"), ward.client("clinician")
+    path = f"/api/v1/answers/{answer['id']}/own-estimate"
+    said = {"death within 365 d": 0.4, "death within 1825 d": 0.3}
+    refused = client.post(path, json={"estimate": said})
+    assert refused.status_code == 422
+    assert "a risk cannot fall as time goes on" in refused.text
+    assert client.post(path, json={"estimate": {"death within 1825 d": 0.3}}).status_code == 201
+    ward.ledger.close()

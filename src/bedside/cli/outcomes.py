@@ -14,7 +14,7 @@ import numpy as np
 
 from bedside.cli.evidence import require_scipy
 from bedside.cli.server import open_ledger, proven
-from bedside.errors import DataError
+from bedside.errors import DataError, Refused
 
 if TYPE_CHECKING:
     from bedside.ledger import Case, Cases, Ledger, Said, User
@@ -66,7 +66,7 @@ def outcomes(
     Run again, nothing is entered twice; another outcome for the same answer replaces the earlier one.
 
     Raises `DataError` naming the row for an unknown outcome or one that was observed before the answer: then nothing is
-    entered. `AccessDenied` where `user` may not link outcomes.
+    entered. `AccessDenied` where `user` may not link outcomes. `Refused` for a prognosis, whose outcomes are times.
     """
     from bedside.ledger import require_linking
     from bedside.release import open_candidate, open_release
@@ -76,6 +76,12 @@ def outcomes(
         require_scipy()
     opened = open_release(Path(release), Path(key)) if key else open_candidate(Path(release))
     outputs = opened.manifest.outputs
+    if outputs.course is not None:
+        raise Refused(
+            "outcomes of a prognosis are times and events, which cannot be linked to answers",
+            where=f"{opened.manifest.name} {opened.manifest.version}",
+            remedy="Validate it on a table with both columns: bedside validate RELEASE --data FILE --out DIR",
+        )
 
     def rows() -> Iterator[OutcomeRow]:
         return read_outcomes(Path(file), outputs.classes, outputs.codes)

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bedside.release.manifest import Manifest, Network, Origin
+from bedside.release.manifest import Manifest, Network, Origin, Outputs
 from bedside.sources import Variable
 
 HEADLINE = (
     "auroc",
     "average_precision",
+    "c_ipcw",
+    "c_harrell",
+    "auc_t",
+    "ibs",
     "brier",
     "log_loss",
     "calibration_slope",
     "calibration_intercept",
+    "ici",
     "conformal_coverage",
+    "band_coverage",
 )
 
 
@@ -53,7 +59,7 @@ def _model(manifest: Manifest, digest: str) -> list[str]:
     members = f", mean of {network.members} networks" if network.members > 1 else ""
     chosen = "" if network.packed == network.asked else f" ({network.asked} was asked for and was worse than the floor)"
     return [
-        f"- Task: {manifest.task}; answers with the probability of: {', '.join(manifest.outputs.classes)}",
+        f"- Task: {manifest.task}; answers with {_answers_with(manifest.outputs)}",
         f"- Packed: {network.packed}{chosen}{members}{_compressed(network)}, {network.parameters} fitted numbers",
         f"- Candidate digest: `{digest}`",
         f"- Adopted by: {manifest.trained_by}; trained by: unknown"
@@ -61,6 +67,14 @@ def _model(manifest: Manifest, digest: str) -> list[str]:
         else f"- Trained by: {manifest.trained_by}",
         f"- Valid until: {manifest.valid_until or 'no date is set'}",
     ]
+
+
+def _answers_with(outputs: Outputs) -> str:
+    course = outputs.course
+    if course is None:
+        return f"the probability of: {', '.join(outputs.classes)}"
+    others = f", where {' or '.join(course.events[1:])} may come first" if course.events[1:] else ""
+    return f"the probability over time of: {course.events[0]}{others}; risks: {', '.join(course.estimates)}"
 
 
 def _compressed(network: Network) -> str:
@@ -124,9 +138,13 @@ def _trained_here(manifest: Manifest) -> list[str]:
     )
     private = "not differentially private" if manifest.privacy is None else _spent(manifest.privacy)
     return [
-        f"- Log-loss of the network minus that of its floor (logistic regression): {compared}",
+        f"- Log-loss of the network minus that of its floor ({_floor(manifest)}): {compared}",
         f"- Privacy: {private}",
     ]
+
+
+def _floor(manifest: Manifest) -> str:
+    return "logistic regression" if manifest.outputs.course is None else "Cox regression"
 
 
 def _trained_elsewhere(origin: Origin) -> list[str]:
@@ -206,9 +224,12 @@ def _limits(manifest: Manifest) -> list[str]:
         if conformal is not None
         else "- The band around a curve is about groups of patients with similar curves, not about one patient's date."
     )
+    spread = ["- Model spread is the disagreement between networks, not an interval of the probability."]
+    if manifest.outputs.course is not None:  # it gives none
+        spread = []
     return [
         sets,
-        "- Model spread is the disagreement between networks, not an interval of the probability.",
+        *spread,
         "- Explanations say what moved this model's estimate against typical patients, not what caused the disease.",
         "- Performance elsewhere can differ: validate it on local patients before use, and watch it in use.",
     ]

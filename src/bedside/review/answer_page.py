@@ -16,6 +16,7 @@ from bedside.review.accounts import refused
 from bedside.review.figures import share
 from bedside.review.reader import Reader, reader_of
 from bedside.review.rendering import go, render
+from bedside.review.risk_history import risk_history
 from bedside.review.times import duration
 from bedside.review.words import Translate
 from bedside.serving import answers
@@ -125,7 +126,7 @@ def _page(
     """
     reader = reader_of(call)
     shown = answers.read(service, caller.user, call.parameters["id"])
-    loaded = _loaded(service, shown)
+    loaded, found = _loaded(service, shown), earlier(service, caller.user, shown)
     if horizon is not None and loaded is not None:
         explanation = explained_at(service, shown, loaded, horizon) or shown.explanation
         shown = msgspec.structs.replace(shown, explanation=explanation)
@@ -141,7 +142,8 @@ def _page(
         suspended=_suspended(service, shown),
         others=[warning for warning in shown.warnings if not (service.solo and warning == NOT_FOR_CARE)],
         steps=history.steps(shown, reader),
-        earlier=history.earlier_rows(earlier(service, caller.user, shown), reader.t),
+        earlier=history.earlier_rows(found, reader.t),
+        so_far=risk_history(shown, found, reader),
         own=[(own.clinician_name, history.own_words(own, shown, reader.t)) for own in shown.own_estimates],
         next=_next(service, caller, shown),
         open=shown.status in {"preliminary", "final", "amended"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,6 +142,12 @@ def course_view(
     )
 
 
+def scale_end(shares: Iterable[float]) -> float:
+    """Where a scale ends that holds them all."""
+    highest = max(shares)
+    return next(limit for limit in LIMITS if highest <= limit + 1e-9)
+
+
 def _cohort(told: Mapping[str, Any], course: PatientCourse) -> dict[float, float]:
     """Time → share of the development patients who had the event by then; what is withheld is left out."""
     shares = (told.get("incidence") or {}).get(course.event) or ()
@@ -197,8 +203,7 @@ def _rounded(probability: float, t: Translate) -> str:
 
 def _drawn(course: PatientCourse, cohort: Mapping[float, float], threshold: float | None, t: Translate) -> Drawn:
     curve, length = course.incidence[course.event], course.time[-1]
-    highest = max([*curve, *(course.high or ()), *cohort.values(), threshold or 0.0])
-    top = next(limit for limit in LIMITS if highest <= limit + 1e-9)
+    top = scale_end([*curve, *(course.high or ()), *cohort.values(), threshold or 0.0])
 
     def path(times: Sequence[float], shares: Sequence[float]) -> str:
         return " ".join(

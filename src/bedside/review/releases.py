@@ -34,11 +34,16 @@ REPORT_POLICY = (
 HEADLINE = (
     "auroc",
     "average_precision",
+    "c_ipcw",
+    "c_harrell",
+    "auc_t",
+    "ibs",
     "brier",
     "calibration_slope",
     "calibration_intercept",
     "ici",
     "net_benefit",
+    "band_coverage",
 )
 """Measures of evidence.json that a reader asks for first."""
 

@@ -77,6 +77,11 @@ def measure(name: str, t: Translate) -> str:
         "calibration_intercept": t("Calibration intercept"),
         "ici": t("Integrated calibration index"),
         "net_benefit": t("Net benefit"),
+        "c_ipcw": t("C index (censoring weighted)"),
+        "c_harrell": t("C index (Harrell)"),
+        "auc_t": t("AUROC at the decision's horizon"),
+        "ibs": t("Integrated Brier score"),
+        "band_coverage": t("Band: share of times within it"),
     }.get(name, name)
 
 

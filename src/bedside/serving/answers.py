@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import msgspec
 
-from bedside.answering import Answer, answer_patient
+from bedside.answering import Answer, PatientCourse, answer_patient
 from bedside.errors import Conflict, NotFound, ValueRefused
 from bedside.ledger import Identity, OwnEstimate, Review, StoredAnswer, User, suspended_words
 from bedside.serving.documents import (
@@ -146,10 +147,24 @@ def withdraw(service: Service, user: User, answer_id: str, request: WithdrawalRe
 
 
 def own_estimate(service: Service, user: User, answer_id: str, request: OwnEstimateRequest) -> OwnEstimate:
-    """Enter what the clinician expects. Raises ``ValueRefused`` for a class that the answer has not."""
+    """Enter what the clinician expects.
+
+    Raises ``ValueRefused`` for a class that the answer has not, and for a risk that falls as time goes on.
+    """
     if request.estimate is not None:
-        classes = find(service, user, answer_id).answer["estimate"] or {}
+        stored = msgspec.convert(find(service, user, answer_id).answer, Answer)
+        classes = stored.estimate or {}
         strange = [name for name in request.estimate if name not in classes]
         if strange:
             raise ValueRefused({"estimate": f"{strange[0]!r} is none of {', '.join(classes)}"})
+        if stored.course is not None:
+            _require_rising(stored.course, request.estimate)
     return service.ledger.own_estimate(answer_id, estimate=request.estimate, clinician=user)
+
+
+def _require_rising(course: PatientCourse, said: dict[str, float]) -> None:
+    """Whoever has had the event by one horizon has had it by the next."""
+    given = [(name, said[name]) for name in course.estimates if name in said]
+    for (earlier, risk), (later, other) in pairwise(given):
+        if other < risk:
+            raise ValueRefused({"estimate": f"a risk cannot fall as time goes on: {later!r} is below {earlier!r}"})

@@ -122,6 +122,7 @@ def summary(served: Served, loaded: Loaded) -> ReleaseSummary:
         processor=loaded.model.processor,
         valid_until=manifest.valid_until,
         approved_for_care=served.standings[loaded.digest].approved,
+        course=manifest.outputs.course,
     )
 
 

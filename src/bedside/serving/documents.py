@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from bedside.answering import Answer, Status
 from bedside.ledger import Listed, OwnEstimate, Review
+from bedside.release import Course
 from bedside.sources import Variable
 
 Verdict = Literal["agree", "disagree", "unsure"]
@@ -196,7 +197,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReleaseSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A release that answers here, and what to send it."""
+    """A release that answers here, and what to send it; ``course`` where the question is when something happens."""
 
     name: str
     version: str
@@ -211,6 +212,7 @@ class ReleaseSummary(msgspec.Struct, frozen=True, kw_only=True):
     processor: str
     valid_until: dt.date | None
     approved_for_care: bool
+    course: Course | None = None
 
 
 class ReleaseList(msgspec.Struct, frozen=True, kw_only=True):
