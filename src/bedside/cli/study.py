@@ -186,7 +186,7 @@ def _packed(start: _Start, fitted: Fit | Adopted, found: DataCheck) -> Trained:
             graph=fitted.graph(),
             floor=fitted.floor_graph(),
             background=_background(start.study, start.development),
-            development=fitted.development | {"data_check": _travelling(found)},
+            development=_development(start, fitted) | {"data_check": _travelling(found)},
             manifest=_manifest(start.study, start.cohort, fitted),
             targets=start.study.targets,
             calibration=start.development.reading.values,
@@ -196,6 +196,18 @@ def _packed(start: _Start, fitted: Fit | Adopted, found: DataCheck) -> Trained:
     (start.local / "data_check.json").write_bytes(msgspec.json.format(msgspec.json.encode(found)))
     _remember(start.local, start.study, start.cohort, start.parts, candidate)
     return _trained(start.study, candidate, fitted, start.parts, found, start.local)
+
+
+def _development(start: _Start, fitted: Fit | Adopted) -> dict[str, Any]:
+    """What the fit reports of itself; and of a prognosis what happened to the development patients, as an aggregate."""
+    from bedside.cohort import marginal_course
+
+    course = _course(start.study, fitted)
+    if course is None:
+        return fitted.development
+    first = (course.decision, *course.horizons)
+    told = marginal_course(start.development, course.events, course.edges, first)
+    return fitted.development | {"course": {**fitted.development.get("course", {}), **told}}
 
 
 def _refuse_errors(found: DataCheck, where: Path) -> None:

@@ -6,6 +6,7 @@ from bedside.cohort.checking import DataCheck, SampleSizeFacts, SiteFacts, Varia
 from bedside.cohort.cohort import AttritionStep, Cohort, Finding
 from bedside.cohort.draft import draft_study
 from bedside.cohort.follow_up_check import FollowUpFacts, HorizonFacts
+from bedside.cohort.marginal_course import marginal_course
 from bedside.cohort.masks import subgroup_masks
 from bedside.cohort.splitting import Split, patient_groups, split
 from bedside.cohort.study import (
@@ -55,6 +56,7 @@ __all__ = [
     "check",
     "draft_study",
     "external_cohort",
+    "marginal_course",
     "patient_groups",
     "read_study",
     "split",

@@ -47,14 +47,15 @@ def assemble_evidence(
     beside = {} if floor is None else task.difference(given, floor)
     told = [
         *warned,
+        *task.cautions(given),
         *cautions.about_measures(measures, found, task),
-        *cautions.about_data(data),
+        *cautions.about_data(data, task.sizes(given)),
         *cautions.about_abstentions(without),
         *cautions.about_floor(release, beside, task),
         *cautions.about_origin(release),
         *cautions.about_looks(further.get("looks"), further.get("study_changed")),
         *cautions.about_groups(not_judged),
-        *cautions.about_release(release, date),
+        *cautions.about_release(release, date, task),
     ]
     return Evidence(
         kind=kind,
@@ -76,5 +77,6 @@ def assemble_evidence(
         warned=tuple(told),
         verdict=decided,
         verdict_text=why,
+        **task.beyond(given),
         **further,
     )

@@ -20,17 +20,20 @@ from bedside.validation.evidence import (
 from bedside.validation.registry import TaskMeasures
 
 FEWEST_FOR_PRECISION = 100
-"""Patients of each class to validate on, at least (Vergouwe et al., J Clin Epidemiol 2005;58:475-483)."""
+"""Patients of each class, or with and without the event, to validate on, at least.
+
+Vergouwe et al., J Clin Epidemiol 2005;58:475-483; Collins, Ogundimu and Altman, Stat Med 2016;35:214-226.
+"""
 MANY_ABSTENTIONS = 0.20
 MOSTLY = 0.5
 
 
-def about_data(data: DataFacts) -> list[Warned]:
-    """Too few patients of a class, repeated patients, columns that are not there or hold next to nothing."""
+def about_data(data: DataFacts, sizes: Mapping[str, int]) -> list[Warned]:
+    """Too few patients of a kind, repeated patients, columns that are not there or hold next to nothing."""
     found = []
-    rare = {name: count for name, count in data.class_counts.items() if count < FEWEST_FOR_PRECISION}
+    rare = {name: count for name, count in sizes.items() if count < FEWEST_FOR_PRECISION}
     if rare:
-        text = ", ".join(f"{count} of class {name}" for name, count in rare.items())
+        text = ", ".join(f"{count} {name}" for name, count in rare.items())
         found.append(
             Warned(
                 code="few-patients", text=f"Only {text}: below {FEWEST_FOR_PRECISION} of each, figures are imprecise."
@@ -99,8 +102,7 @@ def about_measures(measures: Measures, subgroups: Sequence[SubgroupEvidence], ta
         found.append(
             Warned(
                 code="calibration-undefined",
-                text="The calibration slope is not defined on these patients: with the classes separated without an "
-                "error, or all predictions equal, no finite slope is the most likely one.",
+                text=f"The calibration slope is not defined on these patients: {task.no_slope}.",
             )
         )
     return [one for one in found if one is not None]
@@ -200,15 +202,14 @@ def about_groups(not_judged: Sequence[NotJudged]) -> list[Warned]:
     return [Warned(code="group-not-judged", text=f"Not judged by the gate on subgroups: {names}.")]
 
 
-def about_release(release: ReleaseFacts, date: str) -> list[Warned]:
+def about_release(release: ReleaseFacts, date: str, task: TaskMeasures) -> list[Warned]:
     """Nothing declared to act on, or no longer valid."""
     found = []
     if release.threshold is None:
         found.append(
             Warned(
                 code="no-threshold",
-                text="No threshold is declared, so sensitivity, specificity, predictive values and net benefit at the "
-                "point of decision are not reported as measures.",
+                text=f"No threshold is declared, so {task.needs_threshold} are not reported as measures.",
             )
         )
     if release.valid_until is not None and release.valid_until < date:

@@ -70,6 +70,11 @@ class Predictions:
         return replace(self, probability=probability, sets=None)
 
     @property
+    def estimates(self) -> Float[np.ndarray, "patient class"]:
+        """What an answer estimates: the probability of each class."""
+        return self.probability
+
+    @property
     def answered(self) -> Predictions:
         """The patients with an estimate."""
         return self.take(~self.abstained)
@@ -115,9 +120,16 @@ def of_release(manifest: Manifest, cohort: Cohort, judgement: Judgement, seed: i
     )
 
 
-def sizes(given: Predictions) -> list[int]:
+def sizes(given: Predictions) -> dict[str, int]:
     """Patients of each class."""
-    return [int(np.sum(given.outcome == position)) for position in range(len(given.classes))]
+    return {f"of class {name}": int(np.sum(given.outcome == position)) for position, name in enumerate(given.classes)}
+
+
+def outcome_share(given: Predictions) -> Estimate | None:
+    """Share of the positive class; None with more than two."""
+    if given.positive is None:
+        return None
+    return Estimate.of(m.wilson(int(np.sum(given.outcome == given.positive)), len(given)))
 
 
 def decisions(given: Predictions) -> Bool[np.ndarray, "patient alert"] | Int[np.ndarray, "patient 1"]:

@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from bedside.cohort import AttritionStep, Finding
 from bedside.measures import Measure
-from bedside.release import Origin
+from bedside.release import Course, Origin
 
 FEW = 10
 """Groups, and cells of the risk distribution, with fewer patients than this are not reported."""
@@ -75,6 +76,8 @@ class ReleaseFacts(msgspec.Struct, frozen=True, kw_only=True):
     alpha: share of true classes that the conformal sets may miss.
     adopted: where the model comes from, if it was trained elsewhere, and the proof that the graph equals it.
     versions: of the libraries that built the model. environment: of those that computed this evidence.
+    course: events, grid, horizons and band, where the question is when something happens.
+    measures: name of the set of measures; not there: that of a diagnosis.
     """
 
     name: str
@@ -98,6 +101,8 @@ class ReleaseFacts(msgspec.Struct, frozen=True, kw_only=True):
     valid_until: str | None = None
     versions: dict[str, str] = {}
     environment: dict[str, str] = {}
+    course: Course | UnsetType = UNSET
+    measures: str | UnsetType = UNSET
 
 
 class Missingness(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +124,39 @@ class Missingness(msgspec.Struct, frozen=True, kw_only=True):
     absent: bool
 
 
+class AtHorizon(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known at one horizon; counts of 1 to 9 are None, and so is another that would give one away.
+
+    Attributes
+    ----------
+    events, competing: rows with the event asked about, or one that competes with it, by then.
+    free: followed to it without any. unknown: followed for less.
+    incidence: share with the event by then, estimated with those who were followed for less (Aalen-Johansen).
+    """
+
+    horizon: float
+    events: int | None
+    competing: int | None
+    free: int | None
+    unknown: int | None
+    incidence: Estimate
+
+
+class FollowUpFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """How long the rows were followed.
+
+    Attributes
+    ----------
+    unit: of all times. late: rows that came under observation after time 0.
+    median: time by which half would have been lost to follow-up, had nobody had an event (reverse Kaplan-Meier).
+    """
+
+    unit: str
+    late: int
+    median: float | None
+    horizons: tuple[AtHorizon, ...]
+
+
 class DataFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Whom the evidence is about.
 
@@ -129,6 +167,7 @@ class DataFacts(msgspec.Struct, frozen=True, kw_only=True):
     n: rows judged; n_patients: different patients among them; n_events: rows of the positive class, None with more
         than two.
     class_counts: rows of each class.
+    follow_up: how long they were followed, where the question is when something happens.
     """
 
     digest: str | None
@@ -139,6 +178,7 @@ class DataFacts(msgspec.Struct, frozen=True, kw_only=True):
     class_counts: dict[str, int]
     attrition: tuple[AttritionStep, ...] = ()
     missingness: tuple[Missingness, ...] = ()
+    follow_up: FollowUpFacts | UnsetType = UNSET
 
 
 class Abstentions(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,9 +241,9 @@ class TargetEvidence(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     validated: whether these very bytes were run for this evidence. digest: SHA-256 of the file; size: in bytes.
-    auroc_loss: AUROC of the reference minus that of this target.
+    auroc_loss: AUROC of the reference minus that of this target; of a prognosis, AUC at the horizon of the decision.
     flips: share of rows with another alert or class, or with an estimate from one of the two only.
-    largest_change, change_p99: of a row's probability, whichever class it changes most for; the 99th percentile.
+    largest_change, change_p99: of a row's risk, whichever class or horizon it changes most for; the 99th percentile.
     latency: seconds for one patient (median, one thread). memory: bytes that the runtime, the file and answering added.
     processor: class of the processor that ran it; processor_name: as the system calls it. version: of the runtime.
     date: when it was run.
@@ -316,13 +356,54 @@ class RiskDistribution(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[str, tuple[int | None, ...]]
 
 
+class RiskGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to patients of similar risk, beside what was predicted for them, on the release's grid of times.
+
+    Attributes
+    ----------
+    group: in words; the first is everybody. n: patients.
+    predicted: mean predicted share with the event by each time.
+    observed, low, high: Aalen-Johansen estimate and its pointwise band. at_risk: patients still followed. All None at
+        times that would tell, alone or with the one shown before or after, of 1 to 9 patients.
+    """
+
+    group: str
+    n: int
+    time: tuple[float, ...]
+    predicted: tuple[float, ...]
+    observed: tuple[float | None, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+    at_risk: tuple[int | None, ...]
+
+
+class OverTime(msgspec.Struct, frozen=True, kw_only=True):
+    """AUC and Brier score by each time of the grid; None where fewer than ten had the event or are still followed.
+
+    `marginal` is the Brier score of giving everybody the share observed in all; `floor_auc` and `floor_brier` are the
+    simple model's.
+    """
+
+    time: tuple[float, ...]
+    auc: tuple[float | None, ...]
+    brier: tuple[float | None, ...]
+    marginal: tuple[float | None, ...]
+    floor_auc: tuple[float | None, ...] = ()
+    floor_brier: tuple[float | None, ...] = ()
+
+
 class Curves(msgspec.Struct, frozen=True, kw_only=True):
-    """Curves of the positive class, or of each class against all others."""
+    """Curves of the positive class, of each class against all others, or of the risk at each horizon.
+
+    `groups` and `over_time` are there where the question is when something happens.
+    """
 
     roc: dict[str, RocCurve] = {}
     calibration: dict[str, CalibrationCurve] = {}
     decision: dict[str, DecisionCurveFacts] = {}
     risk: dict[str, RiskDistribution] = {}
+    groups: tuple[RiskGroup, ...] | UnsetType = UNSET
+    over_time: OverTime | UnsetType = UNSET
 
 
 class ThresholdRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -347,6 +428,24 @@ class ThresholdRow(msgspec.Struct, frozen=True, kw_only=True):
     ppv: Estimate
     npv: Estimate
     net_benefit: Estimate
+
+
+class Acted(msgspec.Struct, frozen=True, kw_only=True):
+    """What would happen at the declared threshold by one horizon, with those who were followed for less accounted for.
+
+    Attributes
+    ----------
+    estimate: whose threshold it is. alert: share of patients whose risk reaches it.
+    event_with_alert, event_without: share with the event by then (Aalen-Johansen) of those with and without an alert.
+    per_100: of 100 patients: alert, event, and the four ways of alert and event; empty where a share is not defined.
+    """
+
+    estimate: str
+    threshold: float
+    alert: Estimate
+    event_with_alert: Estimate
+    event_without: Estimate
+    per_100: dict[str, float]
 
 
 class Warned(msgspec.Struct, frozen=True, kw_only=True):
@@ -397,6 +496,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     measures: over the patients whom the model answered; with more than two classes the mean over classes, and beside it
         ``NAME:CLASS`` for each class against all others.
     floor: the same of the simple model on the same patients. floor_difference: model minus floor, paired.
+    marginal: where the question is when something happens, what giving everybody the share observed in all would get.
+        marginal_difference: model minus that, paired. acted: what would happen at the threshold, by each horizon.
     thresholds: the declared one and some round ones. reference: held-out measures, beside an external validation.
     development: what training reported of itself, from the development patients alone.
     warnings: sentences; `warned` has the same with their codes.
@@ -413,6 +514,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     measures: Measures
     floor: Measures = {}
     floor_difference: Measures = {}
+    marginal: Measures | UnsetType = UNSET
+    marginal_difference: Measures | UnsetType = UNSET
+    acted: tuple[Acted, ...] | UnsetType = UNSET
     abstentions: Abstentions
     conformal: ConformalFacts | None = None
     subgroups: tuple[SubgroupEvidence, ...] = ()

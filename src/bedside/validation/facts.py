@@ -8,9 +8,10 @@ from platform import python_version
 
 import msgspec
 import numpy as np
+from msgspec import UNSET
 
 from bedside import measures as m
-from bedside.cohort import AttritionStep, Cohort, Gate, Study, Subgroup
+from bedside.cohort import AttritionStep, Cohort, Gate, Study, Subgroup, task
 from bedside.privacy import suppressed
 from bedside.release import Manifest, Model
 from bedside.sources import Problem, Reading, Schema
@@ -56,7 +57,7 @@ def _predictors(schema: Schema) -> tuple[Predictor, ...]:
 def release_facts(model: Model) -> ReleaseFacts:
     """The release as its manifest describes it, and what ran it here."""
     manifest: Manifest = model.manifest
-    network = manifest.network
+    network, measures = manifest.network, task(manifest.task).measures
     return ReleaseFacts(
         name=manifest.name,
         version=manifest.version,
@@ -87,6 +88,8 @@ def release_facts(model: Model) -> ReleaseFacts:
         valid_until=None if manifest.valid_until is None else manifest.valid_until.isoformat(),
         versions=dict(manifest.versions),
         environment=environment(),
+        measures=UNSET if measures == "diagnosis" else measures,
+        course=UNSET if manifest.outputs.course is None else manifest.outputs.course,
     )
 
 
@@ -124,6 +127,7 @@ def data_facts(
         class_counts=class_counts(given),
         attrition=tuple(attrition),
         missingness=missingness(cohort.reading, schema),
+        **measures_of(given).about(given),
     )
 
 
@@ -138,9 +142,7 @@ def class_counts(given: Given) -> dict[str, int]:
 
 
 def _outcome_share(given: Given) -> Estimate | None:
-    if given.positive is None or suppressed(len(given), FEW):
-        return None
-    return Estimate.of(m.wilson(int(np.sum(given.outcome == given.positive)), len(given)))
+    return None if suppressed(len(given), FEW) else measures_of(given).outcome_share(given)
 
 
 def abstentions(given: Given, reasons: Mapping[str, int]) -> Abstentions:

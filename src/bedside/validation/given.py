@@ -16,7 +16,7 @@ class Given(Protocol):
     ----------
     measures: name of the set of measures, as in ``Task.measures``.
     outcome: position of what happened among `classes`. positive: the class asked about; None with more than two.
-    probability: the graph's columns, in double precision.
+    probability: the graph's columns, in double precision. estimates: what an answer estimates.
     abstained: patients without an estimate.
     seed: of every bootstrap.
     """
@@ -27,6 +27,8 @@ class Given(Protocol):
     def outcome(self) -> Int[np.ndarray, " patient"]: ...  # noqa: D102
     @property
     def probability(self) -> Float[np.ndarray, "patient column"]: ...  # noqa: D102
+    @property
+    def estimates(self) -> Float[np.ndarray, "patient estimate"]: ...  # noqa: D102
     @property
     def classes(self) -> tuple[str, ...]: ...  # noqa: D102
     @property

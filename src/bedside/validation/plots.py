@@ -41,7 +41,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
 @contextmanager
-def _drawing(
+def drawing(
     width: float, height: float, name: str, *, left: float = 0.62, right: float = 0.12
 ) -> Iterator[tuple[Figure, list[str]]]:
     """A figure in our style, margins in inches; its SVG is appended to the list when the block ends.
@@ -67,7 +67,7 @@ def _drawing(
         made.append(file.getvalue())
 
 
-def _inline(svg: str, title: str) -> str:
+def inline(svg: str, title: str) -> str:
     """Only the element, with a name for those who cannot see it, without addresses, and without ids that repeat."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
@@ -89,17 +89,19 @@ def clean(text: str) -> str:
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def _short(text: str, most: int = 34) -> str:
+def short(text: str, most: int = 34) -> str:
+    """A label that fits."""
     text = clean(text)
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _room(texts: Iterable[str]) -> float:
     """Inches that the longest of some labels needs."""
-    return 0.075 * max((len(_short(text)) for text in texts), default=0)
+    return 0.075 * max((len(short(text)) for text in texts), default=0)
 
 
-def _gaps(values: Sequence[float | None]) -> list[float]:
+def gaps(values: Sequence[float | None]) -> list[float]:
+    """Nothing is drawn where there is None."""
     return [float("nan") if value is None else value for value in values]
 
 
@@ -109,29 +111,29 @@ def _unit_axes(axes: Axes, x: str, y: str) -> None:
 
 def roc(curve: Mapping[str, Any], title: str) -> str:
     """Sensitivity against the false-positive rate."""
-    with _drawing(4.2, 4.0, f"roc {title}") as (figure, made):
+    with drawing(4.2, 4.0, f"roc {title}") as (figure, made):
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="no skill")
         axes.plot(curve["false_positive_rate"], curve["sensitivity"], color=BLUE, linewidth=2, label="model")
         _unit_axes(axes, "false-positive rate (1 − specificity)", "sensitivity")
         axes.legend(loc="lower right")
-    return _inline(made[0], title)
+    return inline(made[0], title)
 
 
 def calibration(curve: Mapping[str, Any], risk: Mapping[str, Any], title: str) -> str:
     """The smooth curve with its band; below it how many patients have which risk."""
-    with _drawing(4.2, 4.9, f"calibration {title}") as (figure, made):
+    with drawing(4.2, 4.9, f"calibration {title}") as (figure, made):
         axes, below = figure.subplots(2, 1, height_ratios=(4.2, 1), sharex=True)
         axes.tick_params(labelbottom=False)
         axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="ideal")
-        low, high = _gaps(curve["low"]), _gaps(curve["high"])
+        low, high = gaps(curve["low"]), gaps(curve["high"])
         axes.fill_between(curve["predicted"], low, high, color=SKY, alpha=0.35, linewidth=0, label="95 % band")
-        axes.plot(curve["predicted"], _gaps(curve["observed"]), color=BLUE, linewidth=2, label="smooth curve")
+        axes.plot(curve["predicted"], gaps(curve["observed"]), color=BLUE, linewidth=2, label="smooth curve")
         axes.set(xlim=(0, 1), ylim=(-0.01, 1.01), ylabel="share with the outcome")
         axes.legend(loc="upper left")
         _bars(below, risk)
         below.set(xlabel="predicted risk", ylabel="patients")
-    return _inline(made[0], title)
+    return inline(made[0], title)
 
 
 def _bars(axes: Axes, risk: Mapping[str, Any], legend: bool = False) -> None:
@@ -144,7 +146,7 @@ def _bars(axes: Axes, risk: Mapping[str, Any], legend: bool = False) -> None:
         known = [number or 0 for number in numbers]
         axes.bar(
             left, known, width, align="edge", facecolor=colour, edgecolor="white", hatch=hatch, linewidth=0,
-            label=_short(name) if legend else None,
+            label=short(name) if legend else None,
         )  # fmt: skip
         for start, number in zip(left, numbers, strict=True):
             if number is None:
@@ -160,10 +162,10 @@ def _bars(axes: Axes, risk: Mapping[str, Any], legend: bool = False) -> None:
                 )
 
 
-def risk_distribution(risk: Mapping[str, Any], title: str, threshold: float | None) -> str:
-    """Patients by predicted risk and true class."""
+def risk_distribution(risk: Mapping[str, Any], title: str, threshold: float | None, kinds: str) -> str:
+    """Patients by predicted risk and by what they are, which `kinds` says in words."""
     room = 0.75 + max(0.75, _room(risk["counts"]))
-    with _drawing(5.2 + room, 3.0, f"risk {title}", right=room) as (figure, made):
+    with drawing(5.2 + room, 3.0, f"risk {title}", right=room) as (figure, made):
         axes = figure.subplots()
         _bars(axes, risk, legend=True)
         if threshold is not None:
@@ -172,22 +174,22 @@ def risk_distribution(risk: Mapping[str, Any], title: str, threshold: float | No
 
         axes.set(xlim=(0, 1), xlabel="predicted risk", ylabel="patients")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title="true class", title_fontsize=8.5)
-    return _inline(made[0], title)
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title=kinds, title_fontsize=8.5)
+    return inline(made[0], title)
 
 
-def decision(curve: Mapping[str, Any], title: str, threshold: float | None) -> str:
+def decision(curve: Mapping[str, Any], title: str, threshold: float | None, floor: str) -> str:
     """Net benefit against the threshold at which one would act."""
-    with _drawing(6.7, 3.6, f"decision {title}", left=0.72, right=1.85) as (figure, made):
+    with drawing(6.7, 3.6, f"decision {title}", left=0.72, right=1.85) as (figure, made):
         axes = figure.subplots()
-        x, model = curve["threshold"], _gaps(curve["model"])
+        x, model = curve["threshold"], gaps(curve["model"])
         axes.fill_between(
-            x, _gaps(curve["low"]), _gaps(curve["high"]), color=SKY, alpha=0.3, linewidth=0, label="95 % band"
+            x, gaps(curve["low"]), gaps(curve["high"]), color=SKY, alpha=0.3, linewidth=0, label="95 % band"
         )
-        axes.plot(x, _gaps(curve["treat_all"]), color=VERMILLION, linestyle="--", label="treat everybody")
+        axes.plot(x, gaps(curve["treat_all"]), color=VERMILLION, linestyle="--", label="treat everybody")
         axes.axhline(0, color=GREY, linestyle=":", label="treat nobody")
         if curve["floor"]:
-            axes.plot(x, _gaps(curve["floor"]), color=GREEN, linestyle="-.", label="logistic regression")
+            axes.plot(x, gaps(curve["floor"]), color=GREEN, linestyle="-.", label=floor)
         axes.plot(x, model, color=BLUE, linewidth=2, label="model")
         if threshold is not None:
             axes.axvline(threshold, color=BLACK, linewidth=0.8, linestyle="--", label=f"threshold {threshold:g}")
@@ -200,13 +202,13 @@ def decision(curve: Mapping[str, Any], title: str, threshold: float | None) -> s
             ylabel="net benefit",
         )
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return _inline(made[0], title)
+    return inline(made[0], title)
 
 
 def forest(rows: Sequence[tuple[str, Mapping[str, Any]]], title: str, x: str, ideal: float | None = None) -> str:
     """One measure with its interval in each group; the first row is everybody."""
     room = 0.3 + _room(name for name, _ in rows)
-    with _drawing(4.6 + room, 0.75 + 0.3 * len(rows), f"forest {title}", left=room) as (figure, made):
+    with drawing(4.6 + room, 0.75 + 0.3 * len(rows), f"forest {title}", left=room) as (figure, made):
         axes = figure.subplots()
         for place, (_, one) in enumerate(rows):
             colour, mark = (BLACK, "D") if place == 0 else (BLUE, "o")
@@ -216,20 +218,20 @@ def forest(rows: Sequence[tuple[str, Mapping[str, Any]]], title: str, x: str, id
         axes.axvline(rows[0][1]["value"], color=GREY, linestyle=":", linewidth=1)
         if ideal is not None:
             axes.axvline(ideal, color=VERMILLION, linestyle="--", linewidth=0.9)
-        axes.set_yticks(range(len(rows)), [_short(name) for name, _ in rows])
+        axes.set_yticks(range(len(rows)), [short(name) for name, _ in rows])
         axes.set(xlabel=x, ylim=(len(rows) - 0.4, -0.6))
         axes.grid(axis="y", visible=False)
-    return _inline(made[0], title)
+    return inline(made[0], title)
 
 
 def learning(points: Sequence[Mapping[str, Any]], measure: str, title: str, y: str) -> str:
     """One measure against the number of patients trained on."""
     known = [point for point in points if point.get(measure) is not None]
-    with _drawing(4.4, 2.8, f"learning {measure}", left=0.82) as (figure, made):
+    with drawing(4.4, 2.8, f"learning {measure}", left=0.82) as (figure, made):
         axes = figure.subplots()
         axes.plot(
             [point["patients"] for point in known], [point[measure] for point in known], "o-", color=BLUE, linewidth=1.8
         )
         axes.set(xlabel="patients trained on", ylabel=y)
         axes.set_xlim(left=0)
-    return _inline(made[0], title)
+    return inline(made[0], title)

@@ -18,7 +18,9 @@ from bedside.validation.assembling import assemble_evidence
 from bedside.validation.diagnosis import Predictions, threshold_positions
 from bedside.validation.evidence import DataFacts, Evidence, ReleaseFacts
 from bedside.validation.facts import class_counts, environment, events
-from bedside.validation.recalibration import of_classes
+from bedside.validation.given import Given
+from bedside.validation.predicted_courses import CourseTable, holds_courses, read_courses
+from bedside.validation.registry import measures_of
 from bedside.validation.subgroups import groups_of_column
 
 BINARY = ("0", "1")
@@ -48,6 +50,35 @@ class PredictionTable:
     positive: str | None
     group: np.ndarray | None
     attrition: tuple[AttritionStep, ...]
+
+    def given(self, threshold: float | dict[str, float] | None, seed: int) -> Predictions:
+        """As it is judged.
+
+        Raises
+        ------
+        UsageError: the threshold is not between 0 and 1, or names an unknown class.
+        """
+        _checked_threshold(threshold, self)
+        return Predictions(
+            outcome=self.outcome,
+            probability=self.probability,
+            classes=self.classes,
+            positive=None if self.positive is None else self.classes.index(self.positive),
+            thresholds=threshold_positions(self.classes, self.positive, threshold),
+            sets=None,
+            abstained=np.zeros(len(self.outcome), dtype=bool),
+            seed=seed,
+        )
+
+    def about(self, threshold: float | dict[str, float] | None) -> ReleaseFacts:
+        """All that is known of the model."""
+        return ReleaseFacts(
+            name=self.name,
+            classes=self.classes,
+            positive=self.positive,
+            threshold=threshold,
+            environment=environment(),
+        )
 
 
 def text_pieces(path: Path) -> Iterator[dict[str, list[str | None]]]:
@@ -131,8 +162,7 @@ def _class_outcome(column: list[str | None], classes: tuple[str, ...], path: Pat
     return found
 
 
-def _columns(path: Path) -> tuple[dict[str, list[str | None]], tuple[str, ...]]:
-    columns = texts(path)
+def _classes(columns: dict[str, list[str | None]], path: Path) -> tuple[str, ...]:
     classes = tuple(name.removeprefix(PREFIX) for name in columns if name.startswith(PREFIX))
     needed = ["outcome"] if len(classes) > 1 else ["outcome", "probability"]
     for name in needed:
@@ -141,9 +171,9 @@ def _columns(path: Path) -> tuple[dict[str, list[str | None]], tuple[str, ...]]:
                 f"has no column {name!r}",
                 where=str(path),
                 remedy=f"Columns are: outcome (0 or 1) and probability, or outcome (a class) and one {PREFIX}CLASS for "
-                "each class; and group, if there are groups",
+                "each class; time, event and {RISK}HORIZON of risks over time; and group, if there are groups",
             )
-    return columns, classes if len(classes) > 1 else ()
+    return classes if len(classes) > 1 else ()
 
 
 def _checked_sums(P: Float[np.ndarray, "row class"], path: Path) -> None:
@@ -153,16 +183,20 @@ def _checked_sums(P: Float[np.ndarray, "row class"], path: Path) -> None:
         raise DataError(f"probabilities sum to {P[row].sum():.4g} instead of 1", where=f"{path}, row {row + 1}")
 
 
-def read_predictions(path: Path) -> PredictionTable:
+def read_predictions(path: Path) -> PredictionTable | CourseTable:
     """Read ``outcome``, ``probability`` (or ``probability_CLASS`` for each class) and ``group`` of a table.
 
-    Rows without an outcome or a probability are left out and counted.
+    A table with a column ``risk_HORIZON`` is about risks over time: see `read_courses`. Rows without an outcome or a
+    probability are left out and counted.
 
     Raises
     ------
     UsageError: there is no such file. DataError: a column is missing, or a cell is not an outcome or a probability.
     """
-    columns, classes = _columns(path)
+    columns = texts(path)
+    if holds_courses(columns):
+        return read_courses(columns, path, _numbers, _checked_groups)
+    classes = _classes(columns, path)
     if classes:
         outcome = _class_outcome(columns["outcome"], classes, path)
         P = np.stack([_numbers(columns[PREFIX + name], PREFIX + name, path) for name in classes], axis=1)
@@ -208,7 +242,7 @@ def _checked_groups(group: np.ndarray | None, path: Path) -> np.ndarray | None:
 
 
 def evidence_for_predictions(
-    table: PredictionTable,
+    table: PredictionTable | CourseTable,
     *,
     threshold: float | dict[str, float] | None = None,
     seed: int = 0,
@@ -224,27 +258,12 @@ def evidence_for_predictions(
     ------
     UsageError: the threshold is not between 0 and 1, or names an unknown class.
     """
-    _checked_threshold(threshold, table)
-    given = Predictions(
-        outcome=table.outcome,
-        probability=table.probability,
-        classes=table.classes,
-        positive=None if table.positive is None else table.classes.index(table.positive),
-        thresholds=threshold_positions(table.classes, table.positive, threshold),
-        sets=None,
-        abstained=np.zeros(len(table.outcome), dtype=bool),
-        seed=seed,
-    )
+    given: Given = table.given(threshold, seed)
+    task = measures_of(given)
     evidence = assemble_evidence(
         kind="predictions",
         date=today.isoformat(),
-        release=ReleaseFacts(
-            name=table.name,
-            classes=table.classes,
-            positive=table.positive,
-            threshold=threshold,
-            environment=environment(),
-        ),
+        release=table.about(threshold),
         data=DataFacts(
             digest=table.digest,
             source=f"predictions in the file {table.name}",
@@ -253,13 +272,14 @@ def evidence_for_predictions(
             n_events=events(given),
             class_counts=class_counts(given),
             attrition=table.attrition,
+            **task.about(given),
         ),
         given=given,
         groups=[] if table.group is None else groups_of_column(table.group, "group", "group"),
         gates=(),
         reasons={},
     )
-    return msgspec.structs.replace(evidence, recalibration=of_classes(given, evidence.measures))
+    return msgspec.structs.replace(evidence, recalibration=task.recalibration(given, evidence.measures))
 
 
 def _checked_threshold(threshold: float | dict[str, float] | None, table: PredictionTable) -> None:

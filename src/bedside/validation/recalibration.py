@@ -17,28 +17,35 @@ def _figure(estimate: Estimate) -> str:
     return f"{estimate.value:.2f}, 95 % interval {estimate.low:.2f} to {estimate.high:.2f}"
 
 
-def judge_recalibration(intercept: Estimate | None, slope: Estimate | None) -> tuple[str, str]:
+def judge_recalibration(
+    level_is: Estimate | None, slope: Estimate | None, name: str = "intercept", ideal: int = 0
+) -> tuple[str, str]:
     """``"none"``, ``"level"``, ``"spread"``, ``"both"`` or ``"unknown"``, and what that means.
 
-    The model is judged by whether the interval of the intercept holds 0 and that of the slope 1 (Van Calster et al.,
-    BMC Med 2019;17:230). "none" says that no need was shown, not that there is none: look at the intervals' widths.
+    The model is judged by whether the interval of its level holds the ideal and that of the slope 1 (Van Calster et
+    al., BMC Med 2019;17:230). "none" says that no need was shown, not that there is none: look at how wide the
+    intervals are.
+
+    Parameters
+    ----------
+    level_is: the intercept; or what `name` says, which lies above `ideal` where risks are too low on average.
     """
-    level, spread = _apart(intercept, 0.0), _apart(slope, 1.0)
-    if level is None or spread is None or intercept is None or slope is None:
-        return (
-            "unknown",
-            "Intercept and slope are not defined on these patients, so nothing can be said about recalibration.",
+    level, spread = _apart(level_is, float(ideal)), _apart(slope, 1.0)
+    if level is None or spread is None or level_is is None or slope is None:
+        return "unknown", (
+            f"{name.capitalize()} and slope are not defined on these patients, so nothing can be said about "
+            "recalibration."
         )
     parts = []
     if level:
         way = "too low" if level > 0 else "too high"
-        parts.append(f"risks are {way} on average (intercept {_figure(intercept)}; ideal 0)")
+        parts.append(f"risks are {way} on average ({name} {_figure(level_is)}; ideal {ideal})")
     if spread:
         way = "too extreme" if spread < 0 else "too close to the average"
         parts.append(f"risks are {way} (slope {_figure(slope)}; ideal 1)")
     if not parts:
         return "none", (
-            f"No need for recalibration was shown (intercept {_figure(intercept)}, ideal 0; "
+            f"No need for recalibration was shown ({name} {_figure(level_is)}, ideal {ideal}; "
             f"slope {_figure(slope)}, ideal 1)."
         )
     need = "both" if level and spread else "level" if level else "spread"
@@ -54,3 +61,12 @@ def of_classes(given: Given, measures: Measures) -> Recalibration:
             measures.get(f"calibration_intercept{key}"), measures.get(f"calibration_slope{key}")
         )
     return Recalibration(need=need, text=text)
+
+
+def of_course(given: Given, measures: Measures) -> Recalibration:
+    """The need at the horizon of the decision, from the share with the event over the mean risk, and the slope."""
+    assert given.positive is not None
+    name = given.classes[given.positive]
+    ratio, slope = measures.get("observed_over_expected"), measures.get("calibration_slope")
+    need, text = judge_recalibration(ratio, slope, "observed over expected", 1)
+    return Recalibration(need={name: need}, text={name: text})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,24 @@ from bedside.answering import Judgement
 from bedside.cohort import Cohort
 from bedside.errors import UsageError
 from bedside.release import Manifest
-from bedside.validation import curves, diagnosis, recalibration
-from bedside.validation.evidence import ConformalFacts, Curves, Measures, Recalibration, ThresholdRow
+from bedside.validation import (
+    curves,
+    diagnosis,
+    follow_up,
+    prognosis,
+    prognosis_compared,
+    prognosis_curves,
+    recalibration,
+)
+from bedside.validation.evidence import (
+    ConformalFacts,
+    Curves,
+    Estimate,
+    Measures,
+    Recalibration,
+    ThresholdRow,
+    Warned,
+)
 from bedside.validation.given import Given
 from bedside.validation.prediction_sets import coverage_of_sets
 
@@ -31,11 +47,15 @@ class TaskMeasures:
     curves_within: a group's, which give away nothing of the few outside it; from the patients inside and outside.
     thresholds: what happens at some thresholds.
     decisions: what would be done with each patient, a column for each decision.
+    about: what only this question's data have, as fields of `DataFacts`.
+    beyond: what only this question's evidence has, as fields of `Evidence`. cautions: what only it has to be told.
+    outcome_share: share of patients with the outcome asked about; None with more than two classes.
     sets: how often prediction sets hold what is true, at an error rate; None without sets.
-    sizes: how many patients there are of each kind that must not be few.
+    sizes: how many patients there are of each kind that must not be few, by the words that follow a number.
     recalibration: from the measures, whether risks need adjusting to these patients.
     ranking: the measure of how well patients are ranked, 0.5 by chance; ranking_name: in a sentence.
-    floor: the simple model, in words.
+    floor: the simple model. no_slope: why there may be no calibration slope. needs_threshold: what there is none of
+        without a threshold. All three in words, for a sentence.
     """
 
     given: Callable[[Manifest, Cohort, Judgement, int], Any]
@@ -45,12 +65,18 @@ class TaskMeasures:
     curves_within: Callable[[Any, Any], Curves]
     thresholds: Callable[[Any], tuple[ThresholdRow, ...]]
     decisions: Callable[[Any], np.ndarray]
+    about: Callable[[Any], dict[str, Any]]
+    beyond: Callable[[Any], dict[str, Any]]
+    cautions: Callable[[Any], list[Warned]]
+    outcome_share: Callable[[Any], Estimate | None]
     sets: Callable[[Any, float], ConformalFacts | None]
-    sizes: Callable[[Any], Sequence[int]]
+    sizes: Callable[[Any], dict[str, int]]
     recalibration: Callable[[Any, Measures], Recalibration]
     ranking: str
     ranking_name: str
     floor: str
+    no_slope: str
+    needs_threshold: str
 
 
 MEASURES: Mapping[str, TaskMeasures] = {
@@ -62,12 +88,41 @@ MEASURES: Mapping[str, TaskMeasures] = {
         curves_within=curves.curves_within,
         thresholds=curves.threshold_table,
         decisions=diagnosis.decisions,
+        about=lambda _: {},
+        beyond=lambda _: {},
+        cautions=lambda _: [],
+        outcome_share=diagnosis.outcome_share,
         sets=coverage_of_sets,
         sizes=diagnosis.sizes,
         recalibration=recalibration.of_classes,
         ranking="auroc",
         ranking_name="AUROC",
         floor="logistic regression",
+        no_slope="with the classes separated without an error, or all predictions equal, no finite slope is the most "
+        "likely one",
+        needs_threshold="sensitivity, specificity, predictive values and net benefit at the point of decision",
+    ),
+    "prognosis": TaskMeasures(
+        given=prognosis.of_release,
+        compute=prognosis.compute,
+        difference=prognosis_compared.difference,
+        curves=prognosis_curves.curves,
+        curves_within=prognosis_curves.curves_within,
+        thresholds=lambda _: (),
+        decisions=prognosis.decisions,
+        about=follow_up.about,
+        beyond=follow_up.beyond,
+        cautions=follow_up.cautions,
+        outcome_share=prognosis.outcome_share,
+        sets=lambda *_: None,
+        sizes=prognosis.sizes,
+        recalibration=recalibration.of_course,
+        ranking="auc_t",
+        ranking_name="AUC at the horizon of the decision",
+        floor="Cox regression",
+        no_slope="nobody had the event by the horizon of the decision, nobody was followed to it, or all predictions "
+        "are equal",
+        needs_threshold="net benefit and what would happen at the point of decision",
     ),
 }
 

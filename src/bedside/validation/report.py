@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from bedside.validation import plots, wording
+from bedside.validation import figures, plots, wording
+from bedside.validation.shown import shown_as
 from bedside.validation.wording import Document, limits_set, outcome_of
 
 if TYPE_CHECKING:
@@ -14,124 +15,59 @@ if TYPE_CHECKING:
 MOST_FOREST_ROWS = 30
 
 
-def _figure(svg: str, caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, Any]:
-    from markupsafe import Markup
-
-    # Safe: our own drawing, in which every label went through the SVG writer's escaping.
-    return {"svg": Markup(svg), "caption": caption, "head": head, "rows": rows}  # noqa: S704
-
-
 def _measure_rows(evidence: Document) -> list[dict[str, Any]]:
-    outcome = outcome_of(evidence)
+    shown = shown_as(evidence)
     floor, reference = evidence["floor"], evidence["reference"]
     rows = []
     for name, estimate in evidence["measures"].items():
+        if shown.hidden(evidence, name):
+            continue
         rows.append(
             {
                 "name": name,
-                "label": wording.label(name),
+                "label": shown.label(evidence, name),
                 "value": wording.value_of(estimate),
                 "interval": wording.interval(estimate),
                 "floor": wording.value_of(floor.get(name)),
                 "reference": wording.with_interval(reference.get(name)),
                 "as_if": wording.with_interval(evidence["abstentions"]["as_if_answered"].get(name)),
-                "meaning": wording.meaning(name, estimate, outcome),
-                "part": name not in wording.LABELS,
+                "meaning": shown.meaning(evidence, name, estimate),
+                "part": shown.below(name),
             }
         )
     return rows
 
 
-def _headline(rows: Sequence[dict[str, Any]], outcome: str | None) -> list[dict[str, Any]]:
-    wanted = ("auroc", "calibration_slope", "sensitivity", "specificity", "net_benefit")
-    if outcome is None:
-        wanted = ("auroc", "accuracy", "brier", "log_loss", "conformal_coverage")
-    return [row for row in rows if row["name"] in wanted]
-
-
-def _threshold(evidence: Document, name: str) -> float | None:
-    declared = evidence["release"]["threshold"]
-    found: float | None = declared.get(name) if isinstance(declared, Mapping) else declared
-    return found
-
-
-def _titled(what: str, name: str, curves: Mapping[str, Any]) -> str:
-    return f"{what} for “{name}”" if len(curves) > 1 else what
-
-
-def _each(curves: Mapping[str, Any], draw: Callable[[str, Any], dict[str, Any]]) -> list[dict[str, Any]]:
-    return [draw(name, curve) for name, curve in curves.items()]
+def _headline(evidence: Document) -> list[dict[str, str]]:
+    shown, measures = shown_as(evidence), evidence["measures"]
+    return [
+        {
+            "label": shown.label(evidence, name),
+            "value": wording.value_of(measures[name]),
+            "interval": wording.interval(measures[name]),
+        }
+        for name in measures
+        if name in shown.headline(evidence)
+    ]
 
 
 def _roc(evidence: Document) -> list[dict[str, Any]]:
     curves = evidence["curves"]["roc"]
 
     def draw(name: str, curve: Any) -> dict[str, Any]:
-        title = _titled("ROC curve", name, curves)
+        title = figures.titled("ROC curve", name, curves)
         rows = [
             [wording.plain(x), wording.number(y)]
             for x, y in zip(curve["false_positive_rate"], curve["sensitivity"], strict=True)
         ]
-        return _figure(plots.roc(curve, title), title, ["false-positive rate", "sensitivity"], rows)
+        return figures.figure(plots.roc(curve, title), title, ["false-positive rate", "sensitivity"], rows)
 
-    return _each(curves, draw)
-
-
-def _calibration(evidence: Document) -> list[dict[str, Any]]:
-    curves, risk = evidence["curves"]["calibration"], evidence["curves"]["risk"]
-
-    def draw(name: str, curve: Any) -> dict[str, Any]:
-        title = _titled("Calibration curve", name, curves)
-        points = zip(curve["predicted"], curve["observed"], curve["low"], curve["high"], strict=True)
-        rows = [
-            [wording.plain(x), wording.number(y), wording.number(low), wording.number(high)]
-            for x, y, low, high in points
-            if y is not None
-        ]
-        head = ["predicted risk", "share with the outcome", "low", "high"]
-        return _figure(plots.calibration(curve, risk[name], title), title, head, rows)
-
-    return _each(curves, draw)
-
-
-def _decision(evidence: Document) -> list[dict[str, Any]]:
-    curves = evidence["curves"]["decision"]
-
-    def draw(name: str, curve: Any) -> dict[str, Any]:
-        title = _titled("Decision curve", name, curves)
-        columns = [curve["threshold"], curve["model"], curve["low"], curve["high"], curve["treat_all"]]
-        head = ["threshold", "model", "low", "high", "treat everybody"]
-        if curve["floor"]:
-            columns, head = [*columns, curve["floor"]], [*head, "logistic regression"]
-        rows = [[wording.plain(x), *map(wording.number, rest)] for x, *rest in zip(*columns, strict=True)]
-        return _figure(plots.decision(curve, title, _threshold(evidence, name)), title, head, rows)
-
-    return _each(curves, draw)
-
-
-def _risk(evidence: Document) -> list[dict[str, Any]]:
-    curves = evidence["curves"]["risk"]
-
-    def draw(name: str, risk: Any) -> dict[str, Any]:
-        title = _titled("Predicted risk by true class", name, curves)
-        steps = zip(risk["edges"][:-1], risk["edges"][1:], strict=True)
-        counts = zip(*risk["counts"].values(), strict=True)
-        rows = [
-            [
-                f"{wording.plain(low)} to {wording.plain(high)}",
-                *("withheld" if one is None else str(one) for one in step),
-            ]
-            for (low, high), step in zip(steps, counts, strict=True)
-        ]
-        svg = plots.risk_distribution(risk, title, _threshold(evidence, name))
-        return _figure(svg, title, ["predicted risk", *risk["counts"]], rows)
-
-    return _each(curves, draw)
+    return figures.each(curves, draw)
 
 
 def _forest(evidence: Document) -> list[dict[str, Any]]:
     drawn = []
-    for name, axis, ideal in (("auroc", "AUROC", None), ("calibration_slope", "calibration slope", 1.0)):
+    for name, axis, ideal in shown_as(evidence).forest:
         everybody = evidence["measures"].get(name)
         rows = [("everybody", everybody)]
         rows += [(one["group"], one["measures"][name]) for one in evidence["subgroups"] if name in one["measures"]]
@@ -140,49 +76,43 @@ def _forest(evidence: Document) -> list[dict[str, Any]]:
             continue
         title = f"{axis[0].upper()}{axis[1:]} by group"
         table = [[group, wording.value_of(one), wording.interval(one)] for group, one in known]
-        drawn.append(_figure(plots.forest(known, title, axis, ideal), title, ["group", axis, "95 % interval"], table))
+        drawn.append(
+            figures.figure(plots.forest(known, title, axis, ideal), title, ["group", axis, "95 % interval"], table)
+        )
     return drawn
 
 
-def _stacked(estimate: Document | None, digits: int) -> dict[str, str]:
-    """A value over its interval, for narrow columns."""
-    return {"value": wording.value_of(estimate, digits), "interval": wording.interval(estimate, digits)}
-
-
 def _subgroup_table(evidence: Document) -> dict[str, Any]:
-    wanted = [
-        name
-        for name in (
-            "auroc",
-            "calibration_intercept",
-            "calibration_slope",
-            "ici",
-            "brier",
-            "sensitivity",
-            "specificity",
-            "net_benefit",
-        )
-        if name in evidence["measures"]
-    ]
+    shown = shown_as(evidence)
+    wanted = [name for name in shown.groups if name in evidence["measures"]]
     rows = []
     for one in evidence["subgroups"]:
         if one["suppressed"]:
             rows.append({"group": one["group"], "suppressed": True, "n": "", "cells": []})
             continue
         n = str(one["n"]) if one["n_events"] is None else f"{one['n']} ({one['n_events']})"
-        cells = [_stacked(one["measures"].get(name), 2) for name in wanted]
+        cells = [figures.stacked(one["measures"].get(name), 2) for name in wanted]
         rows.append({"group": one["group"], "suppressed": False, "n": n, "cells": cells})
     size = "patients" if outcome_of(evidence) is None else "patients (with the outcome)"
-    return {"head": [size, *(wording.label(name) for name in wanted)], "rows": rows}
+    return {"head": [size, *(shown.label(evidence, name) for name in wanted)], "rows": rows}
 
 
 def _subgroup_curves(evidence: Document) -> list[dict[str, Any]]:
     """The curves of each group that is not withheld."""
-    found = []
+    shown, found = shown_as(evidence), []
     for one in evidence["subgroups"]:
         if one["curves"] is not None:
             own = {**evidence, "curves": one["curves"]}
-            found.append({"group": one["group"], "figures": [*_calibration(own), *_decision(own), *_risk(own)]})
+            found.append(
+                {
+                    "group": one["group"],
+                    "figures": [
+                        *figures.calibration(own),
+                        *figures.decision(own, shown.floor),
+                        *figures.risk(own, shown.kinds),
+                    ],
+                }
+            )
     return found
 
 
@@ -195,8 +125,8 @@ def _threshold_rows(evidence: Document) -> list[dict[str, Any]]:
             "outcome": row["outcome"] if several else "",
             "counts": [row[cell] for cell in ("true_positive", "false_positive", "false_negative", "true_negative")],
             "shares": [
-                *(_stacked(row[name], 2) for name in ("sensitivity", "specificity", "ppv", "npv")),
-                _stacked(row["net_benefit"], 3),
+                *(figures.stacked(row[name], 2) for name in ("sensitivity", "specificity", "ppv", "npv")),
+                figures.stacked(row["net_benefit"], 3),
             ],
             "per_100": {name: wording.plain(value) for name, value in row["per_100"].items()},
             "title": row["outcome"],
@@ -241,7 +171,9 @@ def _learning(evidence: Document) -> list[dict[str, Any]]:
         if len(known) > 1:
             title = f"Learning curve: {axis}"
             rows = [[str(point["patients"]), wording.number(point[name])] for point in known]
-            drawn.append(_figure(plots.learning(known, name, title, axis), title, ["patients trained on", axis], rows))
+            drawn.append(
+                figures.figure(plots.learning(known, name, title, axis), title, ["patients trained on", axis], rows)
+            )
     return drawn
 
 
@@ -375,7 +307,7 @@ def _targets(evidence: Document) -> list[dict[str, Any]]:
             "size": wording.size(one["size"]),
             "latency": wording.seconds(one["latency"]),
             "memory": wording.size(one["memory"]),
-            "auroc": wording.with_interval(one["measures"].get("auroc")),
+            "auroc": wording.with_interval(one["measures"].get(shown_as(evidence).ranking)),
             "slope": wording.value_of(one["measures"].get("calibration_slope")),
             "benefit": wording.value_of(one["measures"].get("net_benefit")),
             "loss": _or_dash(one["auroc_loss"], lambda value: wording.number(value, 4)),
@@ -405,9 +337,10 @@ def _network(evidence: Document) -> dict[str, str] | None:
     found = evidence["release"]["network"]
     if found is None:
         return None
+    named = {**wording.PACKED, "floor": shown_as(evidence).floor}
     return {
-        "packed": wording.PACKED.get(found["packed"], found["packed"]),
-        "asked": wording.PACKED.get(found["asked"], found["asked"]),
+        "packed": named.get(found["packed"], found["packed"]),
+        "asked": named.get(found["asked"], found["asked"]),
         "same": found["packed"] == found["asked"],
         "members": str(found["members"]),
         "parameters": str(found["parameters"]),
@@ -476,7 +409,7 @@ def _predictors(evidence: Document) -> list[dict[str, str]]:
 
 def report_view(evidence: Document) -> dict[str, Any]:
     """Everything that the template shows, already in words and rounded."""
-    measures = _measure_rows(evidence)
+    shown, measures = shown_as(evidence), _measure_rows(evidence)
     outputs = evidence["release"]
     development = evidence["development"]
     # Learning curve and sample size are read on their own, what is usual stands beside each patient; the rest is facts.
@@ -494,16 +427,16 @@ def report_view(evidence: Document) -> dict[str, Any]:
         "origin": _origin(evidence),
         "predictors": _predictors(evidence),
         "measures": measures,
-        "headline": _headline(measures, outcome_of(evidence)),
+        "headline": _headline(evidence),
         "has_floor": bool(evidence["floor"]),
         "has_reference": bool(evidence["reference"]),
         "floor_difference": wording.with_interval(evidence["floor_difference"].get("auroc")),
         "gates": _gate_rows(evidence),
         "limits_set": limits_set(evidence),
         "roc": _roc(evidence),
-        "calibration": _calibration(evidence),
-        "decision": _decision(evidence),
-        "risk": _risk(evidence),
+        "calibration": figures.calibration(evidence),
+        "decision": figures.decision(evidence, shown.floor),
+        "risk": figures.risk(evidence, shown.kinds),
         "thresholds": _threshold_rows(evidence),
         "forest": _forest(evidence),
         "subgroup_curves": _subgroup_curves(evidence),
@@ -519,6 +452,8 @@ def report_view(evidence: Document) -> dict[str, Any]:
         "case_mix": _case_mix_rows(evidence),
         "recalibration": list(((evidence["recalibration"] or {}).get("text") or {}).items()),
         "threshold_text": _threshold_text(outputs["threshold"]),
+        "shown": shown,
+        **shown.beside(evidence),
     }
 
 
@@ -541,7 +476,7 @@ def render_report(evidence: Document) -> str:
     ------
     MissingExtra: matplotlib is not installed.
     """
-    return pages().get_template("report.html").render(report_view(evidence))
+    return pages().get_template(shown_as(evidence).template).render(report_view(evidence))
 
 
 def pages() -> Environment:

@@ -40,7 +40,7 @@ def groups_of_column(column: np.ndarray, kind: str, label: str) -> list[Group]:
 def _too_small(given: Given, group: Group) -> bool:
     """Fewer than ten answered patients, or fewer than ten of any class."""
     inside = given.take(group.mask)
-    counts = measures_of(given).sizes(inside)
+    counts = measures_of(given).sizes(inside).values()
     return suppressed(len(inside), FEW) or any(suppressed(count, FEW) for count in counts)
 
 
@@ -86,8 +86,8 @@ def subgroups(given: Given, groups: Sequence[Group], compared: Iterable[str] = (
                 kind=group.kind,
                 n=len(inside),
                 n_events=None if given.positive is None else int(np.sum(inside.outcome == given.positive)),
-                rarest=min(task.sizes(inside)),
-                others_rarest=min(task.sizes(outside)),
+                rarest=min(task.sizes(inside).values()),
+                others_rarest=min(task.sizes(outside).values()),
                 suppressed=False,
                 measures=task.compute(inside),
                 others=task.compute(outside, compared) if compared else {},

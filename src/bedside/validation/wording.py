@@ -39,7 +39,6 @@ REASONS = {
 PACKED = {
     "residual": "a linear term with a residual network",
     "plain": "a plain network",
-    "floor": "logistic regression",
     "adopted": "a model trained elsewhere",
 }
 
@@ -118,7 +117,8 @@ def in_100(value: float) -> str:
     return f"{100 * value:.0f} in 100"
 
 
-def _side(estimate: Document, ideal: float, below: str, above: str, neither: str) -> str:
+def side(estimate: Document, ideal: float, below: str, above: str, neither: str) -> str:
+    """Which sentence holds of an interval; none without one."""
     low, high = estimate["low"], estimate["high"]
     if low is None or high is None:
         return ""
@@ -129,12 +129,12 @@ def _side(estimate: Document, ideal: float, below: str, above: str, neither: str
 
 def _calibration(name: str, estimate: Document) -> str:
     if name == "calibration_intercept":
-        told = _side(
+        told = side(
             estimate, 0.0, "Here risks are too high on average.", "Here risks are too low on average.",
             "The interval holds 0: no shift was shown.",
         )  # fmt: skip
         return f"Ideal 0; above 0, risks are too low on average. {told}".strip()
-    told = _side(
+    told = side(
         estimate, 1.0, "Here risks are too extreme.", "Here risks are too close to the average.",
         "The interval holds 1: no need to stretch or shrink was shown.",
     )  # fmt: skip
@@ -186,7 +186,7 @@ def meaning(name: str, estimate: Document, outcome: str | None) -> str:
         "abstained": f"The model gave no estimate for {in_100(value)} patients.",
     }
     if name.startswith("net_benefit_gain"):
-        told = _side(estimate, 0.0, "The model is worse.", "The model is better.", "No difference was shown.")
+        told = side(estimate, 0.0, "The model is worse.", "The model is better.", "No difference was shown.")
         return f"Difference in net benefit; above 0 favours the model. {told}".strip()
     if name.startswith("calibration_"):
         return _calibration(name, estimate)
