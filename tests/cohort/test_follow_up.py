@@ -73,7 +73,11 @@ REFUSED = [
     ({"days": {7: "1,5"}}, "'1,5'", "decimal point"),
     ({"days": {7: "2020-03-01"}}, "'2020-03-01'", "days from the index date"),
     ({"days": dict.fromkeys(range(190), 150)}, "the horizon 300 d is out of reach", "same unit"),
-    ({"days": {row: 101 + 2 * row for row in range(200)}}, "nobody has the event by the first horizon, 100 d", "unit"),
+    (
+        {"days": {row: 101 + 2 * row for row in range(200)} | {3: 50}, "end": {3: "alive"}},
+        "nobody has the event by the first horizon, 100 d",
+        "unit",
+    ),
 ]
 
 

@@ -58,6 +58,11 @@ def test_a_gate_is_about_a_horizon(make) -> None:
     )
 
 
+def test_a_bare_measure_is_about_the_decision(make) -> None:
+    gates = ("seed = 7", "seed = 7\ndecision = 100\n[accept]\nici = { max = 0.1 }")
+    assert read_study(make(TASK, OUTCOME, gates, columns=followed())).gates == (Gate(measure="ici_at_100", max=0.1),)
+
+
 HORIZONS = "horizons = [100, 300]"
 # what to replace, by what, a part of the message, a part of the place, a part of the remedy
 WRONG = [
