@@ -137,3 +137,12 @@ def test_sample_size_by_the_rate_of_events(make) -> None:
     assert facts.parameters == 3
     assert set(facts.criteria) == {"shrinkage", "optimism", "overall_risk"}
     assert facts.available + 100 == pytest.approx(400, abs=4)
+
+
+def test_a_code_in_place_of_a_time(make) -> None:
+    table = followed(400)
+    table["days"][3] = table["days"][9] = 9999
+    found = codes(checked(make(TASK, OUTCOME, columns=table, rows=400)))["follow-up-code"]
+    assert "2 rows are followed to 9999 d, and all others to 59" in found.text
+    table["days"][3] = table["days"][9] = 999.5
+    assert "follow-up-code" not in codes(checked(make(TASK, OUTCOME, columns=table, rows=400)))

@@ -70,6 +70,7 @@ def test_nothing_after_the_end_of_follow_up_counts(make) -> None:
 REFUSED = [
     ({"days": {7: "-3"}}, "1 cell is negative in the column 'days'", "index time"),
     ({"days": {7: "ten", 9: "1,5"}}, "2 cells are no number in the column 'days'", "missing"),
+    ({"days": {7: 43831}}, "1 cell is beyond 120 years in the column 'days'", "unit"),
     ({"days": {7: "1,5"}}, "'1,5'", "decimal point"),
     ({"days": {7: "2020-03-01"}}, "'2020-03-01'", "days from the index date"),
     ({"days": dict.fromkeys(range(190), 150)}, "the horizon 300 d is out of reach", "same unit"),

@@ -18,6 +18,9 @@ from bedside.sources import Reading, convert, number_in, place
 LEAST_AT_RISK = 20
 """Patients who must be followed to a horizon: with fewer, one event moves the curve there by more than 5 %."""
 
+LIFETIME = 120.0
+"""Years that nobody is followed beyond, in whatever unit the times are."""
+
 LISTED = 5
 """How many wrong cells an error lists."""
 
@@ -73,7 +76,7 @@ def read_times(
 
     Raises
     ------
-    DataError: a cell is no number, or a time lies before the index time.
+    DataError: a cell is no number, a time lies before the index time, or beyond any lifetime.
     """
     factor = 1.0 if unit is None else convert(1.0, unit, follow_up.unit)
 
@@ -81,12 +84,20 @@ def read_times(
         return factor * _numbers(reading, path, column, before=before)
 
     followed = numbers(follow_up.time)
+    _refuse_beyond_life(followed, reading, path, follow_up)
     entered = None if follow_up.entry is None else numbers(follow_up.entry)
     visit = None if follow_up.visit is None else numbers(follow_up.visit, before=True)
     read = Times(followed, entered, outcome, np.zeros(len(followed), dtype=bool), visit)
     if isinstance(follow_up.end, str):
         return _ended(read, numbers(follow_up.end))
     return read if follow_up.end is None else _ended(read, np.full(len(followed), follow_up.end))
+
+
+def _refuse_beyond_life(followed: Float[np.ndarray, " row"], reading: Reading, path: Path, follow_up: FollowUp) -> None:
+    beyond = np.flatnonzero(followed > LIFETIME * convert(1.0, "a", follow_up.unit)).tolist()
+    if beyond:
+        remedy = f"are these times in {follow_up.unit}? The unit stands in [outcome], of the study or of the map"
+        _refuse(reading, path, follow_up.time, beyond, f"beyond {LIFETIME:g} years", remedy)
 
 
 def _ended(read: Times, end: Float[np.ndarray, " row"]) -> Times:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -21,6 +22,9 @@ FIRST_AT_RISK = 10
 
 MOSTLY_CENSORED = 0.5
 """Share of the patients lost before the horizon of the decision from which on it is worth a word."""
+
+FAR = 1.5
+"""How many times the second longest follow-up the longest is, where it may be a code for not known."""
 
 EXPECTED = 5.0
 """Events that a group would have if they came as often as elsewhere, before their absence counts."""
@@ -94,11 +98,28 @@ def follow_up_findings(study: Study, cohort: Cohort, facts: FollowUpFacts | None
     """What is worth a word about follow-up; nothing where the question has no time."""
     if facts is None:
         return []
-    return [*_few_left(cohort, facts), *_lost(study, cohort, facts), *_without_events(study, cohort)]
+    return [
+        *_code_for_unknown(cohort, facts),
+        *_few_left(cohort, facts),
+        *_lost(study, cohort, facts),
+        *_without_events(study, cohort),
+    ]
 
 
 def _finding(code: str, where: str, text: str, remedy: str) -> Finding:
     return Finding(code=code, severity="warning", where=where, text=text, remedy=remedy)
+
+
+def _code_for_unknown(cohort: Cohort, facts: FollowUpFacts) -> Iterator[Finding]:
+    """The longest time is all nines, and far beyond the others."""
+    assert cohort.followed is not None
+    times = np.unique(cohort.followed)
+    if len(times) < 2 or times[-1] < FAR * times[-2] or not re.fullmatch(r"9{2,}", f"{times[-1]:.10g}"):
+        return
+    rows = int((cohort.followed == times[-1]).sum())
+    text = f"{rows} rows are followed to {times[-1]:g} {facts.unit}, and all others to {times[-2]:g} at most"
+    remedy = "If it is a code for not known, add it to [data] missing"
+    yield _finding("follow-up-code", "time", text, remedy)
 
 
 def _few_left(cohort: Cohort, facts: FollowUpFacts) -> Iterator[Finding]:
