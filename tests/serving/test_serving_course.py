@@ -58,6 +58,14 @@ def test_an_answer_carries_its_course(ward: Any) -> None:
     assert stored["course"] == course
 
 
+def test_an_alert_at_the_decision_waits_for_a_review(ward: Any) -> None:
+    low = house.PLAUSIBLE | {"mean_radius": 5.0, "worst_radius": 6.0, "age": 30.0}
+    asked = [ward.ask("service", values=values) for values in (low, house.HIGH, house.STRANGE)]
+    assert [(one["alert"], one["queued"]) for one in asked] == [(False, False), (True, True), (None, True)]
+    waiting = ward.client("clinician").get("/api/v1/answers?queued=true&alert=true").json()
+    assert [line["id"] for line in waiting["answers"]] == [asked[1]["id"]]
+
+
 @pytest.mark.parametrize("horizon", [30, "soon"])
 def test_a_horizon_that_cannot_be_explained_is_refused(ward: Any, horizon: Any) -> None:
     body = {"values": house.HIGH, "horizon": horizon}
