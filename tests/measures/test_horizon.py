@@ -10,7 +10,18 @@ from sksurv.metrics import brier_score, cumulative_dynamic_auc, integrated_brier
 from sksurv.util import Surv
 
 from bedside.errors import DataError
-from bedside.measures import aalen_johansen, auc_t, brier_at, ibs, risk_by
+from bedside.measures import (
+    aalen_johansen,
+    auc_t,
+    brier_at,
+    calibration_curve_at,
+    calibration_slope_at,
+    ibs,
+    ici_at,
+    net_benefit_at,
+    observed_over_expected_at,
+    risk_by,
+)
 from bedside.measures.predicted_curves import checked_curves
 
 POINT = {"repeats": 0}
@@ -88,13 +99,13 @@ def truths(competing: float, t: float) -> tuple[float, float, float]:
 
 def test_late_entry_is_weighted_against() -> None:
     expected = truths(0.15, 3.0)
-    one = followed(6, n=40_000, competing=0.15, late=3.0)
+    one = followed(6, n=40_000, competing=0.15, late=5.0)  # some enter after the horizon
     risk = off(one.risk(3.0))
     found = auc_t(*one.parts, risk, 3.0, one.entry, **POINT), brier_at(*one.parts, risk, 3.0, one.entry, **POINT)
-    assert found[0].value == pytest.approx(expected[0], abs=0.012)
-    assert found[1].value == pytest.approx(expected[1], abs=0.004)
+    assert found[0].value == pytest.approx(expected[0], abs=0.003)
+    assert found[1].value == pytest.approx(expected[1], abs=0.0015)
     curve = ibs(*one.parts, off(one.risk(GRID)), GRID, (0.5, 3.0), one.entry, **POINT)
-    assert curve.value == pytest.approx(expected[2], abs=0.004)
+    assert curve.value == pytest.approx(expected[2], abs=0.0015)
     # Without the weights the same patients give something else.
     assert abs(brier_at(*one.parts, risk, 3.0, **POINT).value - expected[1]) > 0.01
 
@@ -145,6 +156,16 @@ def test_too_little_is_undefined() -> None:
         assert not found.defined and found.low is None
     assert not auc_t(np.array([]), n, np.array([]), 1.0).defined
     assert not brier_at(np.array([]), n, np.array([]), 1.0).defined
+
+
+def test_a_curve_that_came_to_0_among_the_few_who_had_entered_weighs_nobody() -> None:
+    time, event = np.array([1.0, 3.0, 4.0, 5.0, 6.0]), np.array([1, 1, 0, 1, 0])
+    entry, risk = np.array([0.0, 1.5, 1.5, 1.5, 1.5]), np.array([0.9, 0.8, 0.1, 0.7, 0.2])
+    for measure in (auc_t, brier_at, observed_over_expected_at, calibration_slope_at, ici_at):
+        assert not measure(time, event, risk, 4.5, entry, **POINT).defined
+    assert not net_benefit_at(time, event, risk, 0.2, 4.5, entry, **POINT).defined
+    assert np.isnan(calibration_curve_at(time, event, risk, 4.5, entry=entry).value).all()
+    assert brier_at(time[1:], event[1:], risk[1:], 4.5, entry[1:], **POINT).defined
 
 
 def test_curves_are_read_between_their_times() -> None:

@@ -68,7 +68,7 @@ def d_calibration(
     curves, grid = checked_curves(curves, grid, len(time))
     if bins < 2:
         raise DataError(f"{bins} bins, at least 2 are needed", where="bins")
-    edges = np.linspace(1.0, 0.0, bins + 1)
+    edges = np.round(np.linspace(1.0, 0.0, bins + 1), 12)
     survival = tuple(zip(edges[1:].tolist(), edges[:-1].tolist(), strict=True))
     entered = entry < grid[-1]
     had = (event == 1) & (time <= grid[-1])

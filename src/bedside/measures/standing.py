@@ -33,7 +33,8 @@ def standing_at(
     those known to be free of any event share S(at) equally. The shares sum to 1. Without ``entry`` they are the
     inverse probability of censoring weights 1 / (n G(t-)) and 1 / (n G(at-)) with the Kaplan-Meier estimate of G
     (Satten and Datta, Am Stat 2001;55:207-210), events before censorings at equal times; with it, also those against
-    left truncation. nan at a moment that nobody without an event was followed to.
+    left truncation. nan at a moment that nobody without an event was followed to, and where the curve came to 0 early,
+    among the few who had entered, while later patients are free.
     """
     times, at_risk, events, _ = life_table(time, event, entry)
     free = survival(at_risk, events)
@@ -42,9 +43,9 @@ def standing_at(
     jump[had] = (free[:-1] / at_risk)[np.searchsorted(times, time[had])]
     known = known_free(time, event, at, entry)
     left = free[np.searchsorted(times, at, side="right")]
-    left[left <= 1e-12] = 0.0
     count = known.sum(axis=0)
-    each = np.divide(left, count, out=np.where(left > 0, math.nan, 0.0), where=count > 0)
-    return np.asarray(
-        np.where(had[:, None] & (time[:, None] <= at), jump[:, None], 0.0) + np.where(known | np.isnan(each), each, 0.0)
-    )
+    # Nobody known to be free stands for those whom the curve says there are, or the other way round: no weights.
+    each = np.divide(left, count, out=np.zeros(len(at)), where=count > 0)
+    each[(left > 1e-12) != (count > 0)] = math.nan
+    of_events = np.where(had[:, None] & (time[:, None] <= at), jump[:, None], 0.0)
+    return np.asarray(of_events + np.where(known | np.isnan(each), each, 0.0))

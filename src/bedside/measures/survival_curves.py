@@ -180,10 +180,14 @@ def incidence_by(
     horizon: float,
     entry: Float[np.ndarray, "patient"],
 ) -> float:
-    """Share with event 1 by ``horizon`` (Aalen-Johansen); nan where nobody free of any event was followed to it."""
+    """Share with event 1 by ``horizon`` (Aalen-Johansen); nan where nobody free of any event was followed to it.
+
+    And where the curve of those without came to 0 early, among the few who had entered, while others still had an event
+    after it: such a 0 is no share.
+    """
     times, at_risk, events, of_cause = life_table(time, event, entry)
     free = survival(at_risk, events)
-    if not horizon <= _until(time, float(free[-1])):
+    if not horizon <= _until(time, float(free[-1])) or (free[:-1] <= 1e-12).any():
         return math.nan
     return float(np.sum((free[:-1] * of_cause / at_risk)[times <= horizon]))
 
