@@ -43,13 +43,22 @@ def test_each_layer_has_the_parts_of_each_task() -> None:
     from bedside.cohort.measure_names import MEASURES
     from bedside.network.losses import LOSSES
     from bedside.training.heads import FLOORS, HEADS
+    from bedside.validation.registry import MEASURES as EVIDENCE
 
     own = [task(name) for name in task_names()]
     assert {one.label for one in own} <= set(LABELS)
     assert {one.measures for one in own} <= set(MEASURES)
+    assert {one.measures for one in own} <= set(EVIDENCE)
     assert {one.head for one in own} <= set(HEADS)
     assert {one.loss for one in own} <= set(LOSSES)
     assert {one.floor for one in own} <= set(FLOORS)
+
+
+def test_a_gate_of_a_prognosis_can_name_what_the_evidence_has_and_nothing_else() -> None:
+    from bedside.cohort.measure_names import MEASURES
+    from bedside.validation.prognosis import ORDER
+
+    assert set(MEASURES["prognosis"].names) == set(ORDER) - {"net_benefit_gain"}
 
 
 def material(demonstrated: Path) -> Material:

@@ -121,7 +121,7 @@ def test_death_in_rotterdam(data_dir: Path, tmp_path: Path) -> None:
 
 
 def test_the_first_event_as_the_manual_makes_it(data_dir: Path, tmp_path: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "how-to" / "ask-when.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "prognosis.md").read_text()
     given: dict[str, Any] = {}
     exec(page.split("```python\n")[1].split("```")[0], given)
     table = data_dir / "prognosis" / "rotterdam.csv"
