@@ -90,8 +90,9 @@ def c_ipcw(
 
     Uno et al., Stat Med 2011;30:1105-1117; with competing events Wolbers et al., Biostatistics 2014;15:526-539. Each
     case weighs 1 / G(t-)^2 and, against a patient with an earlier competing event at s, 1 / (G(t-) G(s-)); G is the
-    Kaplan-Meier estimate that censoring is later, events before censorings at equal times. Pairs and ties as in
-    `c_harrell`.
+    Kaplan-Meier estimate that censoring is later, events before censorings at equal times (scikit-survival takes
+    G(t) in place of G(t-), which differs where events and censorings share a time). Pairs and ties as in `c_harrell`.
+    There is no late entry here: its weights grow without limit at times at which few had entered; see `c_harrell`.
 
     Interval: see `bootstrap`; its coverage was tested. With a ``reference`` its G is held fixed. Undefined where no
     pair counts, and where a case before ``tau`` comes later than the reference was followed.
