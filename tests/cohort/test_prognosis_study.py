@@ -63,6 +63,24 @@ def test_a_bare_measure_is_about_the_decision(make) -> None:
     assert read_study(make(TASK, OUTCOME, gates, columns=followed())).gates == (Gate(measure="ici_at_100", max=0.1),)
 
 
+@pytest.mark.parametrize(
+    ("outcome", "gate", "what"),
+    [
+        ('entry = "since"', "c_ipcw = { min = 0.6 }", "'c_ipcw' is not defined where patients enter late"),
+        ('competing = { graft = "g" }', "d_calibration_p = { min = 0.05 }", "not defined where events compete"),
+    ],
+)
+def test_a_gate_that_could_never_be_passed_is_refused(make, outcome: str, gate: str, what: str) -> None:
+    columns = followed()
+    columns["end"] = ["graft" if row % 10 == 0 else text for row, text in enumerate(columns["end"])]
+    others = "" if "competing" in outcome else '\ncompeting = { graft = "g" }'
+    declared = (HORIZONS, f"{HORIZONS}\n{outcome}{others}")
+    gates = ("seed = 7", f"seed = 7\n[accept]\n{gate}")
+    with pytest.raises(StudyError, match=what):
+        read_study(make(TASK, OUTCOME, declared, gates, columns=columns))
+    assert read_study(make(TASK, OUTCOME, gates, columns=followed())).gates
+
+
 HORIZONS = "horizons = [100, 300]"
 # what to replace, by what, a part of the message, a part of the place, a part of the remedy
 WRONG = [

@@ -7,12 +7,12 @@ from typing import Literal
 
 from bedside.cohort.measure_names import STRATEGIES, MeasureNames, at_horizon
 from bedside.cohort.section import Section
-from bedside.cohort.study import Gate, TargetLimits, ValidationPlan
+from bedside.cohort.study import Gate, Outcome, TargetLimits, ValidationPlan
 from bedside.sources import nearest
 
 
 def read_gates(
-    section: Section, plan: ValidationPlan, measures: MeasureNames, horizons: tuple[float, ...] = ()
+    section: Section, plan: ValidationPlan, measures: MeasureNames, outcome: Outcome
 ) -> tuple[tuple[Gate, ...], TargetLimits]:
     """The gates, empty where none is declared, and what a compressed target may lose.
 
@@ -22,11 +22,12 @@ def read_gates(
     Raises
     ------
     StudyError: a measure that the task does not have, a horizon that is not declared, two gates on one measure, a gate
-        without a limit, limits that exclude each other, a measure at a threshold where none is declared.
+        without a limit, limits that exclude each other, a measure at a threshold where none is declared, or one that
+        the outcome leaves undefined.
     """
     gates: list[Gate] = []
     limits = TargetLimits()
-    asked = _Asked(plan, measures, horizons)
+    asked = _Asked(plan, measures, outcome)
     for name in section.names():
         if name == "targets":
             limits = _target_limits(section.below(name))
@@ -44,7 +45,7 @@ class _Asked:
 
     plan: ValidationPlan
     measures: MeasureNames
-    horizons: tuple[float, ...]
+    outcome: Outcome
 
     def measure(self, section: Section, name: str) -> str:
         """The measure's full name."""
@@ -53,15 +54,26 @@ class _Asked:
             raise section.error(name, f"this task has no measure '{name}'", nearest(measure, self.measures.names))
         if measure in self.measures.at_threshold and self.plan.threshold is None:
             raise section.error(name, f"'{name}' needs a threshold", "Add threshold = ... to [validation]")
+        self._refuse_undefined(section, name, measure)
         if measure not in self.measures.at_horizon:
             return measure
-        full = name if horizon else at_horizon(measure, self.plan.decision or self.horizons[-1])
-        known = [at_horizon(measure, declared) for declared in self.horizons]
+        full = name if horizon else at_horizon(measure, self.plan.decision or self.outcome.horizons[-1])
+        known = [at_horizon(measure, declared) for declared in self.outcome.horizons]
         if full not in known:
             raise section.error(name, f"'{horizon}' is no horizon of [outcome]", f"There are: {', '.join(known)}")
         if name != full and full in section:
             raise section.error(name, f"'{name}' and '{full}' are the same", "Keep one of them")
         return full
+
+    def _refuse_undefined(self, section: Section, name: str, measure: str) -> None:
+        """A gate that could never be passed is a mistake in the study, to be told before anything is trained."""
+        follow_up = self.outcome.follow_up
+        if measure in self.measures.from_zero and follow_up is not None and follow_up.entry is not None:
+            what = f"'{name}' is not defined where patients enter late, and [outcome] has an entry"
+            raise section.error(name, what, "c_harrell and c_antolini count them from their entry on")
+        if measure in self.measures.one_event and len(self.outcome.classes) > 2:
+            what = f"'{name}' is not defined where events compete"
+            raise section.error(name, what, "observed_over_expected and calibration_slope at a horizon are")
 
 
 def _gate(section: Section, measure: str) -> Gate:

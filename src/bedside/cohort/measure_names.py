@@ -16,11 +16,15 @@ class MeasureNames:
     whole: about all of the follow-up, or about a question without time.
     at_horizon: there is one for each horizon, as ``brier_at_1825``; alone, the name means the one at the decision's.
     at_threshold: those of them that exist only where a threshold is declared.
+    from_zero: those of them that exist only where all patients are under observation from 0.
+    one_event: those of them that exist only where no event competes.
     """
 
     whole: tuple[str, ...]
     at_horizon: tuple[str, ...] = ()
     at_threshold: tuple[str, ...] = ()
+    from_zero: tuple[str, ...] = ()
+    one_event: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -53,6 +57,8 @@ MEASURES: dict[str, MeasureNames] = {
         whole=("c_ipcw", "c_harrell", "c_antolini", "ibs", "d_calibration_p", "band_coverage", "abstained"),
         at_horizon=("auc_t", "brier", "calibration_slope", "observed_over_expected", "ici", "net_benefit"),
         at_threshold=("net_benefit",),
+        from_zero=("c_ipcw",),
+        one_event=("d_calibration_p",),
     ),
 }
 """By `bedside.cohort.study.Task.measures`."""

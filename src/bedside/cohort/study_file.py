@@ -61,7 +61,7 @@ def read_study(path: Path | str) -> Study:
     outcome = label.read(asked, texts)
     schema = with_visit_predictor(top.below("predictors"), schema, outcome.follow_up)
     plan = read_plan(top.below("validation"), schema, outcome)
-    gates, target_limits = read_gates(top.below("accept"), plan, MEASURES[kind.measures], outcome.horizons)
+    gates, target_limits = read_gates(top.below("accept"), plan, MEASURES[kind.measures], outcome)
     return Study(
         path=document.path,
         digest=digest,
