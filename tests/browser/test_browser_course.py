@@ -85,14 +85,21 @@ def test_times_are_said_in_the_same_words(visited: Device, language: str) -> Non
     found = visited.module(
         """(from, [language, asked]) => {
           from.language.choose(language);
-          const said = asked.map(([time, unit]) => [from.times.duration(time, unit), from.times.about(time, unit)]);
+          const {duration, about, span, ticks} = from.times;
+          const said = asked.map(([time, unit]) =>
+            [duration(time, unit), about(time, unit), span(time, unit), ticks(time, [365, time], unit)]);
           from.language.choose("en");
           return said;
         }""",
         [language, asked],
     )
     t = translator(language)
-    assert found == [[times.duration(float(time), unit, t), times.about(float(time), unit, t)] for time, unit in asked]
+    for (time, unit), said in zip(asked, found, strict=True):
+        marks, named = times.ticks(float(time), [365.0, float(time)], unit, t)
+        assert said[:3] == [one(float(time), unit, t) for one in (times.duration, times.about, times.span)]
+        assert said[3][1] == named
+        assert [number for _, number in said[3][0]] == [number for _, number in marks]
+        assert [at for at, _ in said[3][0]] == pytest.approx([at for at, _ in marks], rel=1e-12)
 
 
 def test_the_page_answers_as_the_server_does(visited: Device, course_page: Packed) -> None:

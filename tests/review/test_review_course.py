@@ -59,6 +59,30 @@ def test_declared_times_are_exact_and_computed_ones_rounded(time: float, unit: s
     assert times.about(float(time), unit, T) == rounded
 
 
+@pytest.mark.parametrize(
+    ("end", "horizons", "unit", "numbers", "named"),
+    [
+        (3980.0, (365.0, 1825.0), "d", "0 2 4 6 8 10", "in years"),
+        (90.0, (30.0, 90.0), "d", "0 20 40 60 80", "in days"),
+        (500.0, (365.0,), "d", "0 100 200 300 400 500", "in days"),
+        (60.0, (12.0, 60.0), "mo", "0 1 2 3 4 5", "in years"),
+        (2.0, (1.0, 2.0), "a", "0 0.5 1 1.5 2", "in years"), (26.0, (26.0,), "wk", "0 5 10 15 20 25", "in weeks"),
+    ],
+)  # fmt: skip
+def test_the_axis_has_round_numbers(
+    end: float, horizons: tuple[float, ...], unit: str, numbers: str, named: str
+) -> None:
+    marks, said = times.ticks(end, horizons, unit, T)
+    assert " ".join(number for _, number in marks) == numbers
+    assert said == named
+
+
+def test_the_end_of_a_grid_is_not_a_declared_time() -> None:
+    assert times.span(3980.0, "d", T) == "about 10.9 years"
+    assert times.span(1825.0, "d", T) == "5 years"
+    assert times.span(45.0, "d", T) == "45 days"
+
+
 def test_median_mean_competing_and_band_in_words() -> None:
     view = course_view.course_view(COURSE, 0.2, TOLD, BAND, T)
     assert view.sentences == (
@@ -93,14 +117,17 @@ def test_what_is_not_known_is_not_said() -> None:
 
 def test_the_table_has_what_the_picture_shows_and_withholds_small_counts() -> None:
     view = course_view.course_view(COURSE, 0.2, TOLD, BAND, T)
-    rows = [(one.when, one.risk, one.band, one.competing, one.left, one.cohort, one.at_risk) for one in view.marks]
+    rows = [(one.when, one.risk, one.band, one.competing, one.left, one.cohort, one.at_risk) for one in view.rows]
     assert rows == [
         ("0", "0 %", "", ("0 %",), "100 %", "0 %", "300"),
+        ("100 days", "10 %", "5.0 % to 20 %", ("0 %",), "90 %", "5.0 %", "250"),
         ("1 year", "30 %", "20 % to 40 %", ("5.0 %",), "65 %", "20 %", "120"),
         ("3 years", "50 %", "40 % to 60 %", ("10 %",), "40 %", "", "few"),
         ("5 years", "60 %", "50 % to 70 %", ("15 %",), "25 %", "", "few"),
     ]
-    assert [one.number for one in view.marks] == ["0", "1", "3", "5"]
+    assert [number for _, number in view.drawn.ticks] == ["0", "1", "2", "3", "4", "5"]
+    assert view.drawn.unit == "in years"
+    assert view.drawn.followed == ((0.0, "300"), (0.2, "120"), (0.6, "few"), (1.0, "few")), "100 days stand too near 0"
     assert view.drawn.top == 1.0
     assert view.drawn.curve.split()[2] == "20.00,70.00"  # 365 of 1825 days, 30 %
     assert view.drawn.horizons == ((0.2, 0.7, "30 %"), (1.0, 0.4, "60 %"))

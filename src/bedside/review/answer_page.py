@@ -11,7 +11,7 @@ from starlette.responses import Response
 from bedside.errors import BedsideError
 from bedside.ledger import REASONS, Wanted, suspended_words
 from bedside.review import answer_view as view
-from bedside.review import course_view, history, patient_view, site_words, terms
+from bedside.review import course_view, course_words, history, patient_view, site_words, terms
 from bedside.review.accounts import refused
 from bedside.review.figures import share
 from bedside.review.reader import Reader, reader_of
@@ -161,7 +161,7 @@ def _model_says(shown: AnswerReply, loaded: Loaded | None, reader: Reader) -> di
     t = reader.t
     evidence = loaded.evidence if loaded is not None else {}
     schema = loaded.model.manifest.schema if loaded is not None else None
-    risks = view.risks(shown) if shown.course is None else course_view.horizon_risks(shown, t)
+    risks = view.risks(shown) if shown.course is None else course_words.horizon_risks(shown, t)
     return {
         "risks": [(risk, site_words.frequency(evidence, risk, t) if loaded else None) for risk in risks],
         "alert": "" if shown.withheld else view.alert_words(shown, risks, t),
@@ -179,13 +179,13 @@ def _asked_for(shown: AnswerReply, loaded: Loaded | None, t: Translate) -> list[
     """What an own estimate is asked for: a class, or the risk at each horizon, with its words."""
     outputs = loaded.model.manifest.outputs if loaded is not None else None
     if outputs is not None and (outputs.course is not None or shown.positive is None):
-        return [(name, course_view.estimate_words(name, outputs.course, t)) for name in outputs.estimates]
+        return [(name, course_words.estimate_words(name, outputs.course, t)) for name in outputs.estimates]
     return [] if shown.positive is None else [(shown.positive, shown.positive)]
 
 
 def _explained(shown: AnswerReply, t: Translate) -> str:
     """What the explanation is about, as people read it."""
-    return "" if shown.explanation is None else course_view.estimate_words(shown.explanation.output, shown.course, t)
+    return "" if shown.explanation is None else course_words.estimate_words(shown.explanation.output, shown.course, t)
 
 
 def _course(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bedside.ledger import OwnEstimate, Review
 from bedside.review import terms
-from bedside.review.course_view import estimate_words
+from bedside.review.course_words import estimate_words
 from bedside.review.figures import listed, percent
 from bedside.review.reader import Reader
 from bedside.review.words import Translate

@@ -6,7 +6,8 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bedside.review.course_view import estimate_words, scale_end
+from bedside.review.course_drawn import scale_end
+from bedside.review.course_words import estimate_words
 from bedside.review.figures import moment, percent, share
 from bedside.review.reader import Reader
 from bedside.serving.documents import AnswerReply

@@ -13,6 +13,8 @@ from bedside.review.words import Translate
 
 YEARS: dict[str, tuple[float, ...]] = {"d": (365.0, 365.25), "mo": (12.0,), "a": (1.0,)}
 DAYS = {"d": 1.0, "wk": 7.0, "mo": 30.4375, "a": 365.25}
+MOST_TICKS = 8
+_STEPS = [digit * 10.0**power for power in range(-3, 7) for digit in (1, 2, 5)]
 
 
 def years(time: float, unit: str) -> int | None:
@@ -28,13 +30,23 @@ def duration(time: float, unit: str, t: Translate) -> str:
     return _counted(f"{time:g}", unit, t)
 
 
-def axis(times: Sequence[float], unit: str, t: Translate) -> tuple[list[str], str]:
-    """Numbers for the marks of an axis, and the unit under it: years where all are whole years, else their own unit."""
-    whole = [0 if time == 0 else years(time, unit) for time in times]
-    if None not in whole:
-        return [f"{number}" for number in whole], t("in years")
+def span(time: float, unit: str, t: Translate) -> str:
+    """How long a course is: the last edge of a grid is a declared time only where it is a whole number of years."""
+    short = time * DAYS[unit] < 60
+    return duration(time, unit, t) if short or years(time, unit) is not None else about(time, unit, t)
+
+
+def ticks(end: float, horizons: Sequence[float], unit: str, t: Translate) -> tuple[list[tuple[float, str]], str]:
+    """Marks of a time axis with their numbers, and what these are in: years where a horizon is a whole number of them.
+
+    The marks are 1, 2 or 5 times a power of ten apart, and at most `MOST_TICKS`.
+    """
+    lengths = [year for year in YEARS.get(unit, ()) if any(horizon % year == 0 for horizon in horizons)]
+    length = lengths[0] if lengths and end >= 2 * lengths[0] else 1.0
+    step = next(step for step in _STEPS if end / (step * length) < MOST_TICKS)
+    numbers = [step * place for place in range(int(end / (step * length) + 1e-9) + 1)]
     units = {"d": t("in days"), "wk": t("in weeks"), "mo": t("in months"), "a": t("in years")}
-    return [f"{time:g}" for time in times], units[unit]
+    return [(number * length, f"{number:g}") for number in numbers], units["a" if length > 1 else unit]
 
 
 def about(time: float, unit: str, t: Translate) -> str:

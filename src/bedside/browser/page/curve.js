@@ -4,10 +4,10 @@ import { bandAround, incidence, median, restrictedMean, survival } from "./cours
 import { drawn, element } from "./elements.js";
 import { listed, percent, share } from "./figures.js";
 import { t } from "./language.js";
-import { about, axis, duration, years } from "./times.js";
+import { about, duration, span, ticks } from "./times.js";
 
 const LIMITS = [0.1, 0.2, 0.5, 1];
-const APART = 0.13;
+const APART = 0.11;
 const [LEFT, TOP, WIDTH, HEIGHT] = [46, 14, 336, 190];
 
 /** The name of a horizon's risk as people read it: `death within 5 years`. */
@@ -37,17 +37,26 @@ function view(course, cells, threshold, evidence) {
   const cohort = new Map([...at(told?.incidence?.[course.events[0]])].filter(([, one]) => one !== null && one !== undefined));
   const band = bandAround(course.band, each[0]);
   const highest = Math.max(...each[0], ...(band?.[1] ?? []), ...cohort.values(), threshold ?? 0);
-  return { course, each, band, cohort, threshold, followed: at(told?.at_risk), left: survival(course, cells), places: marked(course), top: LIMITS.find((limit) => highest <= limit + 1e-9), end: edges.at(-1) };
+  const followed = at(told?.at_risk);
+  return { course, each, band, cohort, threshold, followed, left: survival(course, cells), places: places(course, followed), top: LIMITS.find((limit) => highest <= limit + 1e-9), end: edges.at(-1) };
 }
 
-/** Positions of the times that get a number: both ends and the horizons, then whole years, then what has room. */
-function marked({ edges, horizons, decision, unit }) {
+/** Those of some times whose numbers have room beside each other: the start and the horizons first. */
+function readable({ edges, horizons, decision }, times) {
   const end = edges.at(-1);
+  const there = times.filter((time) => time <= end);
   const chosen = [];
-  for (const time of [0, decision, ...horizons, end, ...edges.filter((edge) => years(edge, unit) !== null), ...edges]) {
+  for (const time of [...[0, decision, ...horizons].filter((one) => there.includes(one)), ...there]) {
     if (chosen.every((other) => Math.abs(time - other) / end >= APART)) chosen.push(time);
   }
-  return chosen.sort((one, other) => one - other).map((time) => edges.indexOf(time));
+  return chosen.sort((one, other) => one - other);
+}
+
+/** Positions of the times that the table has a row for: both ends, the horizons, and what is known of the development patients. */
+function places(course, followed) {
+  const known = [...followed.keys()].filter((time) => course.edges.includes(time));
+  const times = new Set([0, ...course.horizons, course.edges.at(-1), ...(known.length ? known : readable(course, course.edges))]);
+  return [...times].sort((one, other) => one - other).map((time) => course.edges.indexOf(time));
 }
 
 const whom = ({ cohort, followed }) => {
@@ -71,21 +80,21 @@ function picture(shown) {
   const limit = threshold !== null && drawn("line", { class: "limit", x1: x(course.decision - 0.06 * end), x2: x(Math.min(course.decision + 0.06 * end, end)), y1: y(threshold), y2: y(threshold) });
   const horizons = course.horizons.map((horizon) => {
     const risk = each[0][course.edges.indexOf(horizon)];
-    const late = horizon / end > 0.1;
+    const late = horizon / end > 0.085;
     return [
       drawn("line", { class: "drop", x1: x(horizon), x2: x(horizon), y1: y(risk), y2: y(0) }),
       drawn("circle", { class: "dot", cx: x(horizon), cy: y(risk), r: 4.5 }),
       drawn("text", { class: "tick here", x: x(horizon + (late ? -0.02 : 0.02) * end), y: Math.max(Number(y(risk)) - 9, 12), "text-anchor": late ? "end" : "start" }, percent(risk)),
     ];
   });
-  const [numbers, unit] = axis(shown.places.map((place) => course.edges[place]), course.unit);
-  const marks = shown.places.map((place, rank) => [
-    drawn("line", { class: "tickmark", x1: x(course.edges[place]), x2: x(course.edges[place]), y1: y(0), y2: TOP + HEIGHT + 4 }),
-    text({ x: x(course.edges[place]), y: TOP + HEIGHT + 18, "text-anchor": "middle" }, numbers[rank]),
-    cohort.size > 0 && text({ x: x(course.edges[place]), y: TOP + HEIGHT + 48, "text-anchor": "middle" }, followedAt(shown, place)),
+  const [axis, unit] = ticks(end, course.horizons, course.unit);
+  const marks = axis.map(([time, number]) => [
+    drawn("line", { class: "tickmark", x1: x(time), x2: x(time), y1: y(0), y2: TOP + HEIGHT + 4 }),
+    text({ x: x(time), y: TOP + HEIGHT + 18, "text-anchor": "middle" }, number),
   ]);
+  const counts = cohort.size ? readable(course, [...shown.followed.keys()]) : [];
   const said = shown.places.slice(1).map((place) => `${duration(course.edges[place], course.unit)}: ${rounded(each[0][place])}`);
-  const label = [t("Curve of “{event}” from 0 to {end}", { event: course.events[0], end: duration(end, course.unit) }), ...said].join("; ");
+  const label = [t("Curve of “{event}” from 0 to {end}", { event: course.events[0], end: span(end, course.unit) }), ...said].join("; ");
   return drawn(
     "svg",
     { class: "scale", viewBox: `0 0 400 ${cohort.size ? 260 : 244}`, role: "img", "aria-label": label },
@@ -98,11 +107,11 @@ function picture(shown) {
     marks,
     text({ x: LEFT + WIDTH, y: TOP + HEIGHT + 33, "text-anchor": "end" }, unit),
     cohort.size > 0 && text({ x: 2, y: TOP + HEIGHT + 33 }, t("still followed:")),
+    counts.map((time) => text({ x: x(time), y: TOP + HEIGHT + 48, "text-anchor": "middle" }, followedAt(shown, time))),
   );
 }
 
-function followedAt({ course, followed }, place) {
-  const time = course.edges[place];
+function followedAt({ followed }, time) {
   if (!followed.has(time)) return "";
   return followed.get(time) === null ? t("few") : String(followed.get(time));
 }
@@ -123,7 +132,7 @@ function key(shown) {
 function sentences(course, cells) {
   const { events, edges, unit, decision } = course;
   const [event, ...others] = events;
-  const end = duration(edges.at(-1), unit);
+  const end = span(edges.at(-1), unit);
   const half = median(course, cells);
   const said = [
     half === null
@@ -161,7 +170,7 @@ function table(shown) {
     ...(band ? [place === 0 ? "" : t("{low} to {high} {unit}", { low: rounded(band[0][place]), high: rounded(band[1][place]), unit: "" }).trimEnd()] : []),
     ...each.slice(1).map((rows) => rounded(rows[place])),
     rounded(left[place]),
-    ...(told ? [cohort.has(course.edges[place]) ? rounded(cohort.get(course.edges[place])) : "", followedAt(shown, place)] : []),
+    ...(told ? [cohort.has(course.edges[place]) ? rounded(cohort.get(course.edges[place])) : "", followedAt(shown, course.edges[place])] : []),
   ];
   const time = (place) => (place ? duration(course.edges[place], course.unit) : "0");
   return element(

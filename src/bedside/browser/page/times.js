@@ -5,6 +5,8 @@ import { t } from "./language.js";
 
 const YEARS = { d: [365, 365.25], mo: [12], a: [1] };
 const DAYS = { d: 1, wk: 7, mo: 30.4375, a: 365.25 };
+const MOST_TICKS = 8;
+const STEPS = Array.from({ length: 30 }, (_, place) => [1, 2, 5][place % 3] * 10 ** (Math.floor(place / 3) - 3));
 
 /** How many whole years a declared time is; null where it is not. */
 export function years(time, unit) {
@@ -26,11 +28,19 @@ export function about(time, unit) {
   return t("about {time}", { time: counted((days / DAYS.a).toFixed(1), "a") });
 }
 
-/** Numbers for the marks of an axis, and the unit under it. */
-export function axis(times, unit) {
-  const whole = times.map((time) => (time === 0 ? 0 : years(time, unit)));
-  if (!whole.includes(null)) return [whole.map(String), t("in years")];
-  return [times.map(six), { d: t("in days"), wk: t("in weeks"), mo: t("in months"), a: t("in years") }[unit]];
+/** How long a course is: exact where it is short or a whole number of years. */
+export function span(time, unit) {
+  return time * DAYS[unit] < 60 || years(time, unit) !== null ? duration(time, unit) : about(time, unit);
+}
+
+/** Marks of a time axis as [time, number], and what the numbers are in: years where a horizon is a whole number of them. */
+export function ticks(end, horizons, unit) {
+  const year = (YEARS[unit] ?? []).find((length) => horizons.some((horizon) => horizon % length === 0));
+  const length = year && end >= 2 * year ? year : 1;
+  const step = STEPS.find((one) => end / (one * length) < MOST_TICKS);
+  const count = Math.floor(end / (step * length) + 1e-9) + 1;
+  const units = { d: t("in days"), wk: t("in weeks"), mo: t("in months"), a: t("in years") };
+  return [Array.from({ length: count }, (_, place) => [step * place * length, six(step * place)]), units[length > 1 ? "a" : unit]];
 }
 
 function counted(number, unit) {
