@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from bedside.validation.evidence import TargetEvidence
 
 HEADLINE = (
-    "auroc", "average_precision", "brier", "log_loss", "calibration_intercept", "calibration_slope", "ici",
-    "sensitivity", "specificity", "net_benefit", "conformal_coverage",
+    "auroc", "average_precision", "c_ipcw", "auc_t", "ibs", "brier", "log_loss", "calibration_intercept",
+    "observed_over_expected", "calibration_slope", "ici", "sensitivity", "specificity", "net_benefit",
+    "conformal_coverage", "band_coverage",
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ STYLES = ("-", "--", "-.", ":")
 
 def groups(shown: Sequence[Mapping[str, Any]], title: str, unit: str, event: str) -> str:
     """For each group the mean predicted curve as a line, and what was observed as points with their band."""
-    with drawing(6.7, 4.0, f"groups {title}", left=0.72, right=1.9) as (figure, made):
+    with drawing(7.1, 4.0, f"groups {title}", left=0.72, right=2.35) as (figure, made):
         axes = figure.subplots()
         for place, one in enumerate(shown):
             colour, style = CLASS_COLOURS[place % len(CLASS_COLOURS)], STYLES[place % len(STYLES)]

@@ -113,9 +113,9 @@ def _scores(evidence: Document) -> list[dict[str, str]]:
             "label": label(evidence, name),
             "model": wording.value_of(evidence["measures"][name]),
             "floor": wording.value_of(evidence["floor"].get(name)),
-            "floor_difference": wording.with_interval(evidence["floor_difference"].get(name)),
+            "floor_difference": wording.with_interval(evidence["floor_difference"].get(name), 4),
             "marginal": wording.value_of(marginal.get(name)),
-            "marginal_difference": wording.with_interval(apart.get(name)),
+            "marginal_difference": wording.with_interval(apart.get(name), 4),
         }
         for name in names
         if not hidden(evidence, name)
