@@ -180,8 +180,7 @@ def test_the_band_s_coverage_is_counted_by_group_and_time(scene, found):
     who = answered(scene)
     order = np.argsort(who.risk(5.0), kind="stable")
     inside = []
-    for start in range(0, len(order) - 49, 50):
-        rows = order[start : start + 50]
+    for rows in np.array_split(order, len(order) // 50):
         curve = KaplanMeierFitter().fit(who.time[rows], who.event[rows] == 1)
         for moment in foretold.EDGES[1:]:
             if moment <= who.time[rows].max():

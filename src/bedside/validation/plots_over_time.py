@@ -43,13 +43,14 @@ def _name(one: Mapping[str, Any]) -> str:
 
 def over_time(times: Sequence[float], curves: Mapping[str, Sequence[float | None]], title: str, unit: str) -> str:
     """One line for each model."""
-    colours = (BLUE, GREEN, GREY)
+    looks = {"model": 0, "Cox regression": 1}
     with drawing(4.6, 3.6, f"over time {title}", left=0.72) as (figure, made):
         axes = figure.subplots()
-        for place, (name, values) in enumerate(curves.items()):
+        for name, values in curves.items():
+            place = looks.get(name, 2)
             axes.plot(
-                times, gaps(values), STYLES[place], color=colours[place], linewidth=2 if place == 0 else 1.5,
-                marker="os^"[place], markersize=3, label=name,
+                times, gaps(values), STYLES[place], color=(BLUE, GREEN, GREY)[place], marker="os^"[place],
+                linewidth=1.5 if place else 2, markersize=3, label=name,
             )  # fmt: skip
         known = [value for values in curves.values() for value in values if value is not None]
         room = 0.35 * max(max(known) - min(known), 0.02)  # for the legend, above the lines

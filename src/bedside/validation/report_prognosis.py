@@ -25,8 +25,8 @@ LABELS = {
     "band_coverage": "Coverage of the band",
     "abstained": "Share without an estimate",
 }
-MOST_ROWS = 12
-"""Times in the table of numbers at risk."""
+MOST_TIMES = 9
+"""In the table of numbers at risk: those at which most groups can be told of."""
 
 
 def _until(evidence: Document, horizon: float) -> str:
@@ -149,8 +149,8 @@ def _at_risk(evidence: Document) -> dict[str, Any]:
     if not groups:
         return {"head": [], "rows": []}
     times = groups[0]["time"]
-    step = -(-len(times) // MOST_ROWS)
-    places = [*range(0, len(times), step)]
+    told = [sum(one["at_risk"][place] is not None for one in groups) for place in range(len(times))]
+    places = sorted(sorted(range(len(times)), key=lambda place: -told[place])[:MOST_TIMES])
     return {
         "head": [f"{times[place]:g}" for place in places],
         "rows": [
