@@ -218,3 +218,11 @@ def test_a_third_text_is_drafted_as_competing(tmp_path: Path) -> None:
 def test_a_table_without_times_drafts_no_prognosis(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no column could be the time"):
         draft_study(table(tmp_path), "prognosis", tmp_path / "study")
+
+
+def test_repeated_visits_are_asked_about(data_dir: Path, tmp_path: Path) -> None:
+    text = draft_study(data_dir / "prognosis" / "pbc2.csv", "prognosis", tmp_path / "visits").read_text()
+    assert "# landmarks = [" in text
+    assert 'competing = { "transplanted" = "transplanted" }' in text
+    text = draft_study(data_dir / "prognosis" / "rotterdam.csv", "prognosis", tmp_path / "once").read_text()
+    assert "landmarks" not in text

@@ -77,7 +77,7 @@ class _Draft:
             self._head(),
             self._data(roles, left_out),
             *(_predictor(column) for column in predictors),
-            self.outcome.text,
+            self.outcome.text + (self.outcome.repeated if self._several_rows(roles.get("patient")) else ""),
             _REST.format(threshold=self.outcome.threshold, gates=self.outcome.gates),
         ]
         return "\n".join(parts)
@@ -94,6 +94,9 @@ class _Draft:
             elif "time" not in found and _TIME.search(column.name) and holds_dates(column):
                 found["time"] = column.name
         return found
+
+    def _several_rows(self, patient: str | None) -> bool:
+        return any(column.name == patient and column.rows > len(column.counts) for column in self.columns)
 
     def _predictors(self, taken: set[str]) -> tuple[list[ColumnProfile], dict[str, str]]:
         chosen, left_out = [], {}

@@ -34,6 +34,7 @@ class DraftedOutcome:
     text: the section. columns: those that it names.
     threshold, gates: lines for ``[validation]`` and ``[accept]``.
     left_out: columns that can be no predictors → why.
+    repeated: lines for patients with several rows.
     """
 
     text: str
@@ -41,6 +42,7 @@ class DraftedOutcome:
     threshold: str
     gates: str
     left_out: Mapping[str, str] = field(default_factory=dict)
+    repeated: str = ""
 
 
 def drafted_classes(columns: Sequence[ColumnProfile], data: Path) -> DraftedOutcome:

@@ -32,6 +32,11 @@ GATES = """\
 # net_benefit = { better_than = ["treat-all", "treat-none"] }
 """
 
+VISITS = """\
+# landmarks = [0, 1, 2]  # CONFIRM: patients have several rows. If these are visits: the times to look ahead from,
+# visit = "..."  # and the column with the time of each visit. Else keep one row for each patient
+"""
+
 
 def drafted_time_to_event(columns: Sequence[ColumnProfile], data: Path) -> DraftedOutcome:
     """The outcome of a prognosis.
@@ -61,6 +66,7 @@ def drafted_time_to_event(columns: Sequence[ColumnProfile], data: Path) -> Draft
         "threshold = 0.2  # CONFIRM: the risk, at the last horizon, at which a physician would act",
         GATES,
         others,
+        VISITS,
     )
 
 
