@@ -87,8 +87,8 @@ def test_median_mean_competing_and_band_in_words() -> None:
     view = course_view.course_view(COURSE, 0.2, TOLD, BAND, T)
     assert view.sentences == (
         "Half of such patients are expected to have had “death” by about 3.0 years, the other half later or never.",
-        "Within the first 5 years such patients are expected to be without “death” and “transplant” for about 2.7 "
-        "years on average.",
+        "Such patients are expected to be without “death” and “transplant” for about 2.7 years on average, counted up "
+        "to 5 years.",
     )
     assert view.among == (
         "Something else may come first within 5 years: “transplant” (15 %). The risks of “death” allow for that."

@@ -72,7 +72,7 @@ def median_words(course: PatientCourse, end: str, t: Translate) -> str:
 def mean_words(course: PatientCourse, end: str, t: Translate) -> str:
     """How long they are without any event on average, until the end of the curve."""
     return t(
-        "Within the first {end} such patients are expected to be without {events} for {time} on average.",
+        "Such patients are expected to be without {events} for {time} on average, counted up to {end}.",
         end=end,
         events=listed([t("“{name}”", name=name) for name in (course.event, *competing(course))], t),
         time=about(course.restricted_mean, course.unit, t),

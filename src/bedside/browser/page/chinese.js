@@ -95,8 +95,8 @@ export const CHINESE = {
   "Variable": "变量",
   "What pushed the estimate up and down": "哪些因素使估计升高或降低",
   "Which risk is explained": "解释哪个时间点的风险",
-  "Within the first {end} such patients are expected to be without {events} for {time} on average.":
-    "预计在最初 {end}内，此类患者平均有{time}未发生{events}。",
+  "Such patients are expected to be without {events} for {time} on average, counted up to {end}.":
+    "预计此类患者平均有{time}未发生{events}（计算至 {end}）。",
   "Without a network": "离线使用",
   "Without it": "未发生",
   "Your own estimate first": "请先给出您自己的估计",

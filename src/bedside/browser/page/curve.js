@@ -80,11 +80,12 @@ function picture(shown) {
   const limit = threshold !== null && drawn("line", { class: "limit", x1: x(course.decision - 0.06 * end), x2: x(Math.min(course.decision + 0.06 * end, end)), y1: y(threshold), y2: y(threshold) });
   const horizons = course.horizons.map((horizon) => {
     const risk = each[0][course.edges.indexOf(horizon)];
-    const late = horizon / end > 0.085;
+    const late = horizon / end > 0.11;
+    const below = !late && risk / top > 0.12; // beside a steep curve there is room only under it
     return [
       drawn("line", { class: "drop", x1: x(horizon), x2: x(horizon), y1: y(risk), y2: y(0) }),
       drawn("circle", { class: "dot", cx: x(horizon), cy: y(risk), r: 4.5 }),
-      drawn("text", { class: "tick here", x: x(horizon + (late ? -0.02 : 0.02) * end), y: Math.max(Number(y(risk)) - 9, 12), "text-anchor": late ? "end" : "start" }, percent(risk)),
+      drawn("text", { class: "tick here", x: x(horizon + (late ? -0.02 : 0.025) * end), y: Math.max(Number(y(risk)) + (below ? 14 : -9), 12), "text-anchor": late ? "end" : "start" }, percent(risk)),
     ];
   });
   const [axis, unit] = ticks(end, course.horizons, course.unit);
@@ -138,7 +139,7 @@ function sentences(course, cells) {
     half === null
       ? t("Fewer than half of such patients are expected to have had “{event}” within {end}: the median is not reached.", { event, end })
       : t("Half of such patients are expected to have had “{event}” by {time}, the other half later or never.", { event, time: about(half, unit) }),
-    t("Within the first {end} such patients are expected to be without {events} for {time} on average.", {
+    t("Such patients are expected to be without {events} for {time} on average, counted up to {end}.", {
       end,
       events: listed(events.map((name) => t("“{name}”", { name }))),
       time: about(restrictedMean(course, cells), unit),
