@@ -7,14 +7,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 import onnxruntime as ort
 import pytest
 
-from bedside.cohort import Cohort, Study
+from bedside.cohort import Cohort, Study, Training
 from bedside.errors import DataError
 from bedside.release import Course
 from bedside.training import fit
+from bedside.training.course import Hazards
+from bedside.training.cox_floor import COX
 from bedside.training.fit import asked_settings, fit_sample
 from bedside.training.grid import grid
 from bedside.training.sample import Sample, sample_of
@@ -143,3 +146,35 @@ def test_few_events_and_few_different_times_make_a_coarse_grid() -> None:
     assert edges[-1] == 3.0
     assert len(edges) <= 4
     assert grid(np.ones(60, dtype=np.int64), followed, (10.0,))[-1] == 10.0  # everybody had it: there is no more
+
+
+def test_where_hazards_are_bent_the_network_is_packed(study: Study, make_cohort: Made) -> None:
+    alone = msgspec.structs.replace(study, training=Training(members=1))
+    made = fit(alone, cohort(make_cohort, *simulated(500, seed=2, bent=0.8)))
+    assert made.packed == "residual"
+    assert made.log_loss_difference is not None
+    assert made.log_loss_difference < -0.02
+    said = made.development
+    assert said["network"]["c_harrell"]["value"] > said["floor"]["c_harrell"]["value"] + 0.02
+    by_fold = np.subtract(said["network"]["log_loss_by_fold"], said["floor"]["log_loss_by_fold"])
+    assert made.log_loss_difference == pytest.approx(by_fold.mean())
+    bent = np.array([[0.0, 0.0, x, 0.0] for x in (-2.0, 0.0, 2.0)])
+    risk = made.predict(bent)[:, : made.course.edges.index(5.0)].sum(axis=1)
+    assert risk[0] > risk[1] < risk[2]
+
+
+def test_the_band_is_that_of_the_out_of_fold_curves(fitted: Any) -> None:
+    said = fitted.development["course"]
+    assert fitted.course.band is not None
+    assert said["band"] == {"half_width": fitted.course.band.half_width, "alpha": 0.1, "group": 50}
+    assert 0.05 < fitted.course.band.half_width < 0.3
+    assert said["edges"] == list(fitted.course.edges)
+    assert [one["to"] for one in fitted.development["calibration"]["segments"]] == [2.0, said["edges"][-1]] * 2
+
+
+def test_what_is_bent_may_also_change_over_time() -> None:
+    """Networks of a course are smooth in time: a shape that stays and one that rises or falls, for each event."""
+    made = Hazards(2, (0.0, 1.0, 2.0, 3.0), (3.0,), 3.0, COX)
+    np.testing.assert_array_equal(
+        made.shapes, [[1, 1, 1, 0, 0, 0], [-1, 0, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1], [0, 0, 0, -1, 0, 1]]
+    )

@@ -27,12 +27,15 @@ class Members:
     linear: [member, feature, class]; None where there is no linear term.
     hidden: per hidden layer its weights [member, input, unit] and biases [member, 1, unit].
     last: [member, unit, class]; None where there is no hidden layer.
+    shapes: [shape, class]: where the hidden layers give one number for each of a few shapes, that these are added up
+        from; `last` is then [member, unit, shape]. It is not learned. None: a number for each class.
     """
 
     bias: Array
     linear: Array | None = None
     hidden: tuple[tuple[Array, Array], ...] = ()
     last: Array | None = None
+    shapes: Array | None = None
 
     @property
     def count(self) -> int:
@@ -45,7 +48,7 @@ class Members:
         return sum(int(np.prod(array.shape)) for array in self.arrays())
 
     def arrays(self) -> list[Array]:
-        """Every array: bias, linear term, hidden layers, last layer; absent ones left out."""
+        """Every fitted array: bias, linear term, hidden layers, last layer; absent ones left out."""
         layers = [array for layer in self.hidden for array in layer]
         return [array for array in (self.bias, self.linear, *layers, self.last) if array is not None]
 
@@ -56,14 +59,15 @@ class Members:
             linear=None if self.linear is None else change(self.linear),
             hidden=tuple((change(weight), change(bias)) for weight, bias in self.hidden),
             last=None if self.last is None else change(self.last),
+            shapes=None if self.shapes is None else change(self.shapes),
         )
 
 
 def logits(ops: Operations, members: Members, x: Array, drop: Callable[[Array], Array] | None = None) -> Array:
     """Logits [member, patient, class] of features [patient, feature] or [member, patient, feature].
 
-    bias + x · linear + relu(... relu(x · hidden + bias) ...) · last. `drop` is applied to each hidden layer's output
-    (dropout).
+    bias + x · linear + relu(... relu(x · hidden + bias) ...) · last (· shapes). `drop` is applied to each hidden
+    layer's output (dropout).
     """
     constant = ops.constant
     out = constant(members.bias)
@@ -74,7 +78,8 @@ def logits(ops: Operations, members: Members, x: Array, drop: Callable[[Array], 
         for weight, bias in members.hidden:
             layer = ops.maximum(layer @ constant(weight) + constant(bias), constant(np.zeros(1)))
             layer = layer if drop is None else drop(layer)
-        out = layer @ constant(members.last) + out
+        last = layer @ constant(members.last)
+        out = (last if members.shapes is None else last @ constant(members.shapes)) + out
     return out
 
 
@@ -89,13 +94,13 @@ def untrained(
     classes: int,
     hidden: tuple[int, ...],
     generators: list[np.random.Generator],
+    shapes: Float[np.ndarray, "shape class"] | None = None,
 ) -> Members:
     """One member per generator, its hidden layers drawn uniformly after Glorot and Bengio (AISTATS 2010).
 
     With a `start` (a linear model) its weights become the linear term and the last layer is zero, so that every
     member begins as that model. Without one the last layer is drawn too and the biases are zero. A feature that does
-    not vary
-    among the fitting patients gets no weight: nothing would ever be learned about it.
+    not vary among the fitting patients gets no weight: nothing would ever be learned about it.
     """
     inputs = [len(varies), *hidden]
 
@@ -105,8 +110,8 @@ def untrained(
 
     layers = [(drawn(a, b), np.zeros((len(generators), 1, b))) for a, b in pairwise(inputs)]
     layers[0] = (layers[0][0] * varies[None, :, None], layers[0][1])
-    last = drawn(inputs[-1], classes)
+    last = drawn(inputs[-1], classes if shapes is None else len(shapes))
     if start is None:
-        return Members(np.zeros((len(generators), 1, classes)), hidden=tuple(layers), last=last)
+        return Members(np.zeros((len(generators), 1, classes)), None, tuple(layers), last, shapes)
     repeated = start.map(lambda array: np.repeat(array, len(generators), axis=0) if len(array) == 1 else array)
-    return Members(repeated.bias, repeated.linear, tuple(layers), np.zeros_like(last))
+    return Members(repeated.bias, repeated.linear, tuple(layers), np.zeros_like(last), shapes)

@@ -48,6 +48,7 @@ def train(
     begun: Members | None = None,
     teacher: Float[np.ndarray, "patient column"] | None = None,
     stopping: Bool[np.ndarray, "member patient"] | None = None,
+    shapes: Float[np.ndarray, "shape output"] | None = None,
     device: str | None = None,
 ) -> Trained:
     """Fit an ensemble to features and to what its loss compares its logits with.
@@ -63,6 +64,7 @@ def train(
     teacher: what a larger model expects, learned in place of the target (distillation: Hinton, Vinyals and Dean
         2015, arXiv:1503.02531, at temperature 1). Early stopping looks at the target all the same.
     stopping: patients that each member is not fitted on but stopped by; needed where the settings have a patience.
+    shapes: see `Members`.
     device: of torch; default: the first GPU where there is one, else the CPU.
     """
     import torch
@@ -72,7 +74,7 @@ def train(
     varies = np.ptp(x, axis=0) > 0
     generators = [np.random.default_rng([*seed, member]) for member in range(settings.members)]
     if begun is None:
-        begun = untrained(start if settings.linear else None, varies, outputs, settings.hidden, generators)
+        begun = untrained(start if settings.linear else None, varies, outputs, settings.hidden, generators, shapes)
     learned = target if teacher is None else teacher
     held = np.zeros((settings.members, len(x)), dtype=bool) if stopping is None else stopping
     data = _Data(ops.constant(x), ops.constant(learned), ops.constant(target), ~held, ops.constant(held * 1.0))
@@ -174,10 +176,12 @@ class _Kept:
 
 
 def _learned(members: Members) -> list[Tensor]:
-    """What the optimiser changes: all but the linear term and its bias, which stay the floor's."""
-    if members.linear is None:
-        return members.arrays()
-    return [array for array in members.arrays() if array is not members.linear]
+    """What the optimiser changes: all but the floor's linear term, and, where there are shapes, its bias.
+
+    Where logits are many and hold together, as those of the intervals of a course, each bias would only follow noise.
+    """
+    kept = (None,) if members.linear is None else (members.linear, None if members.shapes is None else members.bias)
+    return [array for array in members.arrays() if not any(array is one for one in kept)]
 
 
 def _adam(settings: Settings, learned: list[Tensor]) -> Callable[[tuple[Tensor, ...]], None]:

@@ -38,6 +38,11 @@ class Classes:
         return self.classes
 
     @property
+    def shapes(self) -> None:
+        """A logit each."""
+        return None
+
+    @property
     def columns(self) -> int:
         """One probability per class."""
         return self.classes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from bedside.measures import Measure, c_harrell
 from bedside.measures.interval import mean
 from bedside.preparation import NUMPY, Array, Operations
+from bedside.training.band import fit_band
 from bedside.training.hazard_calibration import HazardCalibration, fit_hazard_calibration, recalibrated
 from bedside.training.hazards import cells, counted, expected, log_hazards, losses
 from bedside.training.head import Course, Decided, Floor
@@ -56,6 +57,12 @@ class Hazards:
     def outputs(self) -> int:
         """One logit for each event and interval."""
         return self.events * self.intervals
+
+    @property
+    def shapes(self) -> Float[np.ndarray, "shape output"]:
+        """For each event, a hazard ratio that stays the same and one that rises or falls over the intervals."""
+        each = np.stack([np.ones(self.intervals), np.linspace(-1.0, 1.0, self.intervals)])
+        return np.kron(np.eye(self.events), each)
 
     @property
     def columns(self) -> int:
@@ -127,11 +134,19 @@ class Hazards:
         assert sample.followed is not None
         return c_harrell(sample.followed, sample.y, self.risk(probability), sample.entered, repeats=repeats)
 
-    def decided(self, sample: Sample, probability: Float[np.ndarray, "row cell"], alpha: float) -> Decided:  # noqa: ARG002
-        """Edges and horizons; there is no conformal set of a course."""
-        course = Course(self.edges, self.decision, None)
-        facts = {"edges": list(self.edges), "horizons": list(self.horizons), "decision": self.decision, "band": None}
-        return Decided((), course, {"course": facts})
+    def decided(self, sample: Sample, probability: Float[np.ndarray, "row cell"], alpha: float) -> Decided:
+        """Edges, horizons and the band; there is no conformal set of a course."""
+        assert sample.followed is not None
+        until = np.pad(probability[:, : self.intervals].cumsum(axis=1), ((0, 0), (1, 0)))
+        risk, edges = self.risk(probability), np.array(self.edges)
+        band = fit_band(edges, until, risk, sample.y, sample.followed, sample.entered, alpha)
+        facts = {
+            "edges": list(self.edges),
+            "horizons": list(self.horizons),
+            "decision": self.decision,
+            "band": None if band is None else asdict(band),
+        }
+        return Decided((), Course(self.edges, self.decision, band), {"course": facts})
 
     def risk(self, probability: Float[np.ndarray, "row cell"]) -> Float[np.ndarray, " row"]:
         """Probability of the event that is asked about until the horizon that decides."""

@@ -115,6 +115,7 @@ def _trained(
         begun=begun,
         teacher=teacher,
         stopping=stopping,
+        shapes=sample.head.shapes,
     )
     if not all(np.isfinite(array).all() for array in trained.members.arrays()):
         raise DataError(

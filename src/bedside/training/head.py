@@ -94,6 +94,10 @@ class Head(Protocol):
         """Logits of a network."""
 
     @property
+    def shapes(self) -> Float[np.ndarray, "shape output"] | None:
+        """What a network's hidden layers add to the logits is added up from these; None: a logit each."""
+
+    @property
     def columns(self) -> int:
         """Columns of ``probability``."""
 
