@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
+from bedside.network import logits
 from bedside.preparation import NUMPY
 from bedside.sources import Schema
 from bedside.training import hazard_calibration
 from bedside.training.course import Hazards
 from bedside.training.cox_floor import COX
+from bedside.training.grid import grid
 from bedside.training.hazard_calibration import fit_hazard_calibration, recalibrated
 from bedside.training.hazards import cells, counted
 from bedside.training.sample import Sample
@@ -35,31 +37,54 @@ def drawn(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def test_it_is_a_poisson_regression_on_the_predicted_log_hazard(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hazard_calibration, "PENALTY", 0.0)
+    monkeypatch.setattr(hazard_calibration, "DRAWN", 0.0)
     z, y, followed = drawn(800)
     said = 1.4 * z + 0.9
     data = counted(EDGES, 2, y, followed, None)
     found = fit_hazard_calibration(said, data, SEGMENT)
     assert found.parameters == 8
-    for event in range(2):
-        for columns in (event * 12 + np.arange(4), event * 12 + np.arange(4, 12)):
-            share = data[:, 24 + columns - event * 12]
-            at = share > 0
-            design = np.column_stack([np.ones(at.sum()), said[:, columns][at]])
-            offset = np.log(share[at])
-            theirs = sm.GLM(data[:, columns][at], design, sm.families.Poisson(), offset=offset).fit().params
-            np.testing.assert_allclose(found.shift[columns], theirs[0], atol=2e-3)
-            np.testing.assert_allclose(found.slope[columns], theirs[1], atol=1e-3)
+    parts = [event * 12 + own for event in range(2) for own in (np.arange(4), np.arange(4, 12))]
+    for columns, segment in zip(parts, found.segments, strict=True):
+        share = data[:, 24 + columns % 12]
+        centre = np.average(said[:, columns], axis=0, weights=share)
+        at = share > 0
+        design = np.column_stack([np.ones(at.sum()), (said[:, columns] - centre)[at]])
+        offset = (np.log(share, where=at, out=np.zeros_like(share)) + centre)[at]
+        theirs = sm.GLM(data[:, columns][at], design, sm.families.Poisson(), offset=offset).fit().params
+        np.testing.assert_allclose([segment.shift, segment.slope], theirs, atol=2e-3)
+        ours = recalibrated(NUMPY, found, said)[:, columns]
+        np.testing.assert_allclose(ours, centre + theirs[0] + theirs[1] * (said[:, columns] - centre), atol=0.02)
 
 
 def test_a_planted_miscalibration_is_taken_back() -> None:
+    """Patients differ by too much before 2 and by too little after it, and all hazards are too high, then too low."""
     z, y, followed = drawn(12000)
-    said = np.where(np.tile(SEGMENT, 2) == 0, 1.6 * z + 2.0, 0.6 * z - 1.5)
+    early, mean = np.tile(SEGMENT, 2) == 0, z.mean(axis=0)
+    said = np.where(early, mean + 1.6 * (z - mean) + 1.0, mean + 0.6 * (z - mean) - 1.0)
     found = fit_hazard_calibration(said, counted(EDGES, 2, y, followed, None), SEGMENT)
     back = recalibrated(NUMPY, found, said)
-    truth, ours = (cells(NUMPY, x, events=2, intervals=12) for x in (z, back))
-    assert np.abs(ours - truth).max() < 0.05
-    assert np.abs(ours - truth).mean() < 0.002
+    wrong, ours, truth = (cells(NUMPY, x, events=2, intervals=12) for x in (said, back, z))
+    assert np.abs(ours - truth).mean() < 0.003 < np.abs(wrong - truth).mean() / 4
+
+
+def test_the_folds_own_baselines_do_not_draw_the_slope_down() -> None:
+    """Out of fold, a model that is right has slopes of about 1; without the folds they would come out far below."""
+    slopes = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=(450, 6))
+        time, end = rng.exponential(6 * np.exp(-x[:, 0])), rng.uniform(2, 14, 450)
+        y, followed = (time <= end).astype(np.int64), np.minimum(time, end)
+        head = Hazards(1, grid(y, followed, (2.0, 5.0)), (2.0, 5.0), 5.0, COX)
+        sample = Sample(Schema(variables=()), np.zeros((450, 0)), y, np.arange(450), head, followed)
+        fold, probability = np.arange(450) % 5, np.empty((450, head.columns))
+        for k in range(5):
+            floor = COX.fit(x[fold != k], sample.take(fold != k), 1.0)
+            probability[fold == k] = head.probability(NUMPY, logits(NUMPY, floor, x[fold == k])[0])
+        slopes.append([head.fit_calibration(sample, probability, one).segments[0].slope for one in (fold, None)])
+    with_folds, without = np.mean(slopes, axis=0)
+    assert with_folds == pytest.approx(0.98, abs=0.03)
+    assert without < with_folds - 0.03
 
 
 def test_it_never_turns_the_order_round_and_few_move_it_little() -> None:

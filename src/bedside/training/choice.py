@@ -67,7 +67,7 @@ def cross_calibrated(
     result = np.empty_like(probability)
     for k in np.unique(fold):
         own = fold == k
-        found = sample.head.fit_calibration(sample.take(~own), probability[~own])
+        found = sample.head.fit_calibration(sample.take(~own), probability[~own], fold[~own])
         result[own] = sample.head.calibrated(NUMPY, found, probability[own])
     return result
 

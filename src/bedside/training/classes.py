@@ -63,7 +63,9 @@ class Classes:
         """See `Calibration`."""
         return calibrated(ops, calibration, probability)
 
-    def fit_calibration(self, sample: Sample, probability: Float[np.ndarray, "row class"]) -> Calibration:
+    def fit_calibration(
+        self, sample: Sample, probability: Float[np.ndarray, "row class"], _: Int[np.ndarray, " row"] | None = None
+    ) -> Calibration:
         """See `bedside.training.calibration.fit_calibration`."""
         return fit_calibration(sample.y, probability)
 

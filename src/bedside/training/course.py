@@ -86,10 +86,12 @@ class Hazards:
         """See `HazardCalibration`."""
         return self.probability(ops, recalibrated(ops, calibration, self._log_hazards(ops, probability)))
 
-    def fit_calibration(self, sample: Sample, probability: Float[np.ndarray, "row cell"]) -> HazardCalibration:
+    def fit_calibration(
+        self, sample: Sample, probability: Float[np.ndarray, "row cell"], fold: Int[np.ndarray, " row"] | None = None
+    ) -> HazardCalibration:
         """Segments lie between 0 and the horizons; the last goes on to the last edge."""
         segment = np.searchsorted(np.array(self.horizons[:-1]), np.array(self.edges[:-1]), side="right")
-        return fit_hazard_calibration(self._log_hazards(NUMPY, probability), self.target(sample), segment)
+        return fit_hazard_calibration(self._log_hazards(NUMPY, probability), self.target(sample), segment, fold)
 
     def calibration_facts(self, calibration: HazardCalibration) -> dict[str, object]:
         """Shift and slope of each event between horizons."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from bedside.cohort import Cohort, Scale, Study
 from bedside.errors import StudyError, UsageError
@@ -137,10 +137,10 @@ def fit_sample(
     out_of_fold = cross_fit(sample, study.scales, settings, (seed, 20), progress)
     decided = choose(sample, out_of_fold, study.validation.alpha)
     final = _fit_on_all(sample, study.scales, settings, (seed, 30), progress)
-    floor = _model(sample, final, final.floor, out_of_fold.floor)
+    floor = _model(sample, final, final.floor, out_of_fold.floor, out_of_fold.fold)
     network = None
     if final.network is not None and out_of_fold.network is not None:
-        network = _model(sample, final, final.network.members, out_of_fold.network)
+        network = _model(sample, final, final.network.members, out_of_fold.network, out_of_fold.fold)
     model = network if decided.network_wins and network is not None else floor
     points, last_step = learning_curve(sample, study.scales, final.strength, (seed, 40), progress)
     limits = choice.distance_limit(out_of_fold.distance, out_of_fold.novel), choice.missing_limit(sample.values)
@@ -215,9 +215,15 @@ def _fit_on_all(
     return fitted
 
 
-def _model(sample: Sample, fitted: Fitted, members: Members, unseen: Float[np.ndarray, "row column"]) -> Model:
+def _model(
+    sample: Sample,
+    fitted: Fitted,
+    members: Members,
+    unseen: Float[np.ndarray, "row column"],
+    fold: Int[np.ndarray, " row"],
+) -> Model:
     """A model with the calibration map of all out-of-fold predictions."""
-    calibration = sample.head.fit_calibration(sample, unseen)
+    calibration = sample.head.fit_calibration(sample, unseen, fold)
     return Model(fitted.preparation, members, calibration, fitted.distance, sample.head)
 
 

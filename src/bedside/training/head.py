@@ -117,8 +117,13 @@ class Head(Protocol):
     def calibrated(self, ops: Operations, calibration: Map, probability: Array) -> Array:
         """Recalibrated probabilities."""
 
-    def fit_calibration(self, sample: Sample, probability: Float[np.ndarray, "row column"]) -> Map:
-        """The recalibration that suits predictions for rows that the model was not fitted on."""
+    def fit_calibration(
+        self, sample: Sample, probability: Float[np.ndarray, "row column"], fold: Int[np.ndarray, " row"] | None, /
+    ) -> Map:
+        """The recalibration that suits predictions for rows that the model was not fitted on.
+
+        Rows of one fold were predicted by the same model.
+        """
 
     def calibration_facts(self, calibration: Map) -> dict[str, object]:
         """The recalibration, ready for JSON."""
