@@ -13,8 +13,6 @@ import pytest
 from elsewhere import INTERCEPT, SEX, STUDY, WEIGHTS, linear, logit
 
 import bedside
-from bedside.adoption import adopt
-from bedside.cohort import FollowUp, assemble, read_study
 from bedside.errors import DataError, StudyError, UsageError
 from bedside.release import open_candidate
 
@@ -43,14 +41,6 @@ def test_the_candidate_answers_what_the_model_answers(study: Write, true_model: 
     assert origin.trained_on is None and not origin.recalibrated
     assert candidate.manifest.network.packed == "adopted"
     assert "On whom it was trained: unknown" in candidate.files["card.md"].decode()
-
-
-def test_a_prognosis_takes_no_model_from_elsewhere(study: Write, true_model: Path) -> None:
-    asked = read_study(study())
-    when = FollowUp(time="days", unit="d", horizons=(365.0,))
-    prognosis = msgspec.structs.replace(asked, outcome=msgspec.structs.replace(asked.outcome, follow_up=when))
-    with pytest.raises(StudyError, match=r"not when something happens.*Train a prognosis"):
-        adopt(true_model, prognosis, assemble(asked))
 
 
 def test_the_bytes_that_were_proved_are_those_that_are_packed(

@@ -110,7 +110,6 @@ def adopt(
             remedy="Train one on the study with bedside train",
         )
     require("sklearn", "scipy", "onnx")
-    _refuse_course(study)
     plan, sample = plan_of(study), sample_of(study, development)
     _told(progress, "Reading the model", 0)
     kind = format_of(model)
@@ -155,15 +154,6 @@ def adopt(
         versions=versions() | dict(original.versions),
         origin=origin,
     )
-
-
-def _refuse_course(study: Study) -> None:
-    if study.outcome.follow_up is not None:
-        raise StudyError(
-            "a model from elsewhere can be adopted where the question is which class, not when something happens",
-            where=f"{study.path}, study.task",
-            remedy="Train a prognosis with bedside train",
-        )
 
 
 def _told(progress: Progress | None, what: str, done: int) -> None:
