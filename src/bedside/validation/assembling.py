@@ -49,7 +49,7 @@ def assemble_evidence(
         *warned,
         *task.cautions(given),
         *cautions.about_measures(measures, found, task),
-        *cautions.about_data(data, task.sizes(given)),
+        *cautions.about_data(data, task.sizes(given), task.repeated),
         *cautions.about_abstentions(without),
         *cautions.about_floor(release, beside, task),
         *cautions.about_origin(release),

@@ -28,7 +28,7 @@ MANY_ABSTENTIONS = 0.20
 MOSTLY = 0.5
 
 
-def about_data(data: DataFacts, sizes: Mapping[str, int]) -> list[Warned]:
+def about_data(data: DataFacts, sizes: Mapping[str, int], repeated: str) -> list[Warned]:
     """Too few patients of a kind, repeated patients, columns that are not there or hold next to nothing."""
     found = []
     rare = {name: count for name, count in sizes.items() if count < FEWEST_FOR_PRECISION}
@@ -43,8 +43,7 @@ def about_data(data: DataFacts, sizes: Mapping[str, int]) -> list[Warned]:
         found.append(
             Warned(
                 code="repeated-patients",
-                text=f"{data.n} rows come from {data.n_patients} patients; every interval takes rows for independent "
-                "and is therefore too narrow.",
+                text=f"{data.n} rows come from {data.n_patients} patients; {repeated}.",
             )
         )
     absent = [one.label for one in data.missingness if one.absent]

@@ -82,6 +82,7 @@ def acted(given: Followed) -> tuple[Acted, ...]:
 def _acted(given: Followed, horizon: float, threshold: float) -> Acted:
     alert = given.risk(horizon) >= threshold
     share = m.wilson(int(alert.sum()), len(given))
+    share = share if given.patient is None else m.Measure(share.value)
     those, others = _share_with(given.take(alert), horizon), _share_with(given.take(~alert), horizon)
     return Acted(
         estimate=given.course.estimate(horizon),

@@ -20,9 +20,11 @@ def groups(shown: Sequence[Mapping[str, Any]], title: str, unit: str, event: str
             known = [
                 (time, value, low, high)
                 for time, value, low, high in zip(one["time"], one["observed"], one["low"], one["high"], strict=True)
-                if value is not None and low is not None
+                if value is not None and time > 0
             ]
             for time, _, low, high in known:
+                if low is None:
+                    continue
                 axes.plot([time, time], [low, high], color=colour, linewidth=1, alpha=0.8, solid_capstyle="butt")
             axes.plot(
                 [time for time, *_ in known], [value for _, value, *_ in known], "osD^"[place % 4], color=colour,

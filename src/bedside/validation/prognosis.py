@@ -27,6 +27,8 @@ from bedside.validation.evidence import Estimate, Measures
 Statistic = Callable[[], Measure]
 REPEATS = 200
 """Resamples behind each interval."""
+NOT_DRAWN = ("ici", "d_calibration_p", "band_coverage")
+"""Measures whose interval is not the spread over plain resamples, or that have none."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Followed:
     time, entry: of the event or of the end of follow-up; from when on, None: all from 0. In the course's unit.
     probability: cells, see `Course`. classes: of `outcome`, in words.
     threshold: risk at the decision at which one would act; None where none is declared.
+    patient: a number per row, equal for rows of one patient; None where each row is a patient of its own.
     whole: whether the curve is known between the horizons too, or only what it is at them.
     abstained: patients without an estimate. seed: of every bootstrap.
     """
@@ -53,6 +56,7 @@ class Followed:
     course: Course
     threshold: float | None
     abstained: Bool[np.ndarray, " patient"]
+    patient: Int[np.ndarray, " patient"] | None = None
     whole: bool = True
     seed: int = 0
 
@@ -68,6 +72,7 @@ class Followed:
             entry=None if self.entry is None else self.entry[rows],
             probability=self.probability[rows],
             abstained=self.abstained[rows],
+            patient=None if self.patient is None else self.patient[rows],
         )
 
     def instead(self, probability: Float[np.ndarray, "patient cell"]) -> Followed:
@@ -124,6 +129,7 @@ def of_release(manifest: Manifest, cohort: Cohort, judgement: Judgement, seed: i
     outputs, threshold = manifest.outputs, manifest.threshold
     if outputs.course is None or cohort.followed is None or isinstance(threshold, dict):
         raise DataError("a prognosis needs a course over time, times of follow-up, and one threshold", where="manifest")
+    different, row_of = np.unique(cohort.patient.astype(str), return_inverse=True)
     return Followed(
         outcome=cohort.outcome,
         time=cohort.followed,
@@ -133,6 +139,7 @@ def of_release(manifest: Manifest, cohort: Cohort, judgement: Judgement, seed: i
         course=outputs.course,
         threshold=threshold,
         abstained=judgement.abstained,
+        patient=None if len(different) == len(cohort) else row_of.astype(np.int64),
         seed=seed,
     )
 
@@ -158,6 +165,8 @@ def incidence_at(given: Followed, horizon: float) -> Estimate:
     """Share with the event by a horizon, whatever the model says."""
     steps = m.aalen_johansen(*given.known, entry=given.entry)
     value = float(steps.at(horizon))
+    if given.patient is not None:  # the band takes rows for independent
+        return Estimate.of(Measure(value))
     place = int(np.searchsorted(steps.time, horizon, side="right")) - 1
     low, high = (math.nan, math.nan) if place < 0 else (float(steps.low[place]), float(steps.high[place]))
     return Estimate.of(Measure(value, low, high) if math.isfinite(value) else Measure(value))
@@ -230,18 +239,29 @@ def statistics(given: Followed, repeats: int) -> dict[str, Statistic]:
     return found
 
 
+def _measured(given: Followed, name: str) -> Measure:
+    """One measure with its interval; where patients have several rows, from drawing patients whole."""
+    if given.patient is None:
+        return statistics(given, REPEATS)[name]()
+
+    def drawn(rows: Int[np.ndarray, " drawn"]) -> float:
+        return statistics(given.take(rows), 0)[name]().value
+
+    repeats = 0 if split_name(name)[0] in NOT_DRAWN else REPEATS
+    return m.bootstrap(drawn, len(given), groups=given.patient, seed=given.seed, repeats=repeats)
+
+
 def compute(given: Followed, only: Iterable[str] | None = None) -> Measures:
     """Every measure (or `only` those named) over the patients with an estimate.
 
     Undefined ones (nobody followed so long, no events) are there with the value None.
     """
     given = given.answered
-    wanted = None if only is None else set(only)
-    found: dict[str, Measure] = {}
-    same: dict[Statistic, Measure] = {}  # a bare name is one of the others by another name
-    for name, statistic in statistics(given, REPEATS).items():
-        if wanted is None or name in wanted:
-            found[name] = same[statistic] = same[statistic] if statistic in same else statistic()
+    names, decision = statistics(given, 0), given.course.decision
+    wanted = names if only is None else set(only) & set(names)
+    own = {name: at(name, decision) if at(name, decision) in names else name for name in wanted}
+    found = {name: _measured(given, name) for name in set(own.values())}
+    found = {name: found[full] for name, full in own.items()}
     return in_order(found)
 
 

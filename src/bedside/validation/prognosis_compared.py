@@ -60,6 +60,9 @@ def _compared(given: Followed, other: Redrawn, kinds: Iterable[str]) -> Measures
 
     named = {name: split_name(name) for name in statistics(given, 0)}
     once = [name for name, (base, horizon) in named.items() if base in kinds and horizon != decision]
-    found = {name: m.bootstrap(apart(name), len(given), seed=given.seed, repeats=prognosis.REPEATS) for name in once}
+    found = {
+        name: m.bootstrap(apart(name), len(given), groups=given.patient, seed=given.seed, repeats=prognosis.REPEATS)
+        for name in once
+    }
     again = {at(name, decision): measure for name, measure in found.items() if at(name, decision) in named}
     return in_order(found | again)

@@ -72,6 +72,11 @@ def _numbers(values: Iterable[float]) -> tuple[float | None, ...]:
     return tuple(float(value) if math.isfinite(value) else None for value in values)
 
 
+def _banded(given: Followed, values: Float[np.ndarray, " point"]) -> tuple[float | None, ...]:
+    """A limit of a band that takes rows for independent: none where patients have several."""
+    return _numbers(values if given.patient is None else np.full(len(values), math.nan))
+
+
 def _grid(values: Float[np.ndarray, " point"]) -> tuple[float, ...]:
     return tuple(round(float(value), 6) for value in values)
 
@@ -80,14 +85,23 @@ def calibration(given: Followed, horizon: float) -> CalibrationCurve:
     """The smooth calibration curve at a horizon on the grid of risks."""
     curve = m.calibration_curve_at(*given.known, given.risk(horizon), horizon, RISKS, given.entry)
     return CalibrationCurve(
-        predicted=_grid(RISKS), observed=_numbers(curve.value), low=_numbers(curve.low), high=_numbers(curve.high)
+        predicted=_grid(RISKS),
+        observed=_numbers(curve.value),
+        low=_banded(given, curve.low),
+        high=_banded(given, curve.high),
     )
 
 
 def decision(given: Followed, beside: Followed | None, horizon: float) -> DecisionCurveFacts:
     """Net benefit at a horizon over the grid of thresholds, the floor's beside it."""
     curve = m.decision_curve_at(
-        *given.known, given.risk(horizon), THRESHOLDS, horizon, given.entry, seed=given.seed, repeats=prognosis.REPEATS
+        *given.known,
+        given.risk(horizon),
+        THRESHOLDS,
+        horizon,
+        given.entry,
+        seed=given.seed,
+        repeats=prognosis.REPEATS if given.patient is None else 0,
     )
     floor = None
     if beside is not None:
@@ -149,8 +163,8 @@ def _risk_group(given: Followed, name: str) -> RiskGroup:
         time=tuple(given.course.edges),
         predicted=tuple(given.incidence.mean(axis=0).tolist()),
         observed=_shown(steps.at(grid), shown),
-        low=_shown(low, shown),
-        high=_shown(high, shown),
+        low=_banded(given, np.where(shown, low, math.nan)),
+        high=_banded(given, np.where(shown, high, math.nan)),
         at_risk=tuple(int(count) if told else None for count, told in zip(at_risk, shown, strict=True)),
     )
 

@@ -55,7 +55,8 @@ class TaskMeasures:
     recalibration: from the measures, whether risks need adjusting to these patients.
     ranking: the measure of how well patients are ranked, 0.5 by chance; ranking_name: in a sentence.
     floor: the simple model. no_slope: why there may be no calibration slope. needs_threshold: what there is none of
-        without a threshold. All three in words, for a sentence.
+        without a threshold. repeated: what becomes of intervals where patients have several rows. All in words, for a
+        sentence.
     """
 
     given: Callable[[Manifest, Cohort, Judgement, int], Any]
@@ -77,6 +78,7 @@ class TaskMeasures:
     floor: str
     no_slope: str
     needs_threshold: str
+    repeated: str
 
 
 MEASURES: Mapping[str, TaskMeasures] = {
@@ -100,6 +102,7 @@ MEASURES: Mapping[str, TaskMeasures] = {
         floor="logistic regression",
         no_slope="with the classes separated without an error, or all predictions equal, no finite slope is the most "
         "likely one",
+        repeated="every interval takes rows for independent and is therefore too narrow",
         needs_threshold="sensitivity, specificity, predictive values and net benefit at the point of decision",
     ),
     "prognosis": TaskMeasures(
@@ -122,6 +125,7 @@ MEASURES: Mapping[str, TaskMeasures] = {
         floor="Cox regression",
         no_slope="nobody had the event by the horizon of the decision, nobody was followed to it, or all predictions "
         "are equal",
+        repeated="intervals come from drawing patients whole, and where that is not known to be right there are none",
         needs_threshold="net benefit and what would happen at the point of decision",
     ),
 }
