@@ -72,7 +72,7 @@ class Followed:
             entry=None if self.entry is None else self.entry[rows],
             probability=self.probability[rows],
             abstained=self.abstained[rows],
-            patient=None if self.patient is None else self.patient[rows],
+            patient=None if self.patient is None else several(self.patient[rows]),
         )
 
     def instead(self, probability: Float[np.ndarray, "patient cell"]) -> Followed:
@@ -129,7 +129,6 @@ def of_release(manifest: Manifest, cohort: Cohort, judgement: Judgement, seed: i
     outputs, threshold = manifest.outputs, manifest.threshold
     if outputs.course is None or cohort.followed is None or isinstance(threshold, dict):
         raise DataError("a prognosis needs a course over time, times of follow-up, and one threshold", where="manifest")
-    different, row_of = np.unique(cohort.patient.astype(str), return_inverse=True)
     return Followed(
         outcome=cohort.outcome,
         time=cohort.followed,
@@ -139,16 +138,24 @@ def of_release(manifest: Manifest, cohort: Cohort, judgement: Judgement, seed: i
         course=outputs.course,
         threshold=threshold,
         abstained=judgement.abstained,
-        patient=None if len(different) == len(cohort) else row_of.astype(np.int64),
+        patient=several(np.unique(cohort.patient.astype(str), return_inverse=True)[1].astype(np.int64)),
         seed=seed,
     )
 
 
+def several(patient: Int[np.ndarray, " patient"]) -> Int[np.ndarray, " patient"] | None:
+    """The patient of each row, where one has several."""
+    return patient if len(np.unique(patient)) < len(patient) else None
+
+
 def sizes(given: Followed) -> dict[str, int]:
-    """Patients with the event asked about, and all others."""
-    events = int(np.sum(given.outcome == given.positive))
-    name = given.classes[given.positive]
-    return {f"with “{name}” seen": events, f"without “{name}”": len(given) - events}
+    """Patients, not their rows, with the event asked about, and all others."""
+    event, name = given.outcome == given.positive, given.classes[given.positive]
+    return {f"with “{name}” seen": _patients(given, event), f"without “{name}”": _patients(given, ~event)}
+
+
+def _patients(given: Followed, rows: Bool[np.ndarray, " patient"]) -> int:
+    return int(rows.sum()) if given.patient is None else len(np.unique(given.patient[rows]))
 
 
 def decisions(given: Followed) -> Bool[np.ndarray, "patient 1"]:
@@ -176,6 +183,13 @@ def _not_defined() -> Measure:
     return Measure(math.nan)
 
 
+def _d_calibration(given: Followed) -> Measure:
+    """The p-value; not defined where a patient has several rows, which the test takes for independent."""
+    if given.patient is not None:
+        return _not_defined()
+    return Measure(m.d_calibration(*given.known, given.incidence, np.array(given.course.edges), given.entry).p)
+
+
 def _whole(given: Followed, repeats: int) -> dict[str, Statistic]:
     """Measures of the whole course. Without intervals where ``repeats`` is 0."""
     course, entry, seed = given.course, given.entry, given.seed
@@ -193,7 +207,7 @@ def _whole(given: Followed, repeats: int) -> dict[str, Statistic]:
         found |= {
             "c_antolini": partial(m.c_antolini, *given.known, curves, grid, entry, **drawn),
             "ibs": partial(m.ibs, *given.known, curves, grid, (0.0, end), entry, **drawn),
-            "d_calibration_p": lambda: Measure(m.d_calibration(*given.known, curves, grid, entry).p),
+            "d_calibration_p": partial(_d_calibration, given),
             "band_coverage": partial(band_coverage, given.time, given.outcome, entry, curves, course),
         }
     return found
