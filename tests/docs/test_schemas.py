@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
+from itertools import product
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ import pytest
 from pages import DOCS, ROOT
 
 NAMES = ("answer", "evidence", "manifest")
+TASKS = ("diagnosis", "prognosis")
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +26,8 @@ def script() -> Any:
     return module
 
 
-def _example(name: str) -> bytes:
-    return (DOCS / "schemas" / "examples" / f"{name}-diagnosis.json").read_bytes()
+def _example(name: str, task: str) -> bytes:
+    return (DOCS / "schemas" / "examples" / f"{name}-{task}.json").read_bytes()
 
 
 def test_every_document_has_its_schema(script: Any) -> None:
@@ -39,28 +41,30 @@ def test_the_schema_is_that_of_the_code(script: Any, name: str) -> None:
     assert checked_in == script.schema(name), "run ./.venv/bin/python scripts/schemas"
 
 
+@pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("name", NAMES)
-def test_the_example_is_read_by_the_code(script: Any, name: str) -> None:
+def test_the_example_is_read_by_the_code(script: Any, name: str, task: str) -> None:
     struct = script.documents()[name]
-    read = msgspec.json.decode(_example(name), type=struct, strict=True)
+    read = msgspec.json.decode(_example(name, task), type=struct, strict=True)
     written = msgspec.json.decode(msgspec.json.encode(read))
-    assert written == msgspec.json.decode(_example(name)), "the example has fields that the code no longer writes"
+    assert written == msgspec.json.decode(_example(name, task)), "the example has fields that the code no longer writes"
 
 
+@pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("name", NAMES)
-def test_the_example_follows_the_schema(name: str) -> None:
+def test_the_example_follows_the_schema(name: str, task: str) -> None:
     jsonschema = pytest.importorskip(
         "jsonschema", reason="jsonschema is not installed; the example is read by msgspec only"
     )
     schema = msgspec.json.decode((DOCS / "schemas" / f"{name}.json").read_bytes())
     validator = jsonschema.Draft202012Validator(schema)
     validator.check_schema(schema)
-    validator.validate(msgspec.json.decode(_example(name)))
+    validator.validate(msgspec.json.decode(_example(name, task)))
 
 
 def test_the_examples_tell_nothing_of_the_machine_that_made_them() -> None:
-    for name in NAMES:
-        text = _example(name).decode()
+    for name, task in product(NAMES, TASKS):
+        text = _example(name, task).decode()
         assert "/tmp/" not in text
         assert "/home/" not in text
         assert str(ROOT) not in text

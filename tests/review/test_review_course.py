@@ -26,7 +26,9 @@ COURSE = PatientCourse(
     survival=(1.0, 0.9, 0.65, 0.4, 0.25), low=(0.0, 0.05, 0.2, 0.4, 0.5), high=(0.0, 0.2, 0.4, 0.6, 0.7),
     median=1095.0, restricted_mean=1000.0,
 )  # fmt: skip
-BAND = Band(half_width=0.1, alpha=0.2, group=40)
+DECLARED = msgspec.structs.replace(
+    course_model.course(course_model.EVENTS), band=Band(half_width=0.1, alpha=0.2, group=40)
+)
 TOLD = {
     "development": {
         "course": {
@@ -84,7 +86,7 @@ def test_the_end_of_a_grid_is_not_a_declared_time() -> None:
 
 
 def test_median_mean_competing_and_band_in_words() -> None:
-    view = course_view.course_view(COURSE, 0.2, TOLD, BAND, T)
+    view = course_view.course_view(COURSE, 0.2, TOLD, DECLARED, T)
     assert view.sentences == (
         "Half of such patients are expected to have had “death” by about 3.0 years, the other half later or never.",
         "Such patients are expected to be without “death” and “transplant” for about 2.7 years on average, counted up "
@@ -111,12 +113,19 @@ def test_what_is_not_known_is_not_said() -> None:
     assert view.among == ""
     assert view.band == ("No band is drawn: there were too few development patients to find how wide it must be.",)
     assert (view.cohort, view.drawn.cohort, view.drawn.band, view.drawn.limit) == ("", "", "", None)
-    unmeasured = course_view.course_view(COURSE, None, {"measures": {"band_coverage": {"value": None}}}, BAND, T)
+    unmeasured = course_view.course_view(COURSE, None, {"measures": {"band_coverage": {"value": None}}}, DECLARED, T)
     assert unmeasured.band[1] == "There were too few held-out patients to measure this again."
 
 
+def test_where_patients_were_asked_about_at_visits_time_counts_from_the_visit() -> None:
+    again = msgspec.structs.replace(DECLARED, landmarks=(0.0, 365.0), visit="day")
+    said = course_view.course_view(COURSE, 0.2, TOLD, again, T).sentences
+    assert said[-1] == "Time counts from the visit that the values are of."
+    assert len(said) == len(course_view.course_view(COURSE, 0.2, TOLD, DECLARED, T).sentences) + 1
+
+
 def test_the_table_has_what_the_picture_shows_and_withholds_small_counts() -> None:
-    view = course_view.course_view(COURSE, 0.2, TOLD, BAND, T)
+    view = course_view.course_view(COURSE, 0.2, TOLD, DECLARED, T)
     rows = [(one.when, one.risk, one.band, one.competing, one.left, one.cohort, one.at_risk) for one in view.rows]
     assert rows == [
         ("0", "0 %", "", ("0 %",), "100 %", "0 %", "300"),

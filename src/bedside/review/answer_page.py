@@ -195,7 +195,7 @@ def _course(
         return None
     declared = loaded.model.manifest.outputs.course if loaded is not None else None
     threshold = shown.threshold if isinstance(shown.threshold, float) else None
-    return course_view.course_view(shown.course, threshold, evidence, declared.band if declared else None, t)
+    return course_view.course_view(shown.course, threshold, evidence, declared, t)
 
 
 def _horizons(shown: AnswerReply, loaded: Loaded | None, t: Translate) -> list[tuple[str, str, bool]]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bedside.answering import PatientCourse
-from bedside.release import Band
+from bedside.release import Course
 from bedside.review.course_drawn import Drawn, drawn, followed, readable
-from bedside.review.course_words import among_words, band_words, competing, mean_words, median_words, whom
+from bedside.review.course_words import among_words, band_words, competing, mean_words, median_words, origin_words, whom
 from bedside.review.figures import percent, share
 from bedside.review.times import duration, span
 from bedside.review.words import Translate
@@ -38,7 +38,8 @@ class CourseView:
     Attributes
     ----------
     event: what is asked about. competing: what may come first. end: the last time, in words.
-    sentences: median and restricted mean. among: what the other events do to it; empty with one event.
+    sentences: median, restricted mean, and from when time counts where that is declared.
+    among: what the other events do to it; empty with one event.
     band: what the band means, or why there is none. cohort: whom the dashed line is about; empty where there is none.
     """
 
@@ -54,11 +55,11 @@ class CourseView:
 
 
 def course_view(
-    course: PatientCourse, threshold: float | None, evidence: Mapping[str, Any], band: Band | None, t: Translate
+    course: PatientCourse, threshold: float | None, evidence: Mapping[str, Any], declared: Course | None, t: Translate
 ) -> CourseView:
     """The course beside that of all development patients, where the evidence tells it.
 
-    `band`: as the release declares it; None where it has none, or is not loaded.
+    `declared`: what the release says of it; None where it is not loaded.
     """
     told = (evidence.get("development") or {}).get("course") or {}
     cohort = _cohort(told, course)
@@ -70,9 +71,9 @@ def course_view(
         end=end,
         drawn=drawn(course, threshold, cohort, at_risk, t),
         rows=tuple(_row(course, time, cohort, at_risk, t) for time in _times(course, at_risk)),
-        sentences=(median_words(course, end, t), mean_words(course, end, t)),
+        sentences=(median_words(course, end, t), mean_words(course, end, t), *origin_words(declared, t)),
         among=among_words(course, t),
-        band=band_words(course, band, evidence, t),
+        band=band_words(course, declared.band if declared else None, evidence, t),
         cohort=whom(cohort, at_risk, t),
     )
 

@@ -79,6 +79,13 @@ def mean_words(course: PatientCourse, end: str, t: Translate) -> str:
     )
 
 
+def origin_words(declared: Course | None, t: Translate) -> tuple[str, ...]:
+    """From when time counts, where patients were asked about again and again."""
+    if declared is None or not declared.landmarks:
+        return ()
+    return (t("Time counts from the visit that the values are of."),)
+
+
 def among_words(course: PatientCourse, t: Translate) -> str:
     """What may come first, and how likely, by the decision; empty where nothing competes."""
     others = competing(course)

@@ -87,6 +87,7 @@ export const CHINESE = {
     "该患者与模型训练时的患者不相似：距离为 {distance}；距离不超过 {most} 时才给出估计",
   "This release": "此发布版",
   "To the content": "跳到正文",
+  "Time counts from the visit that the values are of.": "时间从数值所属的就诊之日起算。",
   "Unit of {label}": "{label}的单位",
   "Valid until": "有效期至",
   "Validation report": "验证报告",

@@ -145,6 +145,7 @@ function sentences(course, cells) {
       time: about(restrictedMean(course, cells), unit),
     }),
   ];
+  if (course.landmarks?.length) said.push(t("Time counts from the visit that the values are of."));
   if (!others.length) return said;
   const each = incidence(course, cells);
   const place = edges.indexOf(decision);
