@@ -33,7 +33,7 @@ def invented(rng: np.random.Generator, number: int) -> dict[str, str]:
     nodes = int(rng.negative_binomial(0.5, 0.15))
     er, pgr = (int(np.clip(np.exp(rng.normal(mean, 1.8)), 0, 3000)) for mean in (4, 3.5))
     treated, chemo = rng.uniform() < (0.3 if nodes else 0.0), rng.uniform() < 0.2
-    risk = 0.05 * min(nodes, 12) + 0.35 * (grade == 3) + 0.3 * size - 0.0004 * pgr - 0.3 * treated - 0.2 * chemo
+    risk = 0.12 * min(nodes, 12) + 0.5 * (grade == 3) + 0.4 * size - 0.0004 * pgr - 0.3 * treated - 0.2 * chemo
     relapses = 5500 * np.exp(-risk) * rng.weibull(0.9)
     dies = min(rng.exponential(1400) + relapses, 16000 * np.exp(-0.05 * (age - 55)) * rng.weibull(1.3))
     leaves = rng.uniform(1500, 7000)
