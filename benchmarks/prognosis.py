@@ -3,11 +3,13 @@
     python benchmarks/prognosis.py [--data NAME ...] [--repeats N] [--no-forest] [--json FILE]
 
 The data come with scikit-survival. In each outer fold everything is fitted, calibrated and chosen on the other four, as
-``bedside train`` does, and judged on this one; nothing was tuned on these data. All models see the same folds, and the
-forest, scikit-survival's Cox regression and Kaplan-Meier get the same patients. C (IPCW) and the integrated Brier score
-are means over outer folds. As Graf defined it, the score is integrated from 0 on, here until the 90th percentile of the
-follow-up; "ibs_late" begins at the 10th and is larger, as nearly nobody has had the event before. The calibration slope
-at a horizon is that of all out-of-fold risks of one repeat, meant over repeats.
+``bedside train`` does, and judged on this one. What is constant in that training was chosen on other data (Rotterdam,
+pbc2, colon) and on simulations. All models see the same folds and the same patients.
+
+C (IPCW) and the integrated Brier score are means over outer folds. As Graf defined it, the score is integrated from 0
+on, here until the 90th percentile of the follow-up; "ibs_late" begins at the 10th and is larger, as nearly nobody has
+had the event before. The calibration slope at a horizon is that of all out-of-fold risks of one repeat, meant over
+repeats.
 """
 
 from __future__ import annotations
