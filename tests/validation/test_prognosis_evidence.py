@@ -309,10 +309,16 @@ def test_rows_of_one_patient_are_drawn_together():
     width = {name: (one["brier"].high - one["brier"].low) for name, one in (("alone", alone), ("told", told))}
     assert 0.7 < width["told"] / width["alone"] < 1.4
     assert told["ici"].low is None
+    assert MEASURES["prognosis"].sizes(again) == MEASURES["prognosis"].sizes(once)
     found = foretold.evidence(four)
     assert "drawing patients whole" in next(
         one["text"] for one in found["warned"] if one["code"] == "repeated-patients"
     )
     assert found["data"]["follow_up"]["horizons"][0]["incidence"]["low"] is None
     assert all(low is None for group in found["curves"]["groups"] for low in group["low"])
+    # Counts are of rows; of fewer than ten patients, four rows each, there is none.
+    counts = [row for risk in found["curves"]["risk"].values() for row in risk["counts"].values()]
+    assert all(count is None or count == 0 or count >= 40 for row in counts for count in row)
+    left = [one for one in found["curves"]["groups"][0]["at_risk"] if one is not None]
+    assert min(before - after for before, after in pairwise(left)) >= 40
     assert render_report(found)

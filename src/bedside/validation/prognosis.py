@@ -113,6 +113,10 @@ class Followed:
         """Time and event, as `measures` takes them."""
         return self.time, self.outcome
 
+    def count(self, rows: Bool[np.ndarray, " patient"]) -> int:
+        """How many patients some rows are of."""
+        return int(rows.sum()) if self.patient is None else len(np.unique(self.patient[rows]))
+
     @property
     def late(self) -> int:
         """How many came under observation after time 0."""
@@ -151,11 +155,7 @@ def several(patient: Int[np.ndarray, " patient"]) -> Int[np.ndarray, " patient"]
 def sizes(given: Followed) -> dict[str, int]:
     """Patients, not their rows, with the event asked about, and all others."""
     event, name = given.outcome == given.positive, given.classes[given.positive]
-    return {f"with “{name}” seen": _patients(given, event), f"without “{name}”": _patients(given, ~event)}
-
-
-def _patients(given: Followed, rows: Bool[np.ndarray, " patient"]) -> int:
-    return int(rows.sum()) if given.patient is None else len(np.unique(given.patient[rows]))
+    return {f"with “{name}” seen": given.count(event), f"without “{name}”": given.count(~event)}
 
 
 def decisions(given: Followed) -> Bool[np.ndarray, "patient 1"]:

@@ -124,16 +124,18 @@ def risk_distribution(given: Followed, horizon: float) -> RiskDistribution:
     names = {"events": f"{given.classes[1]} {until}", "competing": f"{' or '.join(given.classes[2:])} {until}"}
     names |= {"free": f"none {until}", "unknown": "followed for less"}
     risk = given.risk(horizon)
+    step = np.clip(np.searchsorted(EDGES, risk, side="right") - 1, 0, len(EDGES) - 2)
     counts = {
-        names[state]: tuple(_count(int(number)) for number in np.histogram(risk[mask], EDGES)[0])
+        names[state]: tuple(_count(given, mask & (step == place)) for place in range(len(EDGES) - 1))
         for state, mask in known_by(given, horizon).items()
         if state != "competing" or len(given.classes) > 2
     }
     return RiskDistribution(edges=_grid(EDGES), counts=counts)
 
 
-def _count(number: int) -> int | None:
-    return None if number and suppressed(number, FEW) else number
+def _count(given: Followed, rows: Bool[np.ndarray, " patient"]) -> int | None:
+    """How many rows; None where they are of 1 to 9 patients."""
+    return None if rows.any() and suppressed(given.count(rows), FEW) else int(rows.sum())
 
 
 def risk_groups(given: Followed) -> tuple[RiskGroup, ...]:
@@ -152,9 +154,12 @@ def _risk_group(given: Followed, name: str) -> RiskGroup:
     grid = np.array(given.course.edges)
     at_risk = m.number_at_risk(given.time, grid, given.entry)
     steps = m.aalen_johansen(*given.known, entry=given.entry)
-    seen = np.searchsorted(np.sort(given.time[given.outcome == 1]), grid, side="right")
+    had = given.outcome == 1
+    left = [given.count(given.time >= moment) if given.patient is not None else 0 for moment in grid]
+    seen = [given.count(had & (given.time <= moment)) for moment in grid]
     first = [given.course.edges.index(horizon) for horizon in (given.course.decision, *given.course.horizons)]
-    shown = tellable(np.column_stack([at_risk, seen]), first, FEW) & (at_risk > 0)
+    told = np.column_stack([at_risk if given.patient is None else left, seen]).astype(np.int64)
+    shown = tellable(told, first, FEW) & (at_risk > 0)
     place = np.searchsorted(steps.time, grid, side="right")
     low, high = (np.concatenate([[math.nan], band])[place] for band in (steps.low, steps.high))
     return RiskGroup(
