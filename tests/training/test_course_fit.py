@@ -5,22 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import onnxruntime as ort
+import optuna
 import pytest
 
-from bedside.cohort import Cohort, Study, Training
+from bedside.cohort import Cohort, Study, Training, ValidationPlan, task
 from bedside.errors import DataError
+from bedside.network import LOSSES, logits, residual
+from bedside.preparation import NUMPY
 from bedside.release import Course
 from bedside.training import fit
 from bedside.training.course import Hazards
 from bedside.training.cox_floor import COX
 from bedside.training.fit import asked_settings, fit_sample
 from bedside.training.grid import grid
+from bedside.training.heads import FLOORS, HEADS
 from bedside.training.sample import Sample, sample_of
+from bedside.training.tuning import tune
 
 Made = Callable[..., Any]
 
@@ -178,3 +184,40 @@ def test_what_is_bent_may_also_change_over_time() -> None:
     np.testing.assert_array_equal(
         made.shapes, [[1, 1, 1, 0, 0, 0], [-1, 0, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1], [0, 0, 0, -1, 0, 1]]
     )
+
+
+def test_the_seed_decides_everything(study: Study, sample: Sample) -> None:
+    settings = asked_settings(study)
+    assert settings is not None
+    quick = replace(settings, epochs=2)
+    one, two = (fit_sample(study, sample, quick) for _ in range(2))
+    assert one.graph() == two.graph()
+    assert one.development == two.development
+    other = fit_sample(msgspec.structs.replace(study, validation=ValidationPlan(seed=9)), sample, quick)
+    assert other.floor_graph() != one.floor_graph()
+
+
+def test_settings_are_searched_by_the_likelihood_of_the_course(sample: Sample, tmp_path: Path) -> None:
+    quick = replace(residual(1), epochs=2)
+    found = tune(sample, {}, quick, 2, tmp_path, (1,))
+    assert found.trials == 2
+    assert found.log_loss == pytest.approx(sample.head.losses(sample, _alike(sample)).mean(), abs=0.3)
+    assert sample.followed is not None
+    tune(replace(sample, followed=sample.followed * 0.9), {}, quick, 1, tmp_path, (1,))
+    storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'tuning.db'}")
+    assert len(optuna.get_all_study_summaries(storage)) == 2  # other times are another search
+    storage.engine.dispose()
+
+
+def _alike(sample: Sample) -> np.ndarray:
+    """Cells of everybody alike."""
+    nothing = np.zeros((len(sample.y), 0))
+    z = logits(NUMPY, sample.head.floor.fit(nothing, sample, 1.0), nothing)[0]
+    return np.asarray(sample.head.probability(NUMPY, z))
+
+
+def test_every_part_of_a_task_is_in_its_registry() -> None:
+    for own in (task("diagnosis"), task("prognosis")):
+        assert own.head in HEADS
+        assert own.floor in FLOORS
+        assert own.loss in LOSSES
