@@ -45,6 +45,13 @@ def test_one_row_of_each_patient_counts() -> None:
     assert usual(sample(values, patient=np.repeat(np.arange(100), 3))) == usual(sample(np.arange(100.0)))
 
 
+def test_what_is_usual_is_so_at_any_visit() -> None:
+    order = np.random.default_rng(3).permutation(1000)
+    patient, visit = np.repeat(np.arange(200), 5), np.tile(np.arange(5.0), 200)
+    found = usual(sample(visit[order], patient=patient[order]))["v0"]
+    assert (found["low"], found["high"], found["inside"]) == (0.0, 4.0, 1.0)
+
+
 def test_small_counts_are_withheld() -> None:
     group = np.array([0.0] * 60 + [1.0] * 9 + [2.0] * 0 + [3.0] * 31)
     number = np.concatenate([np.full(9, np.nan), np.arange(91.0)])

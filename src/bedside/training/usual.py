@@ -21,15 +21,23 @@ FEW = 10
 def usual(sample: Sample) -> dict[str, dict[str, Any]]:
     """By variable: limits that nine of ten patients lie within, or the share of each category; one row per patient.
 
-    A limit is the mean of the ten patients around it, so it is nobody's own value, and ten others lie beyond it: with
-    fewer than 300 patients it lies further inside. ``inside`` is the share that does lie within both, ends included. No
-    limits where that would be less than about half. Counts of 1 to 9 patients are withheld (None).
+    Of one patient the first row counts, of the next the second, and so on: what is usual at one visit of many may not
+    be so at the others. A limit is the mean of the ten patients around it, so it is nobody's own value, and ten others
+    lie beyond it: with fewer than 300 patients it lies further inside. ``inside`` is the share that does lie within
+    both, ends included. No limits where that would be less than about half. Counts of 1 to 9 patients are withheld
+    (None).
     """
-    rows = sample.values[np.unique(sample.patient, return_index=True)[1]]
+    rows = sample.values[_one_each(sample.patient)]
     return {
         variable.name: _described(variable, rows[:, position])
         for position, variable in enumerate(sample.schema.variables)
     }
+
+
+def _one_each(patient: Int[np.ndarray, " row"]) -> Int[np.ndarray, " patient"]:
+    """A row of each patient: of the first the first, of the second the second, and after a last the first again."""
+    _, first, rows = np.unique(np.sort(patient), return_index=True, return_counts=True)
+    return np.argsort(patient, kind="stable")[first + np.arange(len(first)) % rows]
 
 
 def _described(variable: Variable, values: Float[np.ndarray, " patient"]) -> dict[str, Any]:
