@@ -232,8 +232,9 @@ def test_the_page_of_a_course_is_sound(browser: Any, tmp_path: Path, language: s
         with wards.visit(browser, ward, "clinician", language=language) as visit:
             visit.go(later)
             visit.page.locator(".course summary").click()
-            visit.page.set_viewport_size(wards.PHONE)
-            wrong += _judge(visit.page, axe=False)
+            for width in (390, *BETWEEN, 1280):
+                visit.page.set_viewport_size({"width": width, "height": 800})
+                wrong += _judge(visit.page, axe=False)
     assert not wrong, "\n".join(wrong)
 
 
