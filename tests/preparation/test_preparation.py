@@ -12,7 +12,7 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 from bedside.errors import StudyError
 from bedside.network import TorchOperations
-from bedside.preparation import Preparation, as_served, chosen_scale, features
+from bedside.preparation import Preparation, as_served, chosen_scale, features, in_single_precision
 from bedside.preparation.preparation import skewness
 from bedside.sources import Schema, Variable
 
@@ -183,3 +183,9 @@ def test_torch_agrees_with_the_reference(values: np.ndarray, holes: int, scales:
     out = features(ops, prepared, ops.constant(as_served(values))).numpy()
     reference = prepared.transform(values)
     np.testing.assert_allclose(out, reference, rtol=1e-5, atol=1e-5)
+
+
+def test_numbers_beyond_single_precision_become_its_largest() -> None:
+    found = in_single_precision(np.array([3.4028235677973366e38, -1e300, 0.1, NAN]))
+    largest = float(np.finfo(np.float32).max)
+    np.testing.assert_array_equal(found, [largest, -largest, float(np.float32(0.1)), NAN])

@@ -101,12 +101,16 @@ class Preparation:
 
 
 def in_single_precision(x: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:
-    """Rounded to single precision, held in double: graph and reference then work with the same numbers."""
-    return np.asarray(x.astype(np.float32).astype(np.float64))
+    """Rounded to single precision, held in double: graph and reference then work with the same numbers.
+
+    What is finite stays finite: a number beyond the largest of single precision becomes that one.
+    """
+    limit = float(np.finfo(np.float32).max)
+    return np.asarray(np.where(np.isfinite(x), np.clip(x, -limit, limit), x).astype(np.float32).astype(np.float64))
 
 
 def as_served(values: Float[np.ndarray, "patient variable"]) -> Float[np.ndarray, "patient variable"]:
-    """Values as the graph will see them: rounded to single precision, still finite where they were."""
+    """Values as the graph will see them: rounded to single precision, all finite but what is unknown."""
     limit = float(np.finfo(np.float32).max)
     return in_single_precision(np.clip(values, -limit, limit))
 
