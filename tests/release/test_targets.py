@@ -153,6 +153,19 @@ def test_which_layers_are_inner(small: ModuleType) -> None:
     assert weighted_layers(onnx.load_model_from_string(small.graph()).graph) == []
 
 
+def test_sums_of_probabilities_are_no_layers(small: ModuleType) -> None:
+    """The curve of a course is made of them: with few bits it would not be the sum of what it is made of."""
+    graph = onnx.load_model_from_string(small.graph(hidden=8)).graph
+    for node in graph.node:
+        node.output[:] = ["each" if name == "probability" else name for name in node.output]
+    for name, matrix in (("sums", [[1, 1], [0, 1]]), ("differences", [[1, -1], [0, 1]])):
+        graph.initializer.append(onnx.numpy_helper.from_array(np.array(matrix, dtype=np.float32), name))
+    graph.node.append(onnx.helper.make_node("MatMul", ["each", "sums"], ["summed"]))
+    graph.node.append(onnx.helper.make_node("MatMul", ["summed", "differences"], ["probability"]))
+    assert [node.output[0] for node in weighted_layers(graph)] == ["layer"]
+    assert [node.output[0] for node in inner_nodes(graph)] == ["layer", "active"]
+
+
 def test_ranges_need_development_patients_and_hold_none(small: ModuleType, deep: Candidate) -> None:
     material = Material(deep.files["model.onnx"], deep.manifest)
     with pytest.raises(DataError, match="no development patients to take ranges from"):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
+
 WEIGHTED = ("MatMul", "Gemm", "Conv")
 """Operators that multiply with fitted weights: nearly all of a network's size and time."""
 
@@ -15,12 +17,11 @@ def weighted_layers(graph: Any) -> list[Any]:
     Nodes that multiply with constant weights, on the way to ``probability``, with another such node behind them. So
     left out are: the last layer, which is small and whose result is the logits themselves (rounding them moves risks);
     what leads to ``distance`` (the preparation included), so that no other patient is abstained from; softmax and
-    calibration, which hold no such node.
+    calibration, which hold no such node; sums and differences of probabilities, as the curve of a course is made of,
+    written as products with 0, 1 and -1: they are no fitted weights.
     """
-    constant = _constants(graph)
     leading = before(graph, ["probability"]) - before(graph, ["distance"])
-    nodes = [node for node in graph.node if node.op_type in WEIGHTED and _weight(node) in constant]
-    found = [node for node in nodes if node.output[0] in leading]
+    found = [node for node in _multiplying(graph) if node.output[0] in leading]
     before_another = before(graph, [name for node in found for name in node.input])
     return [node for node in found if node.output[0] in before_another]
 
@@ -32,11 +33,28 @@ def inner_nodes(graph: Any) -> list[Any]:
     that multiplies, leads to no distance, and is taken by no branch or loop from inside.
     """
     inside = _after(graph, weighted_layers(graph))
-    constant = _constants(graph)
-    multiplying = [node for node in graph.node if node.op_type in WEIGHTED and _weight(node) in constant]
-    leading = before(graph, [name for node in multiplying for name in node.input]) - before(graph, ["distance"])
+    multiplying = [name for node in _multiplying(graph) for name in node.input]
+    leading = before(graph, multiplying) - before(graph, ["distance"])
     leading -= {name for node in graph.node for name in set(_inputs(node)) - set(node.input)}  # taken inside branches
     return [node for node in graph.node if inside.intersection(node.output) and node.output[0] in leading]
+
+
+def _multiplying(graph: Any) -> list[Any]:
+    """Every node that multiplies with constant weights other than 0, 1 and -1."""
+    constant, adding = _constants(graph), _adding(graph)
+    nodes = [node for node in graph.node if node.op_type in WEIGHTED]
+    return [node for node in nodes if _weight(node) in constant and _weight(node) not in adding]
+
+
+def _adding(graph: Any) -> set[str]:
+    """Names of initialisers that hold nothing but 0, 1 and -1: to multiply with them is to choose and to add up."""
+    from onnx import numpy_helper
+
+    return {
+        tensor.name
+        for tensor in graph.initializer
+        if tensor.data_type == tensor.FLOAT and np.isin(numpy_helper.to_array(tensor), (-1.0, 0.0, 1.0)).all()
+    }
 
 
 def name_nodes(graph: Any) -> None:
