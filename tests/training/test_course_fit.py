@@ -67,8 +67,9 @@ def test_the_graph_gives_cells_of_the_grid(fitted: Any, study: Study) -> None:
     x = simulated(300)[0]
     x[0], x[1], x[2] = np.nan, 1e30, -1e30
     session = ort.InferenceSession(fitted.graph(), providers=["CPUExecutionProvider"])
-    assert [output.name for output in session.get_outputs()] == ["probability", "distance"]  # no spread of a course
-    found = session.run(["probability"], {"values": x.astype(np.float32)})[0]
+    names = ["probability", "distance", "incidence", "risk"]  # no spread of a course
+    assert [output.name for output in session.get_outputs()] == names
+    found, _, incidence, risk = session.run(names, {"values": x.astype(np.float32)})
     course = Course(
         events=("death", "transplant"),
         edges=fitted.course.edges,
@@ -81,6 +82,8 @@ def test_the_graph_gives_cells_of_the_grid(fitted: Any, study: Study) -> None:
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(found, fitted.predict(x), atol=1e-5)
     assert (np.diff(course.risk(found), axis=1) > 0).all()
+    np.testing.assert_allclose(incidence.reshape(300, 2, -1), course.incidence(found)[:, :, 1:], atol=1e-6)
+    np.testing.assert_allclose(risk, course.risk(found), atol=1e-6)
     assert (fitted.quantiles, fitted.course.decision) == ((), 5.0)
     json.dumps(fitted.development, allow_nan=False)
     assert fitted.development["classes"].keys() == {"none", "death", "transplant"}

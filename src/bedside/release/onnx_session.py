@@ -46,10 +46,14 @@ def runnable(
     ------
     DataError: its inputs and outputs are not those of the graph contract.
     """
+    import onnxruntime as ort
+
     names = _checked(session, variables, classes, where)
+    wanted_only = ort.RunOptions()
+    wanted_only.only_execute_path_to_fetches = True
 
     def once(values: np.ndarray) -> list[np.ndarray]:
-        outputs: list[np.ndarray] = session.run(names, {"values": values})
+        outputs: list[np.ndarray] = session.run(names, {"values": values}, wanted_only)
         return outputs
 
     def predict(values: Float[np.ndarray, "patient variable"]) -> Prediction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,10 @@ class Classes:
     def calibrated(self, ops: Operations, calibration: Calibration, probability: Array) -> Array:
         """See `Calibration`."""
         return calibrated(ops, calibration, probability)
+
+    def sums(self) -> Mapping[str, Float[np.ndarray, "class sum"]]:
+        """None: the classes are the answer."""
+        return {}
 
     def fit_calibration(
         self, sample: Sample, probability: Float[np.ndarray, "row class"], _: Int[np.ndarray, " row"] | None = None

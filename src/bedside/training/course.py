@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,12 @@ class Hazards:
     def calibrated(self, ops: Operations, calibration: HazardCalibration, probability: Array) -> Array:
         """See `HazardCalibration`."""
         return self.probability(ops, recalibrated(ops, calibration, self._log_hazards(ops, probability)))
+
+    def sums(self) -> Mapping[str, Float[np.ndarray, "cell sum"]]:
+        """``incidence`` of each event by the end of each interval, event after event; ``risk`` of the first event."""
+        until = np.kron(np.eye(self.events), np.triu(np.ones((self.intervals, self.intervals))))
+        incidence = np.concatenate([until, np.zeros((1, self.outputs))])
+        return {"incidence": incidence, "risk": incidence[:, [self.edges.index(one) - 1 for one in self.horizons]]}
 
     def fit_calibration(
         self, sample: Sample, probability: Float[np.ndarray, "row cell"], fold: Int[np.ndarray, " row"] | None = None

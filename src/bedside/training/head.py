@@ -117,6 +117,9 @@ class Head(Protocol):
     def calibrated(self, ops: Operations, calibration: Map, probability: Array) -> Array:
         """Recalibrated probabilities."""
 
+    def sums(self) -> Mapping[str, Float[np.ndarray, "column sum"]]:
+        """What the graph gives beside ``probability``, by name, as sums of its columns."""
+
     def fit_calibration(
         self, sample: Sample, probability: Float[np.ndarray, "row column"], fold: Int[np.ndarray, " row"] | None, /
     ) -> Map:

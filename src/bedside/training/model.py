@@ -56,11 +56,13 @@ def predicted(model: Model, values: Float[np.ndarray, "patient variable"]) -> Fl
 
 
 def graph(model: Model, *, variables: int) -> bytes:
-    """The model as ONNX: ``values`` → ``probability``, ``distance`` and, where there is one, ``spread``."""
+    """The model as ONNX: ``values`` → ``probability``, ``distance``, ``spread`` where there is one, the head's sums."""
     trace = Trace()
     columns = model.head.columns
     probability, distances, spread = outputs(trace, model, Value(trace, "values"))
     named: dict[str, tuple[Array, int | None]] = {"probability": (probability, columns), "distance": (distances, None)}
     if spread is not None:
         named["spread"] = (spread, columns)
+    for name, matrix in model.head.sums().items():
+        named[name] = (probability @ trace.constant(matrix), matrix.shape[1])
     return trace.model(variables, named)
