@@ -10,7 +10,7 @@ from scipy.stats import norm
 from sksurv.nonparametric import cumulative_incidence_competing_risks, kaplan_meier_estimator
 
 from bedside.errors import DataError
-from bedside.measures import Steps, aalen_johansen, kaplan_meier, number_at_risk
+from bedside.measures import Steps, aalen_johansen, kaplan_meier, median_follow_up, number_at_risk
 
 # Of 6 patients: events at 1 and 3, censored at 3 (after the event of that time), 4 and 6, another cause at 5.
 TIME = np.array([1.0, 3.0, 3.0, 4.0, 5.0, 6.0])
@@ -144,6 +144,22 @@ def test_number_at_risk_is_counted() -> None:
     assert number_at_risk(TIME, np.array([0.0, 1.0, 1.5, 3.0, 6.0, 7.0])).tolist() == [6, 6, 5, 5, 1, 0]
     with pytest.raises(DataError, match="at, row 1"):
         number_at_risk(TIME, np.array([0.0, -1.0]))
+
+
+@pytest.mark.parametrize("late", [0.0, 3.0])
+def test_median_follow_up_is_that_of_lifelines(late: float) -> None:
+    one = followed(4, unit=0.5, late=late)
+    theirs = KaplanMeierFitter().fit(one.time, one.event == 0, entry=one.entry if late else None)
+    assert median_follow_up(one.time, one.event, one.entry) == theirs.median_survival_time_
+    assert math.isnan(median_follow_up(TIME, np.ones(6, dtype=int)))
+    assert math.isnan(median_follow_up(TIME[:0], EVENT[:0]))
+
+
+def test_limits_of_a_band_are_those_of_the_step_before() -> None:
+    curve = aalen_johansen(TIME, EVENT)
+    low, high = curve.limits_at(np.array([0.5, 1.0, 2.9, 6.0, 6.01]))
+    np.testing.assert_array_equal(low, [math.nan, curve.low[0], curve.low[0], curve.low[2], math.nan])
+    np.testing.assert_array_equal(high, [math.nan, curve.high[0], curve.high[0], curve.high[2], math.nan])
 
 
 def test_bad_input_names_its_row() -> None:

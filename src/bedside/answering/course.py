@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bedside.answering.answer import PatientCourse
+from bedside.measures.grouped import angle
 from bedside.release import Band, Course
 
 
@@ -35,7 +36,7 @@ def band_around(
 
     At time 0 nothing has happened, and there is nothing to be unsure about.
     """
-    angle = np.arcsin(np.sqrt(np.clip(incidence, 0.0, 1.0)))
-    low = np.sin(np.maximum(angle - band.half_width, 0.0)) ** 2
-    high = np.sin(np.minimum(angle + band.half_width, np.pi / 2)) ** 2
+    middle = angle(incidence)
+    low = np.sin(np.maximum(middle - band.half_width, 0.0)) ** 2
+    high = np.sin(np.minimum(middle + band.half_width, np.pi / 2)) ** 2
     return np.where(incidence == 0, 0.0, low), np.where(incidence == 0, 0.0, high)

@@ -12,7 +12,7 @@ from jaxtyping import Bool
 from bedside.cohort.cohort import Cohort, Finding
 from bedside.cohort.masks import subgroup_masks
 from bedside.cohort.study import Study, Subgroup
-from bedside.measures import aalen_johansen, kaplan_meier, number_at_risk
+from bedside.measures import aalen_johansen, median_follow_up, number_at_risk
 
 FEW_LEFT = 0.1
 """Share of the patients at risk below which a curve says little (Pocock et al., Lancet 2002;359:1686-1689)."""
@@ -51,8 +51,7 @@ class FollowUpFacts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     events: event → rows. censored: share of the rows without any.
-    median: follow-up that half of the patients would have had without events (reverse Kaplan-Meier, Schemper and
-        Smith, Control Clin Trials 1996;17:343-346), in `unit`; None where it is not reached.
+    median: see `median_follow_up`, in `unit`; None where it is not reached.
     """
 
     unit: str
@@ -71,26 +70,23 @@ def follow_up_facts(study: Study, cohort: Cohort) -> FollowUpFacts | None:
         unit=study.outcome.follow_up.unit,
         events={name: rows for code, (name, rows) in enumerate(counts.items()) if code > 0},
         censored=float((cohort.outcome == 0).mean()),
-        median=_median_follow_up(cohort),
+        median=_known(median_follow_up(cohort.followed, cohort.outcome, cohort.entered)),
         horizons=tuple(_horizon(cohort, horizon) for horizon in study.outcome.horizons),
     )
 
 
-def _median_follow_up(cohort: Cohort) -> float | None:
-    assert cohort.followed is not None
-    left = kaplan_meier(cohort.followed, (cohort.outcome == 0).astype(np.int64), cohort.entered)
-    reached = np.flatnonzero(left.value <= 0.5)
-    return float(left.time[reached[0]]) if len(reached) else None
+def _known(number: float) -> float | None:
+    return number if np.isfinite(number) else None
 
 
 def _horizon(cohort: Cohort, horizon: float) -> HorizonFacts:
     assert cohort.followed is not None
-    risk = float(aalen_johansen(cohort.followed, cohort.outcome, 1, cohort.entered).at(horizon))
+    risk = aalen_johansen(cohort.followed, cohort.outcome, 1, cohort.entered).at(horizon)
     return HorizonFacts(
         horizon=horizon,
         at_risk=int(number_at_risk(cohort.followed, np.array([horizon]), cohort.entered)[0]),
         events=int(((cohort.outcome == 1) & (cohort.followed <= horizon)).sum()),
-        risk=risk if np.isfinite(risk) else None,
+        risk=_known(float(risk)),
     )
 
 

@@ -35,7 +35,7 @@ from bedside.measures.predicted_curves import median_of, restricted_mean, risk_b
 from bedside.measures.resampling import bootstrap
 from bedside.measures.sample_size import SampleSize, riley, riley_survival
 from bedside.measures.scores import accuracy, brier, log_loss, log_loss_difference
-from bedside.measures.survival_curves import Steps, aalen_johansen, kaplan_meier, number_at_risk
+from bedside.measures.survival_curves import Steps, aalen_johansen, kaplan_meier, median_follow_up, number_at_risk
 from bedside.measures.utility import (
     DecisionCurve,
     decision_curve,
@@ -89,6 +89,7 @@ __all__ = [
     "kaplan_meier",
     "log_loss",
     "log_loss_difference",
+    "median_follow_up",
     "median_of",
     "net_benefit",
     "net_benefit_at",

@@ -14,6 +14,7 @@ from bedside.measures.measure import Measure
 from bedside.measures.pairs import later, later_and_lower
 from bedside.measures.predicted_curves import checked_curves, read_curves
 from bedside.measures.resampling import bootstrap, percentiles
+from bedside.measures.standing import free_at
 
 
 def c_harrell(
@@ -197,8 +198,7 @@ def c_antolini(
     block = max(1, 1_000_000 // max(1, n))  # about 8 MB per array
     for case in (cases[start : start + block] for start in range(0, len(cases), block)):
         at = time[case]
-        later = (time[:, None] > at) | ((time[:, None] == at) & (event == 0)[:, None]) | (event > 1)[:, None]
-        later &= entry[:, None] < at
+        later = (free_at(time, event, at) | (event > 1)[:, None]) & (entry[:, None] < at)
         risk = read_curves(curves, grid, at, steps)
         own = risk[case, np.arange(len(case))]
         won = np.where(later, (risk < own) + 0.5 * (risk == own), 0.0)

@@ -10,15 +10,21 @@ from jaxtyping import Bool, Float, Int
 from bedside.measures.survival_curves import life_table, survival
 
 
+def free_at(
+    time: Float[np.ndarray, "patient"], event: Int[np.ndarray, "patient"], at: Float[np.ndarray, "moment"]
+) -> Bool[np.ndarray, "patient moment"]:
+    """Who is known to have had no event by each moment: followed beyond it, or censored at it."""
+    return np.asarray((time[:, None] > at) | ((time[:, None] == at) & (event == 0)[:, None]))
+
+
 def known_free(
     time: Float[np.ndarray, "patient"],
     event: Int[np.ndarray, "patient"],
     at: Float[np.ndarray, "moment"],
     entry: Float[np.ndarray, "patient"],
 ) -> Bool[np.ndarray, "patient moment"]:
-    """Who is under observation at each moment and has had no event: followed beyond it, or censored at it."""
-    followed = (time[:, None] > at) | ((time[:, None] == at) & (event == 0)[:, None])
-    return np.asarray(followed & (entry[:, None] <= at))
+    """Who is under observation at each moment and has had no event, see `free_at`."""
+    return np.asarray(free_at(time, event, at) & (entry[:, None] <= at))
 
 
 def standing_at(

@@ -43,6 +43,15 @@ class Steps:
         values = np.concatenate([[self.start], self.value])
         return np.asarray(np.where(t <= self.until, values[np.searchsorted(self.time, t, side="right")], math.nan))
 
+    def limits_at(
+        self, t: Float[np.ndarray, "*time"] | float
+    ) -> tuple[Float[np.ndarray, "*time"], Float[np.ndarray, "*time"]]:
+        """Limits of the band at each of ``t``; nan where there is none, and beyond ``until``."""
+        t = np.asarray(t, dtype=np.float64)
+        place, known = np.searchsorted(self.time, t, side="right"), t <= self.until
+        low, high = (np.concatenate([[math.nan], limit])[place] for limit in (self.low, self.high))
+        return np.where(known, low, math.nan), np.where(known, high, math.nan)
+
 
 def number_at_risk(
     time: Float[np.ndarray, "patient"],
@@ -140,6 +149,30 @@ def kaplan_meier(
     terms = np.divide(events, at_risk * left, out=np.full(len(times), math.nan), where=left > 0)
     low, high = _band(free[1:], free[1:] ** 2 * np.cumsum(terms), level)
     return Steps(times, free[1:], low, high, at_risk, events, 1.0, _until(time, float(free[-1])))
+
+
+def median_follow_up(
+    time: Float[np.ndarray, "patient"],
+    event: Int[np.ndarray, "patient"],
+    entry: Float[np.ndarray, "patient"] | None = None,
+) -> float:
+    """Time by which half of the patients would have been lost to follow-up, had nobody had an event.
+
+    The median of `kaplan_meier` with the ends of follow-up taken for events, and events for ends (reverse Kaplan-Meier:
+    Schemper and Smith, Control Clin Trials 1996;17:343-346); nan where it is not reached.
+
+    Parameters
+    ----------
+    time, event, entry: as for `kaplan_meier`.
+
+    Raises
+    ------
+    DataError: as for `kaplan_meier`.
+    """
+    time, event, entry = checked_follow_up(time, event, entry)
+    left = kaplan_meier(time, (event == 0).astype(np.int64), entry)
+    reached = np.flatnonzero(left.value <= 0.5)
+    return float(left.time[reached[0]]) if len(reached) else math.nan
 
 
 def aalen_johansen(

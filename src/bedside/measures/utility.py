@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -156,7 +157,14 @@ def decision_curve(
     """
     thresholds = checked_probabilities(thresholds, "thresholds")
     model = [net_benefit(y, p, float(t), level) for t in thresholds]
-    everybody = [net_benefit_treat_all(y, float(t), level).value for t in thresholds]
+    everybody = [net_benefit_treat_all(y, float(t), level) for t in thresholds]
+    return drawn(thresholds, model, everybody)
+
+
+def drawn(
+    thresholds: Float[np.ndarray, "threshold"], model: Sequence[Measure], everybody: Sequence[Measure]
+) -> DecisionCurve:
+    """The curve through these net benefits of the model and of treating everybody; nan where they are undefined."""
 
     def column(numbers: list[float | None]) -> Float[np.ndarray, "threshold"]:
         return np.array([np.nan if number is None else number for number in numbers], dtype=np.float64)
@@ -166,6 +174,6 @@ def decision_curve(
         model=column([one.value for one in model]),
         low=column([one.low for one in model]),
         high=column([one.high for one in model]),
-        treat_all=column([*everybody]),
-        treat_none=np.where(len(y) > 0, 0.0, np.nan) * np.ones(len(thresholds)),
+        treat_all=column([one.value for one in everybody]),
+        treat_none=column([0.0 if one.defined else np.nan for one in everybody]),
     )

@@ -15,7 +15,7 @@ from bedside.measures.predictions import checked_probabilities
 from bedside.measures.resampling import bootstrap
 from bedside.measures.standing import standing_at
 from bedside.measures.survival_curves import incidence_by
-from bedside.measures.utility import DecisionCurve, threshold_odds
+from bedside.measures.utility import DecisionCurve, drawn, threshold_odds
 
 
 def net_benefit_at(
@@ -161,15 +161,4 @@ def decision_curve_at(
         for t in thresholds
     ]
     everybody = [net_benefit_treat_all_at(time, event, float(t), horizon, entry, repeats=0) for t in thresholds]
-
-    def column(numbers: list[float | None]) -> Float[np.ndarray, "threshold"]:
-        return np.array([np.nan if number is None else number for number in numbers], dtype=np.float64)
-
-    return DecisionCurve(
-        threshold=thresholds,
-        model=column([one.value for one in model]),
-        low=column([one.low for one in model]),
-        high=column([one.high for one in model]),
-        treat_all=column([one.value for one in everybody]),
-        treat_none=column([0.0 if one.defined else np.nan for one in everybody]),
-    )
+    return drawn(thresholds, model, everybody)

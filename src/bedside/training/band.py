@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int
 
-from bedside.measures import aalen_johansen
+from bedside.measures.grouped import group_distances
 from bedside.training.head import Band
 
 GROUP = 50
@@ -47,22 +47,11 @@ def distances(
     followed: Float[np.ndarray, " row"],
     entered: Float[np.ndarray, " row"] | None,
 ) -> Float[np.ndarray, " pair"] | None:
-    """Distances on the scale asin(sqrt(p)), of each group at each edge after 0; None with too few groups.
+    """`group_distances` of groups of `GROUP` rows at each edge after 0, as far as each is followed.
 
-    Rows in the order of their risk are cut into groups of `GROUP`, or a few more. Observed is the group's cumulative
-    incidence of the event that is asked about (Aalen and Johansen, Scand J Stat 1978;5:141-150), as far as its
-    follow-up goes; predicted is the mean of the incidences that its members were given. The arcsine of the root is the
-    scale on which a share varies alike whatever it is (Anscombe, Biometrika 1948;35:246-254).
+    None with fewer than `FEWEST` groups.
     """
-    count = len(y) // GROUP
-    if count < FEWEST:
+    if len(y) // GROUP < FEWEST:
         return None
-    found = []
-    for group in np.array_split(np.argsort(risk, kind="stable"), count):
-        start = None if entered is None else entered[group]
-        observed = aalen_johansen(followed[group], y[group], entry=start)
-        seen = np.clip(observed.at(edges[1:]), 0.0, 1.0)
-        expected = np.clip(incidence[group].mean(axis=0)[1:], 0.0, 1.0)
-        found.append(np.abs(np.arcsin(np.sqrt(seen)) - np.arcsin(np.sqrt(expected))))
-    pairs = np.concatenate(found)
-    return np.asarray(pairs[~np.isnan(pairs)])
+    found = group_distances(followed, y, entered, incidence[:, 1:], edges[1:], risk, GROUP)
+    return np.asarray(found[~np.isnan(found)])

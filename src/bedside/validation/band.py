@@ -7,8 +7,8 @@ import math
 import numpy as np
 from jaxtyping import Float, Int
 
-from bedside import measures as m
 from bedside.measures import Measure
+from bedside.measures.grouped import group_distances
 from bedside.release import Course
 
 FEWEST_GROUPS = 3
@@ -23,21 +23,13 @@ def band_coverage(
 ) -> Measure:
     """Share of times at which the observed curve of a group of similar patients lies within the band around theirs.
 
-    Patients in the order of their risk at the decision are cut into groups of ``band.group``, or a few more, as where
-    the band was measured; the observed curve of each is the Aalen-Johansen estimate at the edges of the grid, as long
-    as somebody in it is followed. No interval: the times of one group hang together. Undefined without a band, and
+    Groups of ``band.group`` patients with similar risks at the decision, as where the band was measured, at the edges
+    of the grid; see `group_distances`. No interval: the times of one group hang together. Undefined without a band, and
     with fewer than three groups.
     """
     if course.band is None or len(time) < FEWEST_GROUPS * course.band.group:
         return Measure(math.nan)
-    order = np.argsort(incidence[:, course.edges.index(course.decision)], kind="stable")
-    grid = np.array(course.edges[1:])
-    inside = []
-    for rows in np.array_split(order, len(order) // course.band.group):
-        steps = m.aalen_johansen(time[rows], event[rows], entry=None if entry is None else entry[rows])
-        observed = np.clip(steps.at(grid), 0.0, 1.0)
-        predicted = np.clip(incidence[rows, 1:].mean(axis=0), 0.0, 1.0)
-        apart = np.abs(np.arcsin(np.sqrt(observed)) - np.arcsin(np.sqrt(predicted)))
-        inside.append(apart[np.isfinite(observed)] <= course.band.half_width)
-    shares = np.concatenate(inside)
-    return Measure(float(shares.mean()) if len(shares) else math.nan)
+    risk, grid = incidence[:, course.edges.index(course.decision)], np.array(course.edges[1:])
+    found = group_distances(time, event, entry, incidence[:, 1:], grid, risk, course.band.group)
+    known = found[~np.isnan(found)]
+    return Measure(float(np.mean(known <= course.band.half_width)) if len(known) else math.nan)

@@ -31,11 +31,12 @@ EDGES = np.linspace(0.0, 1.0, 11)
 ROUND_THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.5)
 
 
-def _numbers(values: Iterable[float]) -> tuple[float | None, ...]:
+def numbers(values: Iterable[float]) -> tuple[float | None, ...]:
+    """Nothing where a number is not defined."""
     return tuple(float(value) if math.isfinite(value) else None for value in values)
 
 
-def _grid(values: Float[np.ndarray, " point"]) -> tuple[float, ...]:
+def on_grid(values: Float[np.ndarray, " point"]) -> tuple[float, ...]:
     """Without the dust of binary fractions: 0.02 rather than 0.019999999."""
     return tuple(round(float(value), 6) for value in values)
 
@@ -50,14 +51,14 @@ def roc_curve(y: Int[np.ndarray, " patient"], p: Float[np.ndarray, " patient"]) 
     found = 1.0 - np.searchsorted(events, cuts, side="left") / len(events)
     # Both rise along `cuts`: the last cut within the allowed rate is the best one.
     best = found[np.searchsorted(rate, RATES + 1e-12, side="right") - 1]
-    return RocCurve(false_positive_rate=_grid(RATES), sensitivity=tuple(float(value) for value in best))
+    return RocCurve(false_positive_rate=on_grid(RATES), sensitivity=tuple(float(value) for value in best))
 
 
 def calibration(y: Int[np.ndarray, " patient"], p: Float[np.ndarray, " patient"]) -> CalibrationCurve:
     """The smooth calibration curve on the grid of risks."""
     curve = m.calibration_curve(y, p, RISKS)
     return CalibrationCurve(
-        predicted=_grid(RISKS), observed=_numbers(curve.value), low=_numbers(curve.low), high=_numbers(curve.high)
+        predicted=on_grid(RISKS), observed=numbers(curve.value), low=numbers(curve.low), high=numbers(curve.high)
     )
 
 
@@ -65,14 +66,20 @@ def decision(
     y: Int[np.ndarray, " patient"], p: Float[np.ndarray, " patient"], floor: Float[np.ndarray, " patient"] | None
 ) -> DecisionCurveFacts:
     """Net benefit over the grid of thresholds, the floor's beside it."""
-    curve = m.decision_curve(y, p, THRESHOLDS)
+    return decision_facts(
+        m.decision_curve(y, p, THRESHOLDS), None if floor is None else m.decision_curve(y, floor, THRESHOLDS)
+    )
+
+
+def decision_facts(curve: m.DecisionCurve, floor: m.DecisionCurve | None) -> DecisionCurveFacts:
+    """A decision curve as the document has it, the floor's beside it."""
     return DecisionCurveFacts(
-        threshold=_grid(THRESHOLDS),
-        model=_numbers(curve.model),
-        low=_numbers(curve.low),
-        high=_numbers(curve.high),
-        treat_all=_numbers(curve.treat_all),
-        floor=() if floor is None else _numbers(m.decision_curve(y, floor, THRESHOLDS).model),
+        threshold=on_grid(curve.threshold),
+        model=numbers(curve.model),
+        low=numbers(curve.low),
+        high=numbers(curve.high),
+        treat_all=numbers(curve.treat_all),
+        floor=() if floor is None else numbers(floor.model),
     )
 
 
@@ -88,7 +95,7 @@ def risk_distribution(
         name: tuple(_count(int(number)) for number in np.histogram(p[outcome == position], EDGES)[0])
         for position, name in enumerate(classes)
     }
-    return RiskDistribution(edges=_grid(EDGES), counts=counts)
+    return RiskDistribution(edges=on_grid(EDGES), counts=counts)
 
 
 def curves(given: Predictions, floor: Float[np.ndarray, "patient class"] | None = None) -> Curves:
@@ -114,15 +121,19 @@ def curves_within(inside: Predictions, outside: Predictions) -> Curves:
     risk = {}
     for name, own in found.risk.items():
         _, p = outside.against_others(inside.classes.index(name))
-        others = risk_distribution(outside.outcome, p, inside.classes).counts
-        counts = {
-            one: tuple(
-                None if other is None else count for count, other in zip(own.counts[one], others[one], strict=True)
-            )
-            for one in own.counts
-        }
-        risk[name] = msgspec.structs.replace(own, counts=counts)
+        risk[name] = without_small(own, risk_distribution(outside.outcome, p, inside.classes))
     return msgspec.structs.replace(found, risk=risk)
+
+
+def without_small(own: RiskDistribution, others: RiskDistribution) -> RiskDistribution:
+    """A group's counts, but for those that would give away a withheld one of the others by subtraction."""
+    counts = {
+        one: tuple(
+            None if other is None else count for count, other in zip(own.counts[one], others.counts[one], strict=True)
+        )
+        for one in own.counts
+    }
+    return msgspec.structs.replace(own, counts=counts)
 
 
 def _row(given: Predictions, position: int, threshold: float, declared: bool) -> ThresholdRow:

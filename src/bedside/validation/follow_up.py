@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from bedside import measures as m
+from bedside.measures.standing import free_at
 from bedside.privacy import suppressed
 from bedside.validation.evidence import (
     FEW,
@@ -36,19 +37,17 @@ def known_by(given: Followed, horizon: float) -> dict[str, Bool[np.ndarray, " pa
     """Who had the event by then, who a competing one, who was followed to it without any, and who for less."""
     by = given.time <= horizon
     event, competing = by & (given.outcome == 1), by & (given.outcome > 1)
-    # Who was last seen at the horizon itself was followed to it.
-    free = (given.time > horizon) | ((given.time == horizon) & (given.outcome == 0))
+    free = free_at(*given.known, np.array([horizon]))[:, 0]
     return {"events": event, "competing": competing, "free": free, "unknown": ~(event | competing | free)}
 
 
 def follow_up_facts(given: Followed) -> FollowUpFacts:
     """How long, and what is known at each horizon."""
-    ended = m.kaplan_meier(given.time, (given.outcome == 0).astype(np.int64), given.entry) if len(given) else None
-    half = np.empty(0) if ended is None else ended.time[ended.value <= 0.5]
+    median = m.median_follow_up(*given.known, given.entry)
     return FollowUpFacts(
         unit=given.course.unit,
         late=given.late,
-        median=float(half[0]) if len(half) else None,
+        median=median if np.isfinite(median) else None,
         horizons=tuple(
             AtHorizon(
                 horizon=horizon,

@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float, Int
 from bedside import measures as m
 from bedside.answering import Judgement
 from bedside.cohort import Cohort
+from bedside.cohort.measure_names import at_horizon
 from bedside.errors import DataError
 from bedside.measures import Measure
 from bedside.release import Course, Manifest
@@ -174,8 +175,7 @@ def incidence_at(given: Followed, horizon: float) -> Estimate:
     value = float(steps.at(horizon))
     if given.patient is not None:  # the band takes rows for independent
         return Estimate.of(Measure(value))
-    place = int(np.searchsorted(steps.time, horizon, side="right")) - 1
-    low, high = (math.nan, math.nan) if place < 0 else (float(steps.low[place]), float(steps.high[place]))
+    low, high = map(float, steps.limits_at(horizon))
     return Estimate.of(Measure(value, low, high) if math.isfinite(value) else Measure(value))
 
 
@@ -239,7 +239,7 @@ def _at(given: Followed, horizon: float, repeats: int) -> dict[str, Statistic]:
 def at(name: str, horizon: float) -> str:
     """``auc_t`` by 365 is ``auc_t_at_365``, ``net_benefit_gain:treat-all`` is ``net_benefit_at_365_gain:treat-all``."""
     base, gain, other = name.partition("_gain:")
-    return f"{base}_at_{horizon:g}{gain}{other}"
+    return f"{at_horizon(base, horizon)}{gain}{other}"
 
 
 def statistics(given: Followed, repeats: int) -> dict[str, Statistic]:

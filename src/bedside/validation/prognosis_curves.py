@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import msgspec
 import numpy as np
@@ -12,7 +11,7 @@ from jaxtyping import Bool, Float
 from bedside import measures as m
 from bedside.privacy import suppressed, tellable
 from bedside.validation import prognosis
-from bedside.validation.curves import EDGES, RISKS, THRESHOLDS
+from bedside.validation.curves import EDGES, RISKS, THRESHOLDS, decision_facts, numbers, on_grid, without_small
 from bedside.validation.evidence import (
     FEW,
     CalibrationCurve,
@@ -45,17 +44,10 @@ def curves(given: Followed, floor: Float[np.ndarray, "patient cell"] | None = No
 def curves_within(inside: Followed, outside: Followed) -> Curves:
     """A group's curves at each horizon; risk counts that would give away a small count of the others are withheld."""
     found = _at_horizons(inside.answered, None)
-    others = {h: risk_distribution(outside.answered, h).counts for h in inside.course.horizons}
-    risk = {}
-    for horizon in inside.course.horizons:
-        name = inside.course.estimate(horizon)
-        counts = {
-            state: tuple(
-                None if other is None else count for count, other in zip(own, others[horizon][state], strict=True)
-            )
-            for state, own in found.risk[name].counts.items()
-        }
-        risk[name] = msgspec.structs.replace(found.risk[name], counts=counts)
+    risk = {
+        name: without_small(found.risk[name], risk_distribution(outside.answered, horizon))
+        for name, horizon in zip(inside.course.estimates, inside.course.horizons, strict=True)
+    }
     return msgspec.structs.replace(found, risk=risk)
 
 
@@ -68,25 +60,17 @@ def _at_horizons(given: Followed, beside: Followed | None) -> Curves:
     )
 
 
-def _numbers(values: Iterable[float]) -> tuple[float | None, ...]:
-    return tuple(float(value) if math.isfinite(value) else None for value in values)
-
-
 def _banded(given: Followed, values: Float[np.ndarray, " point"]) -> tuple[float | None, ...]:
     """A limit of a band that takes rows for independent: none where patients have several."""
-    return _numbers(values if given.patient is None else np.full(len(values), math.nan))
-
-
-def _grid(values: Float[np.ndarray, " point"]) -> tuple[float, ...]:
-    return tuple(round(float(value), 6) for value in values)
+    return numbers(values if given.patient is None else np.full(len(values), math.nan))
 
 
 def calibration(given: Followed, horizon: float) -> CalibrationCurve:
     """The smooth calibration curve at a horizon on the grid of risks."""
     curve = m.calibration_curve_at(*given.known, given.risk(horizon), horizon, RISKS, given.entry)
     return CalibrationCurve(
-        predicted=_grid(RISKS),
-        observed=_numbers(curve.value),
+        predicted=on_grid(RISKS),
+        observed=numbers(curve.value),
         low=_banded(given, curve.low),
         high=_banded(given, curve.high),
     )
@@ -105,17 +89,8 @@ def decision(given: Followed, beside: Followed | None, horizon: float) -> Decisi
     )
     floor = None
     if beside is not None:
-        floor = m.decision_curve_at(
-            *beside.known, beside.risk(horizon), THRESHOLDS, horizon, beside.entry, repeats=0
-        ).model
-    return DecisionCurveFacts(
-        threshold=_grid(THRESHOLDS),
-        model=_numbers(curve.model),
-        low=_numbers(curve.low),
-        high=_numbers(curve.high),
-        treat_all=_numbers(curve.treat_all),
-        floor=() if floor is None else _numbers(floor),
-    )
+        floor = m.decision_curve_at(*beside.known, beside.risk(horizon), THRESHOLDS, horizon, beside.entry, repeats=0)
+    return decision_facts(curve, floor)
 
 
 def risk_distribution(given: Followed, horizon: float) -> RiskDistribution:
@@ -130,7 +105,7 @@ def risk_distribution(given: Followed, horizon: float) -> RiskDistribution:
         for state, mask in known_by(given, horizon).items()
         if state != "competing" or len(given.classes) > 2
     }
-    return RiskDistribution(edges=_grid(EDGES), counts=counts)
+    return RiskDistribution(edges=on_grid(EDGES), counts=counts)
 
 
 def _count(given: Followed, rows: Bool[np.ndarray, " patient"]) -> int | None:
@@ -160,8 +135,7 @@ def _risk_group(given: Followed, name: str) -> RiskGroup:
     first = [given.course.edges.index(horizon) for horizon in (given.course.decision, *given.course.horizons)]
     told = np.column_stack([at_risk if given.patient is None else left, seen]).astype(np.int64)
     shown = tellable(told, first, FEW) & (at_risk > 0)
-    place = np.searchsorted(steps.time, grid, side="right")
-    low, high = (np.concatenate([[math.nan], band])[place] for band in (steps.low, steps.high))
+    low, high = steps.limits_at(grid)
     return RiskGroup(
         group=name,
         n=len(given),
@@ -175,7 +149,7 @@ def _risk_group(given: Followed, name: str) -> RiskGroup:
 
 
 def _shown(values: Float[np.ndarray, " point"], shown: Bool[np.ndarray, " point"]) -> tuple[float | None, ...]:
-    return _numbers(np.where(shown, values, math.nan))
+    return numbers(np.where(shown, values, math.nan))
 
 
 def over_time(given: Followed, beside: Followed | None) -> OverTime:
@@ -188,7 +162,7 @@ def over_time(given: Followed, beside: Followed | None) -> OverTime:
         if one is None:
             return ()
         statistic = {"auc": m.auc_t, "brier": m.brier_at}[measure]
-        return _numbers(
+        return numbers(
             statistic(*one.known, one.risk(edge), edge, one.entry, repeats=0).value if enough else math.nan
             for edge, enough in zip(grid, told, strict=True)
         )
