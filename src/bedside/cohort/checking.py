@@ -301,7 +301,7 @@ def _sample_size_over_time(study: Study, development: Cohort, parameters: int) -
     needed = riley_survival(
         events / float(seen.sum()),
         float(seen.mean()),
-        study.validation.decision or study.outcome.horizons[-1],
+        study.decision,
         parameters,
         r2_nagelkerke=EXPECTED_R2,
     )

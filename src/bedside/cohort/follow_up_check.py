@@ -134,7 +134,7 @@ def _few_left(cohort: Cohort, facts: FollowUpFacts) -> Iterator[Finding]:
 
 def _lost(study: Study, cohort: Cohort, facts: FollowUpFacts) -> Iterator[Finding]:
     assert cohort.followed is not None
-    decision = study.validation.decision or study.outcome.horizons[-1]
+    decision = study.decision
     lost = float(((cohort.outcome == 0) & (cohort.followed < decision)).mean())
     if lost > MOSTLY_CENSORED:
         text = f"{lost:.0%} of the patients leave before {decision:g} {facts.unit}, and no event was seen"

@@ -258,3 +258,8 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     targets: tuple[str, ...]
     review: ReviewPlan = ReviewPlan()
     adoption: AdoptionPlan | None = None
+
+    @property
+    def decision(self) -> float:
+        """The horizon that the threshold is about: of a question with time, the last where the plan names none."""
+        return self.validation.decision or self.outcome.horizons[-1]

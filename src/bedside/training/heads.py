@@ -28,7 +28,7 @@ def _hazards(study: Study, development: Cohort) -> Head:
         events=len(study.outcome.classes) - 1,
         edges=edges,
         horizons=asked.horizons,
-        decision=study.validation.decision or asked.horizons[-1],
+        decision=study.decision,
         floor=FLOORS[study.task.floor],
         loss=study.task.loss,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bedside.errors import DataError
 from bedside.sources import as_text
-from bedside.validation.predictions import text_pieces
+from bedside.validation.columns import text_pieces
 
 COLUMNS = ("answer", "patient")
 

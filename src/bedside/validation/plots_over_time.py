@@ -43,9 +43,11 @@ def _name(one: Mapping[str, Any]) -> str:
     return short(f"{one['group']} ({one['n']})")
 
 
-def over_time(times: Sequence[float], curves: Mapping[str, Sequence[float | None]], title: str, unit: str) -> str:
-    """One line for each model."""
-    looks = {"model": 0, "Cox regression": 1}
+def over_time(
+    times: Sequence[float], curves: Mapping[str, Sequence[float | None]], title: str, unit: str, floor: str
+) -> str:
+    """One line for each model; `floor` is the name of the simple one."""
+    looks = {"model": 0, floor: 1}
     with drawing(4.6, 3.6, f"over time {title}", left=0.72) as (figure, made):
         axes = figure.subplots()
         for name, values in curves.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from bedside.cohort import AttritionStep
 from bedside.errors import DataError, UsageError
 from bedside.release import Course
+from bedside.validation.columns import group_of, numbers, probabilities
 from bedside.validation.evidence import ReleaseFacts
 from bedside.validation.facts import environment
 from bedside.validation.prognosis import Followed
@@ -126,17 +127,7 @@ def _horizons(columns: Columns, path: Path) -> dict[float, str]:
 
 def _times(column: list[str | None], path: Path) -> Float[np.ndarray, " row"]:
     """Above 0; nan where empty."""
-    found = np.full(len(column), np.nan)
-    for row, text in enumerate(column):
-        if text is None:
-            continue
-        try:
-            found[row] = float(text)
-        except ValueError:
-            found[row] = np.inf
-        if not 0.0 < found[row] < np.inf:
-            raise DataError(f"{text!r} in column 'time' is not a time above 0", where=f"{path}, row {row + 1}")
-    return found
+    return numbers(column, "time", path, lambda number: 0.0 < number < np.inf, "a time above 0")
 
 
 def _events(column: list[str | None], path: Path) -> Int[np.ndarray, " row"]:
@@ -155,19 +146,10 @@ def _events(column: list[str | None], path: Path) -> Int[np.ndarray, " row"]:
     return found
 
 
-def read_courses(
-    columns: Columns,
-    path: Path,
-    numbers: Callable[[list[str | None], str, Path], Float[np.ndarray, " row"]],
-    groups: Callable[[np.ndarray | None, Path], np.ndarray | None],
-) -> CourseTable:
+def read_courses(columns: Columns, path: Path) -> CourseTable:
     """Read ``time``, ``event``, ``risk_HORIZON`` for each horizon and ``group`` of a table.
 
     Rows without a time, an event or a risk are left out and counted.
-
-    Parameters
-    ----------
-    numbers, groups: how a column of probabilities, and one of groups, is read.
 
     Raises
     ------
@@ -175,7 +157,7 @@ def read_courses(
     """
     horizons = _horizons(columns, path)
     time, event = _times(columns["time"], path), _events(columns["event"], path)
-    risk = np.stack([numbers(columns[name], name, path) for name in horizons.values()], axis=1)
+    risk = np.stack([probabilities(columns[name], name, path) for name in horizons.values()], axis=1)
     falls = (np.diff(risk, axis=1) < -1e-6).any(axis=1)
     if falls.any():
         row = int(np.flatnonzero(falls)[0])
@@ -193,7 +175,7 @@ def read_courses(
         event=event[used],
         horizons=tuple(horizons),
         risk=np.maximum.accumulate(risk[used], axis=1),
-        group=groups(np.array(columns["group"], dtype=object)[used] if "group" in columns else None, path),
+        group=group_of(columns, used, path),
         attrition=(
             AttritionStep(step="rows read", rows=len(time), removed=0),
             AttritionStep(step="with a time and an event", rows=int(known.sum()), removed=int((~known).sum())),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from jaxtyping import Float, Int
 from bedside.cohort import AttritionStep
 from bedside.errors import DataError, UsageError
 from bedside.validation.assembling import assemble_evidence
+from bedside.validation.columns import group_of, probabilities, texts
 from bedside.validation.diagnosis import Predictions, threshold_positions
 from bedside.validation.evidence import DataFacts, Evidence, ReleaseFacts
 from bedside.validation.facts import class_counts, environment, events
@@ -26,8 +26,6 @@ from bedside.validation.subgroups import groups_of_column
 BINARY = ("0", "1")
 YES, NO = frozenset({"1", "1.0", "true"}), frozenset({"0", "0.0", "false"})
 PREFIX = "probability_"
-MOST_GROUPS = 50
-_PIECE = 10_000
 
 
 @dataclass(frozen=True)
@@ -79,57 +77,6 @@ class PredictionTable:
             threshold=threshold,
             environment=environment(),
         )
-
-
-def text_pieces(path: Path) -> Iterator[dict[str, list[str | None]]]:
-    """Every column as text, None where empty; some thousand rows at a time, and at least one piece."""
-    import duckdb
-
-    if not path.is_file():
-        raise UsageError("there is no such file", where=str(path))
-    parquet = path.suffix.lower() in (".parquet", ".pq")
-    reader = "read_parquet(?)" if parquet else "read_csv(?, all_varchar = true, header = true)"
-    with duckdb.connect() as connection:
-        try:
-            relation = connection.execute(f"SELECT COLUMNS(*)::VARCHAR FROM {reader}", [str(path)])  # noqa: S608
-            names = [column[0].strip() for column in relation.description or ()]
-            rows = relation.fetchmany(_PIECE)
-            while True:
-                columns = zip(*rows, strict=True) if rows else [()] * len(names)
-                yield {name: list(map(_text, column)) for name, column in zip(names, columns, strict=True)}
-                rows = relation.fetchmany(_PIECE)
-                if not rows:
-                    return
-        except duckdb.Error as error:
-            reason = str(error).splitlines()[0]
-            raise DataError(f"cannot be read as a table ({reason})", where=str(path)) from None
-
-
-def texts(path: Path) -> dict[str, list[str | None]]:
-    """Every column as text; None where empty."""
-    first, *others = text_pieces(path)
-    return {name: column + [text for piece in others for text in piece[name]] for name, column in first.items()}
-
-
-def _text(cell: str | None) -> str | None:
-    return None if cell is None else cell.strip() or None
-
-
-def _numbers(column: list[str | None], name: str, path: Path) -> Float[np.ndarray, " row"]:
-    """Probabilities; nan where empty."""
-    found = np.full(len(column), np.nan)
-    for row, text in enumerate(column):
-        if text is None:
-            continue
-        try:
-            found[row] = float(text)
-        except ValueError:
-            found[row] = np.inf
-        if not 0.0 <= found[row] <= 1.0:
-            raise DataError(
-                f"{text!r} in column {name!r} is not a probability between 0 and 1", where=f"{path}, row {row + 1}"
-            )
-    return found
 
 
 def _binary_outcome(column: list[str | None], path: Path) -> Int[np.ndarray, " row"]:
@@ -195,15 +142,15 @@ def read_predictions(path: Path) -> PredictionTable | CourseTable:
     """
     columns = texts(path)
     if holds_courses(columns):
-        return read_courses(columns, path, _numbers, _checked_groups)
+        return read_courses(columns, path)
     classes = _classes(columns, path)
     if classes:
         outcome = _class_outcome(columns["outcome"], classes, path)
-        P = np.stack([_numbers(columns[PREFIX + name], PREFIX + name, path) for name in classes], axis=1)
+        P = np.stack([probabilities(columns[PREFIX + name], PREFIX + name, path) for name in classes], axis=1)
         _checked_sums(P, path)
     else:
         outcome = _binary_outcome(columns["outcome"], path)
-        p = _numbers(columns["probability"], "probability", path)
+        p = probabilities(columns["probability"], "probability", path)
         P = np.stack([1.0 - p, p], axis=1)
     known, given = outcome >= 0, ~np.isnan(P).any(axis=1)
     used = known & given
@@ -214,7 +161,6 @@ def read_predictions(path: Path) -> PredictionTable | CourseTable:
         AttritionStep(step="with an outcome", rows=int(known.sum()), removed=int((~known).sum())),
         AttritionStep(step="with a probability", rows=int(used.sum()), removed=int((known & ~given).sum())),
     )
-    group = np.array(columns["group"], dtype=object)[used] if "group" in columns else None
     return PredictionTable(
         name=path.name,
         digest=hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -222,23 +168,9 @@ def read_predictions(path: Path) -> PredictionTable | CourseTable:
         probability=P[used],
         classes=classes or BINARY,
         positive=None if classes else BINARY[1],
-        group=_checked_groups(group, path),
+        group=group_of(columns, used, path),
         attrition=steps,
     )
-
-
-def _checked_groups(group: np.ndarray | None, path: Path) -> np.ndarray | None:
-    """Refuse a column of many groups: it is more likely an identifier."""
-    if group is None:
-        return None
-    different = len({text for text in group if text is not None})
-    if different > MOST_GROUPS:
-        raise DataError(
-            f"column 'group' has {different} different texts; at most {MOST_GROUPS} groups are reported",
-            where=str(path),
-            remedy="Give a column of groups, not of patients",
-        )
-    return group
 
 
 def evidence_for_predictions(

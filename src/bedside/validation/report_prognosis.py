@@ -6,6 +6,7 @@ from typing import Any
 
 from bedside.validation import figures, plots_over_time, wording
 from bedside.validation.prognosis import at, split_name
+from bedside.validation.registry import MEASURES
 from bedside.validation.wording import Document, in_100, number
 
 LABELS = {
@@ -164,12 +165,12 @@ def _over_time(evidence: Document) -> list[dict[str, Any]]:
     found = evidence["curves"].get("over_time")
     if not found:
         return []
-    unit, drawn = evidence["release"]["course"]["unit"], []
+    unit, floor, drawn = evidence["release"]["course"]["unit"], MEASURES["prognosis"].floor, []
     lines = {
-        "AUC over time": {"model": "auc", "Cox regression": "floor_auc"},
+        "AUC over time": {"model": "auc", floor: "floor_auc"},
         "Brier score over time": {
             "model": "brier",
-            "Cox regression": "floor_brier",
+            floor: "floor_brier",
             "the same share for everybody (Aalen-Johansen)": "marginal",
         },
     }
@@ -180,7 +181,7 @@ def _over_time(evidence: Document) -> list[dict[str, Any]]:
         rows = [
             [f"{time:g}", *map(number, values)] for time, *values in zip(found["time"], *curves.values(), strict=True)
         ]
-        svg = plots_over_time.over_time(found["time"], curves, title, unit)
+        svg = plots_over_time.over_time(found["time"], curves, title, unit, floor)
         drawn.append(figures.figure(svg, title, [f"time ({unit})", *curves], rows))
     return drawn
 

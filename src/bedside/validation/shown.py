@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bedside.validation import report_prognosis, wording
+from bedside.validation.registry import MEASURES
 from bedside.validation.wording import Document
 
 
@@ -22,7 +23,8 @@ class Shown:
     headline: measures at the top.
     groups: measures of the table of groups. forest: measures drawn by group, with the axis and the ideal.
     floor: the simple model, in words. ranking: the measure of ranking; ranking_label: how a column is headed.
-    loss: what the network and its floor were compared by. kinds: what the risk distribution tells apart.
+    loss: what the network and its floor were compared by. learning: measures of the learning curve, each with its axis.
+    kinds: what the risk distribution tells apart.
     beside: what only this template shows.
     """
 
@@ -38,6 +40,7 @@ class Shown:
     ranking: str
     ranking_label: str
     loss: str
+    learning: tuple[tuple[str, str], ...]
     kinds: str
     beside: Callable[[Document], dict[str, Any]]
 
@@ -59,10 +62,11 @@ SHOWN: Mapping[str, Shown] = {
             "net_benefit",
         ),
         forest=(("auroc", "AUROC", None), ("calibration_slope", "calibration slope", 1.0)),
-        floor="logistic regression",
-        ranking="auroc",
+        floor=MEASURES["diagnosis"].floor,
+        ranking=MEASURES["diagnosis"].ranking,
         ranking_label="AUROC",
         loss="Log-loss",
+        learning=(("auroc", "AUROC"), ("log_loss", "log-loss")),
         kinds="true class",
         beside=lambda _: {},
     ),
@@ -75,10 +79,11 @@ SHOWN: Mapping[str, Shown] = {
         headline=lambda _: ("c_ipcw", "auc_t", "calibration_slope", "ibs", "net_benefit"),
         groups=("c_ipcw", "auc_t", "brier", "observed_over_expected", "calibration_slope", "ici", "net_benefit"),
         forest=(("auc_t", "AUC", None), ("observed_over_expected", "observed over expected", 1.0)),
-        floor="Cox regression",
-        ranking="auc_t",
+        floor=MEASURES["prognosis"].floor,
+        ranking=MEASURES["prognosis"].ranking,
         ranking_label="AUC",
         loss="Loss",
+        learning=(("c_harrell", "C-index of Harrell"), ("log_loss", "loss")),
         kinds="what is known at the horizon",
         beside=report_prognosis.beside,
     ),

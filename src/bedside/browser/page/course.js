@@ -1,5 +1,7 @@
 // A course over time from the model's cells: the rules of bedside.release.course and bedside.answering.course.
 
+import { six } from "./figures.js";
+
 /** How many columns the model's probability has: one for each class, or for each cell of a course. */
 export function columns({ classes, course }) {
   return course ? course.events.length * (course.edges.length - 1) + 1 : classes.length;
@@ -7,7 +9,7 @@ export function columns({ classes, course }) {
 
 /** What an answer estimates, by name: the classes, or the risk at each horizon. */
 export function estimateNames({ classes, course }) {
-  return course ? course.horizons.map((horizon) => `${course.events[0]} within ${horizon} ${course.unit}`) : classes;
+  return course ? course.horizons.map((horizon) => `${course.events[0]} within ${six(horizon)} ${course.unit}`) : classes;
 }
 
 /** Position of the estimate that a single threshold is about; null with more than two classes. */
