@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from bedside.measures import Measure
+from bedside.measures import Measure, bootstrap
 from bedside.preparation import NUMPY
 from bedside.training.cross_fitting import OutOfFold
 from bedside.training.head import Decided
@@ -92,7 +92,24 @@ def measured(sample: Sample, probability: Float[np.ndarray, "row column"], out_o
     """Out-of-fold measures with their intervals, and the loss of each fold, ready for JSON."""
     losses = sample.head.losses(sample, probability)
     folds = [out_of_fold.fold == k for k in np.unique(out_of_fold.fold)]
+    several = sample.patients < len(sample.y)
+    found = _by_patient(sample, probability, losses) if several else sample.head.measures(sample, probability)
     return {
-        **{name: measure.as_dict() for name, measure in sample.head.measures(sample, probability).items()},
+        **{name: measure.as_dict() for name, measure in found.items()},
         "log_loss_by_fold": [float(losses[own].mean()) for own in folds],
+    }
+
+
+def _by_patient(
+    sample: Sample, probability: Float[np.ndarray, "row column"], losses: Float[np.ndarray, " row"]
+) -> dict[str, Measure]:
+    """The measures of the head over all rows, with intervals from drawing patients with all rows of theirs."""
+
+    def order(rows: Int[np.ndarray, " drawn"]) -> float:
+        return sample.head.order(sample.take(rows), probability[rows])[1]
+
+    name, _ = sample.head.order(sample, probability)
+    return {
+        "log_loss": bootstrap(lambda rows: float(losses[rows].mean()), len(losses), groups=sample.patient),
+        name: bootstrap(order, len(losses), groups=sample.patient),
     }

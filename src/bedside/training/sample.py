@@ -46,8 +46,8 @@ class Sample:
         """How many outcomes a row may have."""
         return self.head.classes
 
-    def take(self, chosen: Bool[np.ndarray, " row"]) -> Sample:
-        """The rows of a mask."""
+    def take(self, chosen: Bool[np.ndarray, " row"] | Int[np.ndarray, " chosen"]) -> Sample:
+        """The rows of a mask, or of row numbers."""
         return replace(
             self,
             values=self.values[chosen],
