@@ -39,16 +39,20 @@ def test_tasks(name: str) -> None:
 
 
 def test_each_layer_has_the_parts_of_each_task() -> None:
+    from bedside.cohort.draft import OUTCOMES
     from bedside.cohort.labels import LABELS
     from bedside.cohort.measure_names import MEASURES
+    from bedside.cohort.sample_size_check import SIZES
     from bedside.network.losses import LOSSES
     from bedside.training.heads import FLOORS, HEADS
     from bedside.validation.registry import MEASURES as EVIDENCE
+    from bedside.validation.shown import SHOWN
 
     own = [task(name) for name in task_names()]
-    assert {one.label for one in own} <= set(LABELS)
-    assert {one.measures for one in own} <= set(MEASURES)
-    assert {one.measures for one in own} <= set(EVIDENCE)
+    for registry in (LABELS, OUTCOMES, SIZES):
+        assert {one.label for one in own} <= set(registry)
+    for registry in (MEASURES, EVIDENCE, SHOWN):
+        assert {one.measures for one in own} <= set(registry)
     assert {one.head for one in own} <= set(HEADS)
     assert {one.loss for one in own} <= set(LOSSES)
     assert {one.floor for one in own} <= set(FLOORS)

@@ -69,6 +69,7 @@ def test_a_threshold_is_one_number(write: Write) -> None:
     ("text", "message"),
     [
         ("time,risk_2\n1,0.5", "has no column 'event'"),
+        ("id\n1", "time, event and one risk_HORIZON for each horizon"),
         ("time,event,risk_soon\n1,1,0.5", "'risk_soon' names no horizon"),
         ("time,event,risk_2\n0,1,0.5", "'0' in column 'time' is not a time above 0"),
         ("time,event,risk_2\n1,dead,0.5", "event 'dead' is not 0"),

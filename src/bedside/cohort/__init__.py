@@ -1,13 +1,15 @@
 """Who is in, what is asked, and how patients are split."""
 
 from bedside.cohort.adoption_plan import AdoptionPlan, Column, Prepared
-from bedside.cohort.assembly import assemble, external_cohort
-from bedside.cohort.checking import DataCheck, SampleSizeFacts, SiteFacts, VariableFacts, check
+from bedside.cohort.assembly import assemble
+from bedside.cohort.checking import DataCheck, SiteFacts, VariableFacts, check
 from bedside.cohort.cohort import AttritionStep, Cohort, Finding
 from bedside.cohort.draft import draft_study
+from bedside.cohort.external import external_cohort
 from bedside.cohort.follow_up_check import FollowUpFacts, HorizonFacts
 from bedside.cohort.marginal_course import marginal_course
 from bedside.cohort.masks import subgroup_masks
+from bedside.cohort.sample_size_check import SampleSizeFacts
 from bedside.cohort.splitting import Split, patient_groups, split
 from bedside.cohort.study import (
     Data,

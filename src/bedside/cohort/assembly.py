@@ -8,29 +8,19 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from bedside.cohort.cohort import AttritionStep, Cohort
 from bedside.cohort.copies import repeated_rows
 from bedside.cohort.follow_up import Times, read_times, refuse_several_rows, refuse_unfollowed
-from bedside.cohort.landmark_section import visit_position
 from bedside.cohort.landmarking import landmarked, refuse_differing, refuse_same_visit
 from bedside.cohort.study import FollowUp, Outcome, Study
 from bedside.errors import DataError
 from bedside.sources import (
-    OutcomeMap,
     Problem,
     Reading,
-    Recode,
     Schema,
-    TableMap,
-    apply_map,
-    as_text,
-    columns,
-    factor_and_offset,
-    nearest,
     place,
     read_table,
 )
@@ -58,10 +48,10 @@ def assemble(study: Study) -> Cohort:
         patient has two visits at the same time, or rows that tell different courses.
     """
     schema, outcome = study.schema, study.outcome
-    reading = read_table(study.data.table, schema, extra=_extra_columns(schema, outcome))
+    reading = read_table(study.data.table, schema, extra=extra_columns(schema, outcome))
     _refuse_wrong_cells(study.data.table, schema, reading)
-    cohort = _cohort(
-        _Rows(study.data.table, schema, outcome, reading),
+    cohort = cohort_of(
+        Rows(study.data.table, schema, outcome, reading),
         time_needed=study.validation.after is not None,
         site_needed=study.validation.by is not None,
     )
@@ -83,109 +73,14 @@ def _refuse_unfollowed(cohort: Cohort, follow_up: FollowUp, where: str) -> None:
         refuse_unfollowed(there.followed, there.entered, there.outcome, follow_up, at)
 
 
-def external_cohort(schema: Schema, outcome: Outcome, path: Path | str, table_map: TableMap | None = None) -> Cohort:
-    """Another hospital's patients, for a release that is signed already.
-
-    Cells that are no numbers or no declared categories count as missing here (they have their `Problem`), and a
-    predictor without a column is `Problem.ABSENT`: another hospital's table is judged as it is. Its texts of the
-    outcome are the study's, or those that the map's ``[outcome.codes]`` translates to class names. In a prognosis the
-    map may name its columns of time, entry and visit and the unit of all; without a column of entry all are from 0. How
-    far the patients are followed is not asked: what cannot be judged at a horizon is left undefined there. A release
-    with landmarks asks at those that the other table reaches.
-
-    Raises
-    ------
-    DataError: no predictor at all has its column there, the outcome column is missing or holds a text that is no class,
-        a row names no patient, or nobody is left; in a prognosis a time is no number or negative, or a patient has
-        several rows, or with landmarks two at one time or with different courses.
-    """
-    path = Path(path)
-    recode: Recode | None = None
-    ours, asked = schema, outcome.follow_up
-    column, codes = outcome.column, {**{name: code for code, name in enumerate(outcome.classes)}, **outcome.codes}
-    if table_map is not None:
-        schema, recode = apply_map(schema, table_map)
-        column = table_map.outcome.column or column
-        if table_map.outcome.codes:
-            codes = _translated_classes(table_map, outcome)
-    outcome = msgspec.structs.replace(
-        outcome, column=column, codes=codes, follow_up=_follow_up_there(asked, path, table_map)
-    )
-    schema = _visits_there(ours, _roles_there(schema, path, table_map), asked, outcome.follow_up)
-    reading = read_table(path, schema, extra=_extra_columns(schema, outcome), recode=recode)
-    unit = table_map.outcome.unit if table_map is not None else None
-    return _cohort(_Rows(path, schema, outcome, reading, unit), time_needed=False, site_needed=False)
-
-
-def _follow_up_there(follow_up: FollowUp | None, path: Path, table_map: TableMap | None) -> FollowUp | None:
-    """Their columns of time, entry and visit; entry need not be there."""
-    theirs = table_map.outcome if table_map is not None else OutcomeMap()
-    where = str(table_map.path if table_map is not None else path)
-    if follow_up is None:
-        if theirs.time or theirs.entry or theirs.visit or theirs.unit:
-            raise DataError("[outcome] names a time, and the release asks for none", where=where, remedy="Drop it")
-        return None
-    if theirs.unit is not None:
-        try:
-            factor_and_offset(theirs.unit, follow_up.unit)
-        except DataError as error:
-            raise DataError(error.what, where=f"{where}, outcome.unit", remedy=error.remedy) from error
-    entry = theirs.entry or (follow_up.entry if follow_up.entry in columns(path) else None)
-    if theirs.visit is not None and follow_up.visit is None:
-        raise DataError("outcome.visit names visits, and the release has no landmarks", where=where, remedy="Drop it")
-    return msgspec.structs.replace(
-        follow_up, time=theirs.time or follow_up.time, entry=entry, end=None, visit=theirs.visit or follow_up.visit
-    )
-
-
-def _visits_there(schema: Schema, theirs: Schema, ours: FollowUp | None, follow_up: FollowUp | None) -> Schema:
-    """The predictor that is the landmark reads the other table's column of visits."""
-    position = None if ours is None else visit_position(schema, ours)
-    if position is None or follow_up is None:
-        return theirs
-    variables = list(theirs.variables)
-    variables[position] = msgspec.structs.replace(variables[position], column=follow_up.visit)
-    return msgspec.structs.replace(theirs, variables=tuple(variables))
-
-
-def _roles_there(schema: Schema, path: Path, table_map: TableMap | None) -> Schema:
-    """Without a map, the other table need not have the study's columns of patient, site and date."""
-    names = columns(path)
-    named = (table_map.patient, table_map.site) if table_map is not None else (None, None)
-
-    def kept(column: str | None) -> str | None:
-        return column if column in names or column in named else None
-
-    return Schema(
-        variables=schema.variables,
-        missing=schema.missing,
-        patient=kept(schema.patient),
-        site=kept(schema.site),
-        time=kept(schema.time),
-    )
-
-
-def _translated_classes(table_map: TableMap, outcome: Outcome) -> dict[str, int]:
-    found = {}
-    for theirs, ours in table_map.outcome.codes.items():
-        if as_text(ours) not in outcome.classes and as_text(ours) not in outcome.codes:
-            raise DataError(
-                f"[outcome.codes] names the class '{ours}', which the release does not have",
-                where=str(table_map.path or ""),
-                remedy=nearest(ours, outcome.classes),
-            )
-        name = as_text(ours)
-        found[as_text(theirs)] = outcome.classes.index(name) if name in outcome.classes else outcome.codes[name]
-    return found
-
-
-def _extra_columns(schema: Schema, outcome: Outcome) -> tuple[str, ...]:
+def extra_columns(schema: Schema, outcome: Outcome) -> tuple[str, ...]:
+    """The columns besides predictors that a cohort is made of, each once."""
     named = (*outcome.columns, schema.patient, schema.site, schema.time)
     return tuple(dict.fromkeys(column for column in named if column is not None))
 
 
 @dataclass(frozen=True)
-class _Rows:
+class Rows:
     """Everything read, before anybody is dropped. `unit`: of its times, where it is not the study's."""
 
     path: Path
@@ -195,13 +90,25 @@ class _Rows:
     unit: str | None = None
 
     def texts(self, column: str | None) -> np.ndarray | None:
+        """A further column's texts; None where none is named."""
         return None if column is None else self.reading.extra[column]
 
     def where(self, row: int) -> str:
+        """Which row of the file it is, in words."""
         return place(self.path, int(self.reading.rows[row]))
 
 
-def _cohort(rows: _Rows, *, time_needed: bool, site_needed: bool) -> Cohort:
+def cohort_of(rows: Rows, *, time_needed: bool, site_needed: bool) -> Cohort:
+    """The patients of these rows: dropped and counted as `assemble` says.
+
+    Parameters
+    ----------
+    time_needed, site_needed: whether rows without an index date, or without a site, are dropped.
+
+    Raises
+    ------
+    DataError: as `assemble` does, but for wrong cells of predictors and horizons out of reach.
+    """
     patient, site = _patients(rows), rows.texts(rows.schema.site)
     codes, time = _outcome_codes(rows), _times(rows)
     times = _follow_up(rows, codes)
@@ -240,7 +147,7 @@ def _cohort(rows: _Rows, *, time_needed: bool, site_needed: bool) -> Cohort:
     return _digested(replace(whole, attrition=tuple(steps)))
 
 
-def _refuse_rows(rows: _Rows, patient: np.ndarray, times: Times, keep: Bool[np.ndarray, " row"]) -> None:
+def _refuse_rows(rows: Rows, patient: np.ndarray, times: Times, keep: Bool[np.ndarray, " row"]) -> None:
     """Each patient has one course, in one row or in every row of a visit."""
     follow_up = rows.outcome.follow_up
     if times.visit is None or follow_up is None:
@@ -253,7 +160,7 @@ def _refuse_rows(rows: _Rows, patient: np.ndarray, times: Times, keep: Bool[np.n
     refuse_same_visit(patient[keep], times.visit[keep], rows.reading.rows[keep], rows.path)
 
 
-def _follow_up(rows: _Rows, codes: Int[np.ndarray, " row"]) -> Times | None:
+def _follow_up(rows: Rows, codes: Int[np.ndarray, " row"]) -> Times | None:
     follow_up = rows.outcome.follow_up
     return None if follow_up is None else read_times(rows.reading, rows.path, follow_up, codes, rows.unit)
 
@@ -270,7 +177,7 @@ def _drop(
     _count(steps, keep, step)
 
 
-def _patients(rows: _Rows) -> np.ndarray:
+def _patients(rows: Rows) -> np.ndarray:
     """Each row's patient; where no column names them, each row is a patient of its own."""
     texts = rows.texts(rows.schema.patient)
     if texts is None:
@@ -285,7 +192,7 @@ def _patients(rows: _Rows) -> np.ndarray:
     return texts
 
 
-def _outcome_codes(rows: _Rows) -> Int[np.ndarray, " row"]:
+def _outcome_codes(rows: Rows) -> Int[np.ndarray, " row"]:
     """Class positions; -1 where the outcome is missing."""
     texts = rows.reading.extra[rows.outcome.column].tolist()
     default = 0 if rows.outcome.others_negative else -2
@@ -303,7 +210,7 @@ def _outcome_codes(rows: _Rows) -> Int[np.ndarray, " row"]:
     return codes
 
 
-def _times(rows: _Rows) -> np.ndarray | None:
+def _times(rows: Rows) -> np.ndarray | None:
     texts = rows.texts(rows.schema.time)
     if texts is None:
         return None

@@ -8,10 +8,10 @@ import numpy as np
 from bedside.cohort.cohort import AttritionStep, Cohort, Finding
 from bedside.cohort.follow_up_check import FollowUpFacts, follow_up_facts, follow_up_findings
 from bedside.cohort.leakage import duplicate_findings, identifier_findings, leakage_findings, split_findings
+from bedside.cohort.sample_size_check import SampleSizeFacts, sample_sizes, size_findings
 from bedside.cohort.sites import site_findings
 from bedside.cohort.splitting import Split
 from bedside.cohort.study import Study
-from bedside.measures import SampleSize, riley, riley_survival
 from bedside.sources import Problem
 
 MOSTLY_MISSING = 0.5
@@ -25,9 +25,6 @@ SKEWED = 2.0
 
 SHOWN = 20
 """How many variables a finding names."""
-
-EXPECTED_R2 = 0.15
-"""Nagelkerke R2 that is assumed of the model to come: the advice where nothing is known (Riley, BMJ 2020;368:m441)."""
 
 
 class VariableFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,29 +54,6 @@ class SiteFacts(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     patients: int
     classes: dict[str, int]
-
-
-class SampleSizeFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What Riley's criteria ask for, and what there is.
-
-    Attributes
-    ----------
-    parameters: predictor parameters, a variable of k categories counting k - 1.
-    needed, needed_events: patients, and events among them, that the criteria ask for.
-    available, available_events: development patients, and those of them with `outcome`.
-    criteria: criterion → patients.
-    r2_nagelkerke: what was assumed of the model.
-    outcome: the class that counts as the event.
-    """
-
-    parameters: int
-    needed: int
-    needed_events: int
-    available: int
-    available_events: int
-    criteria: dict[str, int]
-    r2_nagelkerke: float
-    outcome: str
 
 
 class DataCheck(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,7 +96,7 @@ def check(study: Study, cohort: Cohort, split: Split) -> DataCheck:
     What comes back names no patient, and so may travel in a release.
     """
     facts = tuple(_variable_facts(study, cohort, position) for position in range(len(study.schema.variables)))
-    sample_size = _sample_sizes(study, cohort, split)
+    sizes = sample_sizes(study, cohort, split)
     once = cohort.at_first_landmark()
     follow_up = follow_up_facts(study, once)
     findings = [
@@ -134,7 +108,7 @@ def check(study: Study, cohort: Cohort, split: Split) -> DataCheck:
         *_missing_findings(study, cohort, facts),
         *_patient_findings(study, cohort),
         *_landmark_findings(study, cohort),
-        *_size_findings(sample_size),
+        *size_findings(sizes),
         *follow_up_findings(study, once, follow_up),
     ]
     gravity = {"error": 0, "warning": 1, "note": 2}
@@ -147,7 +121,7 @@ def check(study: Study, cohort: Cohort, split: Split) -> DataCheck:
         split=split.description,
         missingness=facts,
         sites=_sites(study, cohort),
-        sample_size=sample_size,
+        sample_size=sizes,
         follow_up=follow_up,
     )
 
@@ -270,72 +244,3 @@ def _landmark_findings(study: Study, cohort: Cohort) -> list[Finding]:
 
 def _events(study: Study) -> list[tuple[int, str]]:
     return list(enumerate(study.outcome.classes))[1:]
-
-
-def _sample_sizes(study: Study, cohort: Cohort, split: Split) -> tuple[SampleSizeFacts, ...]:
-    development = cohort.take(split.development).at_first_landmark()
-    outcome = development.outcome
-    parameters = sum(
-        1 if variable.kind == "number" else len(variable.categories or ()) - 1 for variable in study.schema.variables
-    )
-    if cohort.followed is not None:
-        return _sample_size_over_time(study, development, parameters)
-    found = []
-    for code, name in enumerate(study.outcome.classes):
-        if len(study.outcome.classes) == 2 and code == 0:
-            continue
-        events = int((outcome == code).sum())
-        if 0 < events < len(outcome):
-            needed = riley(events / len(outcome), parameters, r2_nagelkerke=EXPECTED_R2)
-            found.append(_size_facts(needed, parameters, len(outcome), events, name))
-    return tuple(found)
-
-
-def _sample_size_over_time(study: Study, development: Cohort, parameters: int) -> tuple[SampleSizeFacts, ...]:
-    """By the rate of the event asked about; what competes with it ends the follow-up."""
-    assert development.followed is not None
-    seen = development.followed - (0.0 if development.entered is None else development.entered)
-    events = int((development.outcome == 1).sum())
-    if events == 0:
-        return ()
-    needed = riley_survival(
-        events / float(seen.sum()),
-        float(seen.mean()),
-        study.decision,
-        parameters,
-        r2_nagelkerke=EXPECTED_R2,
-    )
-    return (_size_facts(needed, parameters, len(development), events, study.outcome.classes[1]),)
-
-
-def _size_facts(needed: SampleSize, parameters: int, available: int, events: int, outcome: str) -> SampleSizeFacts:
-    criteria = {
-        "shrinkage": needed.shrinkage,
-        "optimism": needed.optimism,
-        "overall_risk": needed.overall_risk,
-        "mean_absolute_error": needed.mean_absolute_error,
-    }
-    return SampleSizeFacts(
-        parameters=parameters,
-        needed=needed.patients,
-        needed_events=needed.events,
-        available=available,
-        available_events=events,
-        criteria={name: patients for name, patients in criteria.items() if patients is not None},
-        r2_nagelkerke=EXPECTED_R2,
-        outcome=outcome,
-    )
-
-
-def _size_findings(sizes: tuple[SampleSizeFacts, ...]) -> list[Finding]:
-    found = []
-    for one in sizes:
-        if one.available < one.needed:
-            text = (
-                f"{one.available} patients with {one.available_events} events to develop with; Riley's criteria ask "
-                f"for {one.needed} with {one.needed_events}, for {one.parameters} parameters and a Nagelkerke R2 of "
-                f"{one.r2_nagelkerke:g}"
-            )
-            remedy = "Expect optimism: fewer predictors, more patients, or a model that explains more than that"
-            found.append(_finding("sample-size", "warning", f"outcome '{one.outcome}'", text, remedy))
-    return found

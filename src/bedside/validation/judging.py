@@ -24,7 +24,7 @@ class Judged:
     reasons: dict[str, int]
 
 
-def probabilities(model: Model, cohort: Cohort) -> Float[np.ndarray, "patient class"]:
+def probabilities(model: Model, cohort: Cohort) -> Float[np.ndarray, "patient column"]:
     """The graph's probabilities of every row in double precision, abstained or not."""
     return model.predict(cohort.reading.values).probability.astype(np.float64)
 

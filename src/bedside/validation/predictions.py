@@ -19,6 +19,7 @@ from bedside.validation.diagnosis import Predictions, threshold_positions
 from bedside.validation.evidence import DataFacts, Evidence, ReleaseFacts
 from bedside.validation.facts import class_counts, environment, events
 from bedside.validation.given import Given
+from bedside.validation.predicted_courses import PREFIX as RISK
 from bedside.validation.predicted_courses import CourseTable, holds_courses, read_courses
 from bedside.validation.registry import measures_of
 from bedside.validation.subgroups import groups_of_column
@@ -118,7 +119,7 @@ def _classes(columns: dict[str, list[str | None]], path: Path) -> tuple[str, ...
                 f"has no column {name!r}",
                 where=str(path),
                 remedy=f"Columns are: outcome (0 or 1) and probability, or outcome (a class) and one {PREFIX}CLASS for "
-                "each class; time, event and {RISK}HORIZON of risks over time; and group, if there are groups",
+                f"each class; time, event and one {RISK}HORIZON for each horizon; and group, if there are groups",
             )
     return classes if len(classes) > 1 else ()
 
