@@ -18,16 +18,14 @@ def marginal_course(
     """``time``, ``incidence`` of each event by then (Aalen-Johansen), and patients still followed (``at_risk``).
 
     Of the grid only those times are there that tell, alone or with a neighbour, of nobody or of ten patients and more:
-    as being followed, or as having had an event. Horizons come before other times. A patient counts once, by the first
-    row.
+    as being followed, or as having had an event. Horizons come before other times. A patient counts once, from
+    the earliest landmark on.
 
     Parameters
     ----------
     events: names of the outcomes 1, 2... edges: the grid, from 0. horizons: among the edges, the most important first.
     """
-    assert cohort.followed is not None
-    _, first_rows = np.unique(cohort.patient.astype(str), return_index=True)
-    cohort = cohort.take(np.sort(first_rows))
+    cohort = cohort.at_first_landmark()
     assert cohort.followed is not None
     grid, followed, entered = np.array(edges), cohort.followed, cohort.entered
     at_risk = number_at_risk(followed, grid, entered)

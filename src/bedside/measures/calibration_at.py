@@ -11,7 +11,7 @@ from bedside.measures.calibration import CERTAINTY
 from bedside.measures.follow_up import checked_follow_up, checked_horizon, checked_risk
 from bedside.measures.measure import Measure
 from bedside.measures.resampling import bootstrap
-from bedside.measures.standing import standing_at
+from bedside.measures.standing import standing_by
 from bedside.measures.survival_curves import incidence_by
 
 
@@ -68,7 +68,7 @@ def _shares(
 ) -> Float[np.ndarray, "patient"]:
     """What share of the population each patient is: equal ones, unless some were seen only because they lived long."""
     if entry.any():
-        return standing_at(time, event, np.array([horizon]), entry)[:, 0]
+        return standing_by(time, event, horizon, entry)
     return np.full(len(time), 1 / max(1, len(time)))
 
 
@@ -108,7 +108,7 @@ def calibration_slope_at(
     x = np.log(-np.log1p(-np.clip(risk, CERTAINTY, 1 - CERTAINTY)))
 
     def value(i: Int[np.ndarray, "patient"]) -> float:
-        weight = standing_at(time[i], event[i], np.array([horizon]), entry[i])[:, 0]
+        weight = standing_by(time[i], event[i], horizon, entry[i])
         if not np.isfinite(weight).all():
             return math.nan
         known = weight > 0

@@ -21,7 +21,7 @@ from bedside.measures.interval import normal_quantile, undefined, wilson_limits
 from bedside.measures.measure import Measure
 from bedside.measures.predictions import checked_probabilities
 from bedside.measures.resampling import percentiles
-from bedside.measures.standing import standing_at
+from bedside.measures.standing import standing_by
 
 
 def calibration_curve_at(
@@ -79,7 +79,7 @@ def _known(
     entry: Float[np.ndarray, "patient"],
 ) -> tuple[Float[np.ndarray, "patient"], Float[np.ndarray, "patient"]]:
     """The share of the population that each patient stands for, and 1 where the event was there by the horizon."""
-    weight = standing_at(time, event, np.array([horizon]), entry)[:, 0]
+    weight = standing_by(time, event, horizon, entry)
     return weight, ((event == 1) & (time <= horizon)).astype(np.float64)
 
 

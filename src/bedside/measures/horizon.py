@@ -12,7 +12,7 @@ from bedside.measures.follow_up import checked_follow_up, checked_horizon, check
 from bedside.measures.measure import Measure
 from bedside.measures.predicted_curves import checked_curves, read_curves
 from bedside.measures.resampling import bootstrap
-from bedside.measures.standing import standing_at
+from bedside.measures.standing import standing_at, standing_by
 
 
 def auc_t(
@@ -66,7 +66,7 @@ def _auc(
     horizon: float,
     entry: Float[np.ndarray, "patient"],
 ) -> float:
-    weight = standing_at(time, event, np.array([horizon]), entry)[:, 0]
+    weight = standing_by(time, event, horizon, entry)
     case = (event == 1) & (time <= horizon)
     _, rank = np.unique(risk, return_inverse=True)
     cases, controls = (np.bincount(rank, weights=weight * who) for who in (case, ~case))

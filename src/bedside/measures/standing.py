@@ -27,6 +27,16 @@ def known_free(
     return np.asarray(free_at(time, event, at) & (entry[:, None] <= at))
 
 
+def standing_by(
+    time: Float[np.ndarray, "patient"],
+    event: Int[np.ndarray, "patient"],
+    horizon: float,
+    entry: Float[np.ndarray, "patient"],
+) -> Float[np.ndarray, "patient"]:
+    """`standing_at` at one moment."""
+    return standing_at(time, event, np.array([horizon]), entry)[:, 0]
+
+
 def standing_at(
     time: Float[np.ndarray, "patient"],
     event: Int[np.ndarray, "patient"],

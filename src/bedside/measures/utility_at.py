@@ -13,7 +13,7 @@ from bedside.measures.follow_up import checked_follow_up, checked_horizon, check
 from bedside.measures.measure import Measure
 from bedside.measures.predictions import checked_probabilities
 from bedside.measures.resampling import bootstrap
-from bedside.measures.standing import standing_at
+from bedside.measures.standing import standing_by
 from bedside.measures.survival_curves import incidence_by
 from bedside.measures.utility import DecisionCurve, drawn, threshold_odds
 
@@ -79,7 +79,7 @@ def _gain(
         return 0.0
     share = float(treated.mean())
     if entry.any():
-        share = float(standing_at(time, event, np.array([horizon]), entry)[treated, 0].sum())
+        share = float(standing_by(time, event, horizon, entry)[treated].sum())
     with_event = incidence_by(time[treated], event[treated], horizon, entry[treated])
     return share * (with_event - odds * (1 - with_event))
 
