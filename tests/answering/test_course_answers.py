@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 import math
@@ -11,10 +12,11 @@ from typing import Any
 
 import course_model
 import hospital as house
+import msgspec
 import numpy as np
 import pytest
 
-from bedside.answering import answer_patient, judge, predictions
+from bedside.answering import answer_patient, estimate_at, judge, predictions
 from bedside.errors import ValueRefused
 from bedside.release import Model, open_release
 from bedside.sources import read_patient
@@ -82,6 +84,20 @@ def test_the_risk_at_the_horizon_that_was_asked_for_is_explained(
     told = answer.explanation.base_value + sum(answer.explanation.values.values())
     assert told == pytest.approx(answer.estimate[answer.explanation.output], abs=1e-6)
     assert max(answer.explanation.values, key=lambda name: answer.explanation.values[name]) == "mean_radius"  # type: ignore[union-attr]
+
+
+def test_a_horizon_is_asked_for_as_it_reads(asked: tuple[Model, tuple[str, ...]]) -> None:
+    """A month in years is 0.0833333 on the page, in the names of estimates and in links, and 1/12 in the release."""
+    model, events = asked
+    month = msgspec.structs.replace(
+        course_model.course(events), edges=(0.0, 1 / 12, *course_model.EDGES[2:]), horizons=(1 / 12, 365.0)
+    )
+    outputs = msgspec.structs.replace(model.manifest.outputs, course=month)
+    asks = dataclasses.replace(model, manifest=msgspec.structs.replace(model.manifest, outputs=outputs))
+    assert [estimate_at(asks, horizon) for horizon in (0.0833333, 1 / 12, 365.0)] == [0, 0, 1]
+    for other in (0.083, 0.0834, math.nan):
+        with pytest.raises(ValueRefused, match=r"use one of: 0\.0833333, 365"):
+            estimate_at(asks, other)
 
 
 def test_a_horizon_without_a_risk_is_refused(

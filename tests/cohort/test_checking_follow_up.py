@@ -107,6 +107,25 @@ def test_groups_that_are_all_censored(make) -> None:
     assert "nobody of 133 patients has 'dead'" in found.text
 
 
+def test_a_competing_event_too_rare_to_learn_from(make) -> None:
+    table = followed(400)
+    alive = [row for row, end in enumerate(table["end"]) if end == "alive"]
+    competing = (
+        "horizons = [100, 300]",
+        'horizons = [100, 300]\ncompeting = { graft = "transplant" }\ncensored = "alive"',
+    )
+    for row in alive[:4]:
+        table["end"][row] = "graft"
+    found = codes(checked(make(TASK, OUTCOME, competing, columns=table, rows=400)))["few-of-an-outcome"]
+    assert (found.severity, found.where) == ("error", "outcome 'transplant'")
+    for row in alive[4:30]:
+        table["end"][row] = "graft"
+    assert "few-of-an-outcome" not in codes(checked(make(TASK, OUTCOME, competing, columns=table, rows=400)))
+    table["end"] = ["dead" if end == "alive" else end for end in table["end"]]
+    nobody = (competing[0], competing[1].replace('\ncensored = "alive"', ""))
+    assert "few-of-an-outcome" not in codes(checked(make(TASK, OUTCOME, nobody, columns=table, rows=400)))
+
+
 def test_few_are_left_and_most_have_gone(make) -> None:
     table = followed(400)
     table["days"] = [min(days, 290) if row % 8 else days for row, days in enumerate(table["days"])]

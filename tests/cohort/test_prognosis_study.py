@@ -118,6 +118,12 @@ WRONG = [
 ]  # fmt: skip
 
 
+def test_a_decision_is_a_horizon_as_it_reads(make) -> None:
+    sixth = ("horizons = [100, 300]", "horizons = [0.16666666666666666, 300]")
+    study = read_study(make(TASK, OUTCOME, sixth, ("seed = 7", "decision = 0.166667"), columns=followed()))
+    assert study.validation.decision == 1 / 6
+
+
 @pytest.mark.parametrize(("old", "new", "what", "where", "remedy"), WRONG, ids=[str(i) for i in range(len(WRONG))])
 def test_what_is_wrong_is_said_with_place_and_remedy(
     make, old: str, new: str, what: str, where: str, remedy: str

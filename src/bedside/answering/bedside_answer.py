@@ -138,14 +138,18 @@ def explained_estimate(model: Model, judged: Judgement, row: int, horizon: float
 
 
 def estimate_at(model: Model, horizon: float) -> int:
-    """Position of the risk at a horizon; raises ``ValueRefused`` where the release gives none there."""
+    """Position of the risk at a horizon, as it reads: 0.0833333 is 1/12; no two horizons of a release read alike.
+
+    Raises ``ValueRefused`` where the release gives no risk there.
+    """
     course = model.manifest.outputs.course
     if course is None:
         raise ValueRefused({"horizon": "this release gives no risk at a horizon; leave it out"})
-    if horizon not in course.horizons:
-        known = ", ".join(f"{one:g}" for one in course.horizons)
-        raise ValueRefused({"horizon": f"this release gives no risk at {horizon:g} {course.unit}; use one of: {known}"})
-    return course.horizons.index(horizon)
+    known, asked = [f"{one:g}" for one in course.horizons], f"{horizon:g}"
+    if asked not in known:
+        what = f"this release gives no risk at {asked} {course.unit}; use one of: {', '.join(known)}"
+        raise ValueRefused({"horizon": what})
+    return known.index(asked)
 
 
 def explain_row(

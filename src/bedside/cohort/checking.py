@@ -8,7 +8,7 @@ import numpy as np
 from bedside.cohort.cohort import AttritionStep, Cohort, Finding
 from bedside.cohort.follow_up_check import FollowUpFacts, follow_up_facts, follow_up_findings
 from bedside.cohort.leakage import duplicate_findings, identifier_findings, leakage_findings, split_findings
-from bedside.cohort.sample_size_check import SampleSizeFacts, sample_sizes, size_findings
+from bedside.cohort.sample_size_check import SampleSizeFacts, outcome_findings, sample_sizes, size_findings
 from bedside.cohort.sites import site_findings
 from bedside.cohort.splitting import Split
 from bedside.cohort.study import Study
@@ -108,6 +108,7 @@ def check(study: Study, cohort: Cohort, split: Split) -> DataCheck:
         *_missing_findings(study, cohort, facts),
         *_patient_findings(study, cohort),
         *_landmark_findings(study, cohort),
+        *outcome_findings(study, cohort, split),
         *size_findings(sizes),
         *follow_up_findings(study, once, follow_up),
     ]

@@ -82,10 +82,10 @@ def _decision(section: Section, outcome: Outcome) -> float | None:
         return horizons[-1] if horizons else None
     if not horizons:
         raise section.error("decision", "a decision at a horizon goes with a prognosis", "Drop it")
-    if decision not in horizons:
-        listed = ", ".join(f"{horizon:g}" for horizon in horizons)
-        raise section.error("decision", f"{decision:g} is none of the horizons", f"There are: {listed}")
-    return decision
+    listed = {f"{horizon:g}": horizon for horizon in horizons}  # as they read, which tells them apart
+    if f"{decision:g}" not in listed:
+        raise section.error("decision", f"{decision:g} is none of the horizons", f"There are: {', '.join(listed)}")
+    return listed[f"{decision:g}"]
 
 
 def _subgroup(section: Section, schema: Schema, text: str) -> Subgroup:

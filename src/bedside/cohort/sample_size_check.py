@@ -1,4 +1,4 @@
-"""What the data check says about the number of patients: Riley's criteria, by what kind of answer is asked for."""
+"""What the data check says about the number of patients: too few to train, and Riley's criteria."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from bedside.measures import SampleSize, riley, riley_survival
 
 EXPECTED_R2 = 0.15
 """Nagelkerke R2 that is assumed of the model to come: the advice where nothing is known (Riley, BMJ 2020;368:m441)."""
+
+FEWEST_OF_AN_OUTCOME = 5
+"""Development patients with each outcome: one for each fold of training, which refuses fewer."""
 
 
 class SampleSizeFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,4 +120,18 @@ def size_findings(sizes: tuple[SampleSizeFacts, ...]) -> list[Finding]:
             remedy = "Expect optimism: fewer predictors, more patients, or a model that explains more than that"
             where = f"outcome '{one.outcome}'"
             found.append(Finding(code="sample-size", severity="warning", where=where, text=text, remedy=remedy))
+    return found
+
+
+def outcome_findings(study: Study, cohort: Cohort, split: Split) -> list[Finding]:
+    """Outcomes, of a prognosis events, that too few patients have for training to take."""
+    development, found = cohort.take(split.development), []
+    for code, name in enumerate(study.outcome.classes):
+        count = len(set(development.patient[development.outcome == code].tolist()))
+        censored = code == 0 and cohort.followed is not None
+        if count < FEWEST_OF_AN_OUTCOME and not censored:
+            text = f"{count} patients to develop with have it, and at least {FEWEST_OF_AN_OUTCOME} are needed"
+            remedy = "Gather more such patients, join it with another outcome, or hold fewer patients out"
+            where = f"outcome '{name}'"
+            found.append(Finding(code="few-of-an-outcome", severity="error", where=where, text=text, remedy=remedy))
     return found
