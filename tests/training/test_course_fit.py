@@ -178,7 +178,7 @@ def test_the_band_is_that_of_the_out_of_fold_curves(fitted: Any) -> None:
     assert said["band"] == {"half_width": fitted.course.band.half_width, "alpha": 0.1, "group": 50}
     assert 0.05 < fitted.course.band.half_width < 0.3
     assert said["edges"] == list(fitted.course.edges)
-    assert [one["to"] for one in fitted.development["calibration"]["segments"]] == [2.0, said["edges"][-1]] * 2
+    assert [one["to"] for one in fitted.development["calibration"]["segments"]] == [2.0, 5.0, said["edges"][-1]] * 2
 
 
 def test_what_is_bent_may_also_change_over_time() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -107,3 +109,20 @@ def test_the_head_calibrates_cells_between_its_horizons() -> None:
     assert [(one["event"], one["from"], one["to"]) for one in facts] == [(1, 0, 2), (1, 2, 6), (2, 0, 2), (2, 2, 6)]
     before, after = head.losses(sample, probability), head.losses(sample, head.calibrated(NUMPY, found, probability))
     assert after.mean() < before.mean() - 0.05
+
+
+def test_what_happens_after_the_last_horizon_does_not_reach_back() -> None:
+    """Everybody censored at it: the recalibration until then stays the same, that of later years has nothing to say."""
+    z, y, followed = drawn(500)
+    z[:, 8:12] *= 0.3  # what the late years add would be another slope
+    head = Hazards(2, tuple(EDGES), (2.0, 4.0), 4.0, COX)
+    whole = Sample(Schema(variables=()), np.zeros((500, 0)), y, np.arange(500), head, followed)
+    ended = replace(whole, y=np.where(followed > 4, 0, y), followed=np.minimum(followed, 4.0))
+    probability = cells(NUMPY, z, events=2, intervals=12)
+    one, other = (head.fit_calibration(sample, probability) for sample in (whole, ended))
+    until = np.tile(EDGES[1:] <= 4, 2)
+    np.testing.assert_allclose(one.slope[until], other.slope[until], atol=1e-5)
+    np.testing.assert_allclose(one.shift[until], other.shift[until], atol=1e-5)
+    assert np.abs(one.slope[~until] - other.slope[~until]).max() > 0.02
+    stretches = [(found["from"], found["to"]) for found in head.calibration_facts(one)["segments"]]
+    assert stretches == [(0, 2), (2, 4), (4, 6)] * 2

@@ -96,13 +96,17 @@ class Hazards:
     def fit_calibration(
         self, sample: Sample, probability: Float[np.ndarray, "row cell"], fold: Int[np.ndarray, " row"] | None = None
     ) -> HazardCalibration:
-        """Segments lie between 0 and the horizons; the last goes on to the last edge."""
-        segment = np.searchsorted(np.array(self.horizons[:-1]), np.array(self.edges[:-1]), side="right")
+        """Segments lie between 0, the horizons and the last edge.
+
+        What happens after a horizon has no part in how the risk by it is recalibrated: where predictors tell less and
+        less with the years, the late ones would flatten the risks by an early one.
+        """
+        segment = np.searchsorted(np.array(self.horizons), np.array(self.edges[:-1]), side="right")
         return fit_hazard_calibration(self._log_hazards(NUMPY, probability), self.target(sample), segment, fold)
 
     def calibration_facts(self, calibration: HazardCalibration) -> dict[str, object]:
-        """Shift and slope of each event between horizons."""
-        starts, ends = (0.0, *self.horizons[:-1]), (*self.horizons[:-1], self.edges[-1])
+        """Shift and slope of each event between horizons, and after the last."""
+        starts, ends = (0.0, *self.horizons), (*self.horizons, self.edges[-1])
         return {
             "segments": [
                 {

@@ -19,7 +19,7 @@ CALM = 8.0
 
 
 class Segment(NamedTuple):
-    """What was fitted for one event between two horizons; `number` counts those stretches from 0."""
+    """What was fitted for one event in one stretch, between horizons or after the last; `number` counts from 0."""
 
     event: int
     number: int
