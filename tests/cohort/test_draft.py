@@ -215,6 +215,20 @@ def test_a_third_text_is_drafted_as_competing(tmp_path: Path) -> None:
     assert outcome.codes == {"alive": 0, "dead": 1, "transplanted": 2}
 
 
+def test_the_column_of_the_first_event_goes_before_a_flag_of_one(tmp_path: Path) -> None:
+    """A flag of death beside the days to a recurrence would say that women died on the day of their recurrence."""
+    lines = ["age,dtime,death,first,days"]
+    for row in range(120):
+        first = ("none", "recurrence", "death")[row % 3]
+        lines.append(f"{40 + row % 37},{700 + 7 * row},{int(row % 2)},{first},{300 + 5 * row}")
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    study = read_study(draft_study(tmp_path / "t.csv", "prognosis", tmp_path / "study"))
+    assert study.outcome.follow_up is not None
+    assert (study.outcome.column, study.outcome.follow_up.time) == ("first", "days")
+    assert set(study.outcome.classes) == {"no event seen", "death", "recurrence"}
+    assert [variable.name for variable in study.schema.variables] == ["age"]
+
+
 def test_a_table_without_times_drafts_no_prognosis(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no column could be the time"):
         draft_study(table(tmp_path), "prognosis", tmp_path / "study")

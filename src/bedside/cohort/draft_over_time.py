@@ -49,7 +49,7 @@ def drafted_time_to_event(columns: Sequence[ColumnProfile], data: Path) -> Draft
     DataError: no column could be the event, or none the time.
     """
     times = [column for column in columns if _could_be_time(column)]
-    event = outcome_column([column for column in columns if column not in times], data)
+    event = _first_event(columns) or outcome_column([column for column in columns if column not in times], data)
     if not times:
         raise DataError(
             "no column could be the time to the event: none holds numbers above 0 and is named like one",
@@ -68,6 +68,18 @@ def drafted_time_to_event(columns: Sequence[ColumnProfile], data: Path) -> Draft
         others,
         VISITS,
     )
+
+
+def _first_event(columns: Sequence[ColumnProfile]) -> ColumnProfile | None:
+    """The last column whose texts tell several events apart and none: its times are no flag's times."""
+    told = [
+        column
+        for column in columns
+        if column.categorical
+        and any(text.lower() in _CENSORED for text in column.counts)
+        and sum(bool(_EVENT.search(text)) for text in column.counts if text.lower() not in _CENSORED) >= 2
+    ]
+    return told[-1] if told else None
 
 
 def _alike(a: str, b: str) -> int:
