@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from bedside.answering import answer_patient
+from bedside.cli.patients import predict
 from bedside.cohort import assemble, read_study
 from bedside.errors import ValueRefused
 from bedside.release import Model, chosen, open_release
@@ -61,6 +62,26 @@ def test_each_visit_has_its_predicted_risk(made: Path) -> None:
     risk = np.array([float(row["risk_5"]) for row in told if row["abstained"] == "false"])
     assert len(risk) > 0.9 * len(told)
     assert (risk >= 0).all() and (risk <= 1).all() and risk.std() > 0.1
+
+
+def test_a_map_says_of_visits_the_same_to_predict_as_to_validate(made: Path, tmp_path: Path) -> None:
+    """In another hospital the time of a visit has another name, and its times are in days."""
+    with (made / "visits.csv").open() as visits:
+        asked = list(csv.DictReader(visits))
+    with (tmp_path / "theirs.csv").open("w") as file:
+        theirs = csv.DictWriter(file, [name for name in asked[0] if name != "year"] + ["day"])
+        theirs.writeheader()
+        for row in asked:
+            year = row.pop("year")
+            theirs.writerow(row | {"day": float(year) * 365.25})
+    (tmp_path / "map.toml").write_text('[outcome]\nvisit = "day"\nunit = "d"\n')
+    told = predict(made / "release", tmp_path / "theirs.csv", map=tmp_path / "map.toml", out=tmp_path / "told.csv")
+    assert told.rows == len(asked)
+    with (made / "predictions.csv").open() as ours, (tmp_path / "told.csv").open() as there:
+        expected, found = list(csv.DictReader(ours)), list(csv.DictReader(there))
+    assert [row["reasons"] for row in found] == [row["reasons"] for row in expected]
+    risks = [[float(row["risk_5"] or "nan") for row in rows] for rows in (found, expected)]
+    np.testing.assert_allclose(risks[0], risks[1], rtol=1e-4)
 
 
 def test_the_evidence_has_each_landmark_for_itself(made: Path) -> None:

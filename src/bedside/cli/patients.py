@@ -17,7 +17,7 @@ from bedside.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from bedside.answering import Judgement
-    from bedside.release import Chosen, Model
+    from bedside.release import Chosen, Manifest, Model
     from bedside.sources import Reading, Schema
 
 Columns = dict[str, np.ndarray]
@@ -81,16 +81,22 @@ def predict(
     """
     found = open_model(release, key=key, target=target)
     model = found.model
-    schema, recode = _translated(model.manifest.schema, map)
+    schema, recode = _translated(model.manifest, map)
     asked = _Asked(model, Path(table), schema, recode, dt.datetime.now(dt.UTC).date(), progress or _silent)
     done = Predicted(None, None, asked.pieces()) if out is None else asked.write(Path(out))
     return replace(done, target=model.target, processor=model.processor, why=found.why)
 
 
-def _translated(schema: Schema, path: str | Path | None) -> tuple[Schema, Any]:
-    from bedside.sources import apply_map, read_map
+def _translated(manifest: Manifest, path: str | Path | None) -> tuple[Schema, Any]:
+    from bedside.sources import apply_map, read_map, visits_mapped
 
-    return apply_map(schema, read_map(Path(path))) if path else (schema, None)
+    schema, course = manifest.schema, manifest.outputs.course
+    if not path:
+        return schema, None
+    table_map = read_map(Path(path))
+    if course is not None and course.visit is not None:
+        schema, table_map = visits_mapped(schema, table_map, course.visit, course.unit)
+    return apply_map(schema, table_map)
 
 
 def _silent(what: str, done: int, total: int) -> None:

@@ -9,7 +9,7 @@ from bedside.sources.patient import moment, read_patient
 from bedside.sources.reading import Problem, Reading
 from bedside.sources.schema import Kind, Schema, Variable
 from bedside.sources.table import Table, nearest
-from bedside.sources.table_map import MAP_KEYS, OutcomeMap, TableMap, apply_map, read_map
+from bedside.sources.table_map import MAP_KEYS, OutcomeMap, TableMap, apply_map, read_map, visits_mapped
 from bedside.sources.tables import Stream, open_stream, read_table, stream_table
 from bedside.sources.tally import tally
 from bedside.sources.text import as_text, number_in, trimmed
@@ -58,5 +58,6 @@ __all__ = [
     "stream_table",
     "tally",
     "trimmed",
+    "visits_mapped",
     "write_csv",
 ]

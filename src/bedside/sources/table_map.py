@@ -160,6 +160,23 @@ def _named(path: Path, name: str, table: Mapping[str, Any], key: str) -> str | N
     return _scalar(path, f"{name}.{key}", table[key]) if key in table else None
 
 
+def visits_mapped(schema: Schema, table_map: TableMap, visit: str, unit: str) -> tuple[Schema, TableMap]:
+    """What the map's ``[outcome]`` says of visits is said of the predictor that is their time, too.
+
+    `visit` is the study's own column of visits, `unit` that of its times. Where no predictor reads it: as they are.
+    """
+    found = next((one for one in schema.variables if (one.column or one.name) == visit), None)
+    if found is None:
+        return schema, table_map
+    theirs, timed = table_map.outcome, msgspec.structs.replace(found, unit=unit)
+    schema = msgspec.structs.replace(
+        schema, variables=tuple(timed if one is found else one for one in schema.variables)
+    )
+    columns = {**table_map.columns} | ({found.name: theirs.visit} if theirs.visit else {})
+    units = {**table_map.units} | ({found.name: theirs.unit} if theirs.unit else {})
+    return schema, msgspec.structs.replace(table_map, columns=columns, units=units)
+
+
 def apply_map(schema: Schema, table_map: TableMap) -> tuple[Schema, Recode]:
     """The schema as it reads the other table, and the translation of its categories for `read_table`.
 
