@@ -170,7 +170,7 @@ def _split(
         lacking = _lacking(study, cohort.outcome[index])
         if lacking:
             raise StudyError(
-                f"no {name} patient has the outcome '{study.outcome.classes[min(lacking)]}' when {what} are held out",
+                f"no {name} patient has the outcome '{study.outcome.classes[min(lacking)]}' with this held out: {what}",
                 where=f"{study.path}, validation",
                 remedy="Hold out others, or more patients of that class are needed",
             )
