@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -58,6 +59,11 @@ net_benefit = { better_than = ["treat-all", "treat-none"] }
 """
 
 
+def program() -> str:
+    """How this bedside is started from a shell: by its name only where the shell finds it."""
+    return "bedside" if shutil.which("bedside") else f"{sys.executable} -m bedside"
+
+
 def demo(
     *,
     dir: str | Path = "bedside-demo",  # noqa: A002 - the option's name
@@ -93,7 +99,7 @@ def demo(
         password=password,
         seconds=round(time.monotonic() - started, 1),
         served=serve,
-        serve_command=f"bedside serve {release} --key {key} --ledger {ledger} --port {port} --solo",
+        serve_command=f"{program()} serve {release} --key {key} --ledger {ledger} --port {port} --solo",
     )
     _say(shown, port)
     if serve:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
 from pathlib import Path
+
+import pytest
 
 from bedside.cli.study import HeldOut
 
@@ -58,3 +61,11 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path, bedsid
     assert done.returncode == 2
     assert "not empty" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_the_hint_can_be_typed_where_the_shell_does_not_find_bedside(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bedside.demonstration import program
+
+    monkeypatch.setenv("PATH", "")
+    asked = subprocess.run([*program().split(" "), "--version"], capture_output=True, text=True, check=True)
+    assert asked.stdout.startswith("bedside")
