@@ -27,6 +27,7 @@ from bedside.measures.discrimination import (
     auroc_multiclass,
     average_precision,
 )
+from bedside.measures.doubly_robust import average_effect, dr_scores, restricted_mean_outcome
 from bedside.measures.horizon import auc_t, brier_at, ibs
 from bedside.measures.interval import wilson
 from bedside.measures.measure import Measure
@@ -64,6 +65,7 @@ __all__ = [
     "auroc_by_class",
     "auroc_difference",
     "auroc_multiclass",
+    "average_effect",
     "average_precision",
     "bootstrap",
     "brier",
@@ -83,6 +85,7 @@ __all__ = [
     "d_calibration",
     "decision_curve",
     "decision_curve_at",
+    "dr_scores",
     "ibs",
     "ici",
     "ici_at",
@@ -102,6 +105,7 @@ __all__ = [
     "observed_over_expected_at",
     "ppv",
     "restricted_mean",
+    "restricted_mean_outcome",
     "riley",
     "riley_survival",
     "risk_by",
