@@ -1,0 +1,91 @@
+"""What guidelines say about a drug because of a genotype: the table ``guidance.toml``, and its reading."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import lru_cache
+from importlib.resources import files
+from typing import Literal
+
+import msgspec
+
+from bedside.genome.diplotype import Diplotype
+from bedside.genome.phenotype import phenotype
+
+Action = Literal["avoid", "alternative", "reduce", "increase", "monitor", "as usual", "not callable"]
+ACTIONS: tuple[Action, ...] = ("avoid", "alternative", "reduce", "increase", "monitor", "as usual")
+"""What a row may say, the gravest first; "avoid" is the veto, "not callable" is what is said where no row applies."""
+
+Strength = Literal["strong", "moderate", "optional", "label"]
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a statement stands: authors, title, journal and year, or the product label; `doi` where there is one."""
+
+    citation: str
+    doi: str | None = None
+
+
+class Recommendation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One statement of a guideline.
+
+    Attributes
+    ----------
+    drugs: what it is about. indication: it holds for this one only; None: for every one.
+    gene, results: phenotypes, activity scores ("score 1.0") or diplotypes for which it holds.
+    action, strength, text: what to do, how surely, and in words.
+    source: key of its `Source`.
+    """
+
+    drugs: tuple[str, ...]
+    gene: str
+    results: tuple[str, ...]
+    action: Literal["avoid", "alternative", "reduce", "increase", "monitor", "as usual"]
+    strength: Strength
+    text: str
+    source: str
+    indication: str | None = None
+
+
+class GuidanceTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``guidance.toml``: statements and their sources, under one version and date."""
+
+    version: str
+    date: str
+    sources: dict[str, Source]
+    rows: tuple[Recommendation, ...]
+
+    def about(self, drug: str, indication: str | None = None) -> tuple[Recommendation, ...]:
+        """The statements about a drug in this indication, those for every indication included."""
+        return tuple(row for row in self.rows if drug in row.drugs and row.indication in (None, indication))
+
+    def indications(self, drug: str) -> tuple[str, ...]:
+        """The indications that the statements about a drug tell apart."""
+        return tuple(dict.fromkeys(row.indication for row in self.rows if drug in row.drugs and row.indication))
+
+    @property
+    def drugs(self) -> tuple[str, ...]:
+        """Every drug that a statement is about."""
+        return tuple(sorted({drug for row in self.rows for drug in row.drugs}))
+
+
+@lru_cache(maxsize=1)
+def guidance_table() -> GuidanceTable:
+    """The package's own table."""
+    values = tomllib.loads(files("bedside.genome").joinpath("guidance.toml").read_text(encoding="utf-8"))
+    return msgspec.convert(values | {"date": str(values["date"])}, GuidanceTable)
+
+
+def recommend(rows: tuple[Recommendation, ...], diplotype: Diplotype) -> Recommendation | None:
+    """The statement among `rows` that holds for a diplotype; None where none does.
+
+    >>> from bedside.genome import gene, parse_diplotype
+    >>> recommend(guidance_table().about("simvastatin"), parse_diplotype(gene("SLCO1B1"), "*5/*15")).action
+    'avoid'
+    """
+    found = phenotype(diplotype)
+    named = {str(diplotype), found.name}
+    if found.activity is not None:
+        named.add(f"score {found.activity:.1f}")
+    of_gene = (row for row in rows if row.gene == diplotype.gene.name)
+    return next((row for row in of_gene if not named.isdisjoint(row.results)), None)
