@@ -134,8 +134,8 @@ def test_a_target_that_mixes_patients_is_caught(demonstrated: Path) -> None:
 
             def mixed(values):
                 found = predict(values)
-                mean = found.probability.mean(axis=0, keepdims=True)
-                return replace(found, probability=(found.probability + mean) / 2)
+                mean = found.columns.mean(axis=0, keepdims=True)
+                return replace(found, columns=(found.columns + mean) / 2)
 
             return mixed
 

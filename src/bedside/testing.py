@@ -90,12 +90,12 @@ def _check_file(target: Target, material: Material, made: bytes) -> None:
     rows = np.random.default_rng(0).normal(size=(257, variables))
     rows[5] = np.nan
     together = predict(rows)
-    assert together.probability.shape == (257, classes), "one row a patient, one column a class"
+    assert together.columns.shape == (257, classes), "one row a patient, one column a class"
     assert together.distance.shape == (257,), "one distance a patient"
-    assert np.isfinite(together.probability).all(), "unknown values must still give a probability"
-    assert np.abs(together.probability.sum(axis=1) - 1).max() <= 1e-5, "probabilities of one patient sum to 1"
-    alone = np.concatenate([predict(rows[[row]]).probability for row in range(8)])
-    assert np.abs(alone - together.probability[:8]).max() <= max(target.tolerance, 1e-6), "a batch must not matter"
+    assert np.isfinite(together.columns).all(), "unknown values must still give a probability"
+    assert np.abs(together.columns.sum(axis=1) - 1).max() <= 1e-5, "probabilities of one patient sum to 1"
+    alone = np.concatenate([predict(rows[[row]]).columns for row in range(8)])
+    assert np.abs(alone - together.columns[:8]).max() <= max(target.tolerance, 1e-6), "a batch must not matter"
     exact = registered(REFERENCE).load(material.graph, **given)(rows).distance  # type: ignore[arg-type]
     assert np.allclose(together.distance, exact, rtol=1e-3, atol=1e-3), "who is unlike training must stay the same"
     try:

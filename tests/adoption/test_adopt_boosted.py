@@ -155,7 +155,7 @@ def test_it_becomes_a_candidate(heart: Data, data_dir: Path, tmp_path: Path, nam
     assert proof.boundary >= 100 and proof.boundary_differing == 0
     candidate = open_candidate(tmp_path / "c")
     values = heart[0].astype(np.float64)
-    served = candidate.load().predict(np.where(np.arange(7) == CATEGORY, values - 1, values)).probability[:, 1]
+    served = candidate.load().predict(np.where(np.arange(7) == CATEGORY, values - 1, values)).columns[:, 1]
     rows = values if name == "m.txt" else xgboost.DMatrix(heart[0], nthread=1)
     expected = booster.predict(rows) if name != "m.txt" else booster.predict(rows, num_threads=1)
     assert np.isnan(values).any() and np.abs(served - expected).max() < 1e-6

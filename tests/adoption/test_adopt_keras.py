@@ -93,7 +93,7 @@ def test_the_graph_of_each_kind_of_model_equals_it(keras: Any, tmp_path: Path, n
 def test_a_file_of_keras_2_gives_what_keras_2_gave(study: Callable[..., Path], tmp_path: Path) -> None:
     bedside.adopt(HERE / "keras2_sequential.h5", study(), out=tmp_path / "c")
     candidate = open_candidate(tmp_path / "c")
-    answered = candidate.load().predict(np.array(list(KERAS_2))).probability[:, 1]
+    answered = candidate.load().predict(np.array(list(KERAS_2))).columns[:, 1]
     assert np.abs(answered - list(KERAS_2.values())).max() < 1e-6
     origin = candidate.manifest.adopted
     assert origin is not None and origin.proof.largest <= 1e-5

@@ -33,7 +33,7 @@ def test_the_candidate_answers_what_the_model_answers(study: Write, true_model: 
     adopted = bedside.adopt(true_model, study(), out=tmp_path / "c")
     candidate = open_candidate(tmp_path / "c")
     values = _patients()
-    answered = candidate.load().predict(values).probability[:, 1]
+    answered = candidate.load().predict(values).columns[:, 1]
     assert np.abs(answered - _risk(*values.T)).max() < 1e-6
     origin = candidate.manifest.adopted
     assert origin is not None and origin.proof == adopted.adopted
@@ -93,8 +93,8 @@ def test_recalibration_makes_a_new_version_and_mends_the_level(study: Write, tmp
     plain, again = open_candidate(tmp_path / "plain"), open_candidate(tmp_path / "again")
     assert (plain.manifest.version, again.manifest.version) == ("1.0.0", "1.0.0+recalibrated")
     values = _patients()
-    off = np.abs(plain.load().predict(values).probability[:, 1] - _risk(*values.T)).mean()
-    mended = np.abs(again.load().predict(values).probability[:, 1] - _risk(*values.T)).mean()
+    off = np.abs(plain.load().predict(values).columns[:, 1] - _risk(*values.T)).mean()
+    mended = np.abs(again.load().predict(values).columns[:, 1] - _risk(*values.T)).mean()
     assert mended < off / 2
     assert again.manifest.adopted is not None and again.manifest.adopted.recalibrated
 
@@ -117,7 +117,7 @@ sex = { codes = { f = 3, m = 5 } }
     age, chol, marker, sex = values.T
     taken = [(np.log10(chol / 100) - 0.3) / 0.1, 3 + 2 * sex, (age * 12 - 720) / 120, sex == 0, marker]
     expected = 1 / (1 + np.exp(-(np.stack(taken, axis=1) @ weights[:, 0] - 0.2)))
-    answered = open_candidate(tmp_path / "c").load().predict(values).probability[:, 1]
+    answered = open_candidate(tmp_path / "c").load().predict(values).columns[:, 1]
     assert np.abs(answered - expected).max() < 1e-5
 
 
@@ -128,7 +128,7 @@ def test_one_hot_is_in_the_order_of_the_categories(study: Write, tmp_path: Path)
     text = STUDY.replace("[outcome]", f"{SEX}\n[outcome]")
     bedside.adopt(model, study(said, text=text), out=tmp_path / "c")
     answered = open_candidate(tmp_path / "c").load().predict(np.array([[60.0, 200, 0, 0], [60.0, 200, 0, 1]]))
-    assert np.abs(answered.probability[:, 1] - 1 / (1 + np.exp([-1.0, 1.0]))).max() < 1e-6
+    assert np.abs(answered.columns[:, 1] - 1 / (1 + np.exp([-1.0, 1.0]))).max() < 1e-6
 
 
 def test_a_unit_with_an_offset_is_converted(study: Write, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_unit_with_an_offset_is_converted(study: Write, tmp_path: Path) -> Non
     bedside.adopt(model, study('[adoption.inputs]\nmarker = { unit = "[degF]" }', text=text), out=tmp_path / "c")
     answered = open_candidate(tmp_path / "c").load().predict(np.array([[60.0, 200, 10], [60.0, 200, -20]]))
     expected = 1 / (1 + np.exp(-(0.1 * np.array([50.0, -4.0]) - 4)))
-    assert np.abs(answered.probability[:, 1] - expected).max() < 1e-6
+    assert np.abs(answered.columns[:, 1] - expected).max() < 1e-6
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_an_unknown_category_is_filled(study: Write, tmp_path: Path, said: str, 
     text = STUDY.replace("[outcome]", f"{SEX}\n[outcome]")
     more = f"[adoption.inputs]\nage = {{ fill = 60 }}\nchol = {{ fill = 200 }}\nmarker = {{ fill = 0 }}\n{said}"
     bedside.adopt(model, study(more, text=text), out=tmp_path / "c")
-    answered = open_candidate(tmp_path / "c").load().predict(np.full((1, 4), np.nan)).probability[0, 1]
+    answered = open_candidate(tmp_path / "c").load().predict(np.full((1, 4), np.nan)).columns[0, 1]
     assert answered == pytest.approx(1 / (1 + np.exp(-unknown)), abs=1e-6)
 
 
@@ -182,7 +182,7 @@ def test_a_declared_fill_is_part_of_the_graph(
     bedside.adopt(true_model, study(said, unknown=0.1), out=tmp_path / "c")
     candidate = open_candidate(tmp_path / "c")
     assert candidate.manifest.missing_limit >= 0.5
-    answered = candidate.load().predict(np.array([[60.0, np.nan, 0.0]])).probability[0, 1]
+    answered = candidate.load().predict(np.array([[60.0, np.nan, 0.0]])).columns[0, 1]
     if filled is None:
         assert _risk(60, 190, 0) < answered < _risk(60, 230, 0)
     else:
@@ -195,7 +195,7 @@ def test_a_single_column_can_be_the_probability_of_the_other_class(study: Write,
     with pytest.raises(StudyError, match="wrong way round"):
         bedside.adopt(model, study(), out=tmp_path / "c")
     bedside.adopt(model, study('[adoption]\nclasses = ["no"]'), out=tmp_path / "c")
-    answered = open_candidate(tmp_path / "c").load().predict(_patients()).probability[:, 1]
+    answered = open_candidate(tmp_path / "c").load().predict(_patients()).columns[:, 1]
     assert np.abs(answered - _risk(*_patients().T)).max() < 1e-6
 
 
@@ -204,7 +204,7 @@ def test_columns_in_another_order_and_logits(study: Write, tmp_path: Path) -> No
     model.write_bytes(linear(BINARY[:, ::-1], [INTERCEPT, 0.0], end=""))
     said = '[adoption]\nclasses = ["yes", "no"]\noutputs = "logits"'
     bedside.adopt(model, study(said), out=tmp_path / "c")
-    answered = open_candidate(tmp_path / "c").load().predict(_patients()).probability[:, 1]
+    answered = open_candidate(tmp_path / "c").load().predict(_patients()).columns[:, 1]
     assert np.abs(answered - _risk(*_patients().T)).max() < 1e-6
 
 
@@ -212,7 +212,7 @@ def test_double_precision_is_adopted(study: Write, tmp_path: Path) -> None:
     model = tmp_path / "m.onnx"
     model.write_bytes(linear(BINARY, [0.0, INTERCEPT], double=True))
     bedside.adopt(model, study(), out=tmp_path / "c")
-    answered = open_candidate(tmp_path / "c").load().predict(_patients()).probability[:, 1]
+    answered = open_candidate(tmp_path / "c").load().predict(_patients()).columns[:, 1]
     assert np.abs(answered - _risk(*_patients().T)).max() < 1e-6
 
 
@@ -252,7 +252,7 @@ def test_operator_sets_of_every_age(study: Write, tmp_path: Path, opset: int) ->
     model.graph.node[2].attribute.append(onnx.helper.make_attribute("axis", 1))
     (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
     bedside.adopt(tmp_path / "m.onnx", study(), out=tmp_path / "c")
-    answered = open_candidate(tmp_path / "c").load().predict(_patients()).probability[:, 1]
+    answered = open_candidate(tmp_path / "c").load().predict(_patients()).columns[:, 1]
     assert np.abs(answered - _risk(*_patients().T)).max() < 1e-6
 
 
@@ -287,14 +287,14 @@ def test_one_of_several_outputs_is_named(study: Write, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"2 outputs that could be meant \(p, z\)"):
         bedside.adopt(tmp_path / "m.onnx", study(), out=tmp_path / "c")
     bedside.adopt(tmp_path / "m.onnx", study('[adoption]\noutput = "p"'), out=tmp_path / "c")
-    answered = open_candidate(tmp_path / "c").load().predict(_patients()).probability[:, 1]
+    answered = open_candidate(tmp_path / "c").load().predict(_patients()).columns[:, 1]
     assert np.abs(answered - _risk(*_patients().T)).max() < 1e-6
 
 
 def test_of_a_map_for_each_patient_the_matrix_is_taken(study: Write, tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(_two_outputs(zipped=True))
     bedside.adopt(tmp_path / "m.onnx", study(), out=tmp_path / "c")
-    answered = open_candidate(tmp_path / "c").load().predict(_patients()).probability[:, 1]
+    answered = open_candidate(tmp_path / "c").load().predict(_patients()).columns[:, 1]
     assert np.abs(answered - _risk(*_patients().T)).max() < 1e-6
 
 

@@ -144,7 +144,7 @@ def test_it_becomes_a_candidate(heart: Data, data_dir: Path, tmp_path: Path) -> 
     values = heart[0].astype(np.float64)
     served = open_candidate(tmp_path / "c").load().predict(np.where(np.arange(7) == 1, values - 1, values))
     assert np.isnan(values).any()
-    assert np.abs(served.probability - model.predict_proba(heart[0])).max() < 1e-5
+    assert np.abs(served.columns - model.predict_proba(heart[0])).max() < 1e-5
     origin = bedside.validate(tmp_path / "c").evidence.release.adopted
     assert origin is not None and origin.says["classes"] == "0, 1" and "scikit-learn" in origin.says["written by"]
 

@@ -71,7 +71,7 @@ def test_a_trained_model_is_adopted_validated_and_signed(
     assert told["adopted"]["random"] == 1000 and told["adopted"]["largest"] <= 1e-5
     kept = np.load(models / "trained.npz")
     candidate = open_candidate(tmp_path / "c")
-    answered = candidate.load().predict(kept["rows"].astype(np.float64)).probability
+    answered = candidate.load().predict(kept["rows"].astype(np.float64)).columns
     assert np.abs(answered - kept["found"]).max() < 1e-5  # by Keras itself, before it was saved
     origin = candidate.manifest.adopted
     assert origin is not None and origin.says["written by"] == "TensorFlow 2.21.0"
@@ -97,7 +97,7 @@ inputs = { sex = { codes = { f = 1, m = 2 } } }
     patients = _patients()
     expected = 1 / (1 + np.exp(-logit(*patients.T) - np.tile([0.5, -0.5], 25)))
     values = np.concatenate([patients, np.tile([[0.0], [1.0]], (25, 1))], axis=1)
-    answered = open_candidate(tmp_path / "c").load().predict(values).probability[:, 1]
+    answered = open_candidate(tmp_path / "c").load().predict(values).columns[:, 1]
     assert np.abs(answered - expected).max() < 1e-5
 
 

@@ -47,14 +47,14 @@ def test_probability_sets_and_alert(small: ModuleType, model: Model) -> None:
     values = small.patients(200)
     judged = judge(model, reading(values), today=TODAY)
     probability, distance = small.expected(values)
-    np.testing.assert_allclose(judged.probability, probability, atol=2e-6)
+    np.testing.assert_allclose(judged.columns, probability, atol=2e-6)
     np.testing.assert_allclose(judged.distance, distance, rtol=1e-5)
     assert judged.alert is not None
-    np.testing.assert_array_equal(judged.alert, judged.probability[:, 1] >= 0.2)
+    np.testing.assert_array_equal(judged.alert, judged.columns[:, 1] >= 0.2)
     assert 0 < judged.alert.sum() < 200
     for row in range(200):
-        expected = [1 - p <= 0.6 for p in judged.probability[row]]
-        expected[int(judged.probability[row].argmax())] = True
+        expected = [1 - p <= 0.6 for p in judged.columns[row]]
+        expected[int(judged.columns[row].argmax())] = True
         assert judged.sets[row].tolist() == expected
 
 
@@ -157,7 +157,7 @@ def test_implausible_is_only_noted(small: ModuleType, model: Model) -> None:
     assert answer.warnings == ("Age: '430' is outside 18 to 100 a; taken as unknown",)
     columns = predictions(model, given, today=TODAY)
     assert columns["reasons"].tolist() == ["implausible"] and columns["abstained"].tolist() == [False]
-    assert columns["probability"][0] == judged.probability[0, 1]
+    assert columns["probability"][0] == judged.columns[0, 1]
 
 
 def test_graph_that_gives_no_probability(model: Model) -> None:
@@ -173,7 +173,7 @@ def test_judging_together_or_alone(small: ModuleType, model: Model, n: int, seed
     together = judge(model, reading(values), today=TODAY)
     for row in range(n):
         alone = judge(model, reading(values[row : row + 1]), today=TODAY)
-        np.testing.assert_allclose(alone.probability[0], together.probability[row], atol=1e-6)
+        np.testing.assert_allclose(alone.columns[0], together.columns[row], atol=1e-6)
         assert alone.reasons[0] == together.reasons[row]
         assert (alone.sets[0] == together.sets[row]).all()
 

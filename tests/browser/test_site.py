@@ -105,11 +105,11 @@ def test_validation_runs_the_pages_own_bytes(model: Any, ward_page: Packed) -> N
     rows[rows < 5] = np.nan
     reference = open_candidate(ward_page.release).load("server-cpu")
     ours, theirs = model.predict(rows), reference.predict(rows)
-    assert np.abs(ours.probability - theirs.probability).max() <= 1e-5
+    assert np.abs(ours.columns - theirs.columns).max() <= 1e-5
     assert np.allclose(ours.distance, theirs.distance, rtol=1e-5)
     assert np.abs(ours.spread - theirs.spread).max() <= 1e-6
-    assert ours.probability.shape == (5000, 2)
-    assert model.predict(rows[:0]).probability.shape == (0, 2)
+    assert ours.columns.shape == (5000, 2)
+    assert model.predict(rows[:0]).columns.shape == (0, 2)
 
 
 def test_what_validation_says_it_costs_is_that_of_its_engine(model: Any, ward_page: Packed) -> None:
@@ -134,7 +134,7 @@ def test_another_page_than_the_packed_one_is_not_validated(model: Any, ward_page
             archive.writestr(name, content)
     rows = np.full((3, 10), 20.0)
     halved = TARGET.load(out.getvalue(), variables=10, classes=2, where="browser.zip")(rows)
-    assert np.allclose(halved.probability * 2, model.predict(rows).probability)
+    assert np.allclose(halved.columns * 2, model.predict(rows).columns)
 
 
 def test_what_is_no_page_is_refused(web_runtime: None, ward_page: Packed) -> None:

@@ -183,7 +183,7 @@ def test_every_operator_gives_what_onnxruntime_gives(written: Writer) -> None:
     rows = [session.run(["probability", "distance"], {"values": row[None]}) for row in values]
     expected = np.concatenate([row[0] for row in rows])
     found = Program(made(graph), expected.shape[1], "here")(values)
-    np.testing.assert_allclose(found.probability, expected, rtol=2e-5, atol=2e-5)
+    np.testing.assert_allclose(found.columns, expected, rtol=2e-5, atol=2e-5)
     np.testing.assert_allclose(found.distance, np.concatenate([row[1] for row in rows]), rtol=1e-6)
 
 

@@ -104,7 +104,7 @@ def test_the_file_gives_what_the_server_gives(home: Path, tmp_path: Path) -> Non
     with np.load(tmp_path / "found.npz") as found:
         probability, distance = found["arr_0"], found["arr_1"]
     expected = candidate.load().predict(values)
-    np.testing.assert_allclose(probability, expected.probability, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(probability, expected.columns, atol=1e-5, rtol=0)
     np.testing.assert_allclose(distance, expected.distance, rtol=1e-4)
 
 

@@ -35,7 +35,7 @@ def takes(monkeypatch: pytest.MonkeyPatch, **seconds: float) -> None:
 def without_golden(candidate: Candidate, name: str) -> Candidate:
     """The same candidate as a machine sees it that computes `name` otherwise."""
     golden: dict[str, Any] = json.loads(candidate.files["golden.json"])
-    golden["targets"][name]["probability"][0] = [1.0, 0.0]
+    golden["targets"][name]["columns"][0] = [1.0, 0.0]
     return replace(candidate, files={**candidate.files, "golden.json": json.dumps(golden).encode()})
 
 

@@ -40,10 +40,10 @@ def test_openvino_is_what_runs_it_and_gives_what_onnxruntime_gives(packed: Candi
     assert (listed.runtime, listed.tolerance) == ("openvino", TARGET.tolerance)
     values = small.patients(200, seed=9)
     ours, other = packed.load("server-cpu-int8").predict(values), asked(file, values)
-    np.testing.assert_allclose(ours.probability, other["probability"], atol=2e-3)
+    np.testing.assert_allclose(ours.columns, other["probability"], atol=2e-3)
     exact = packed.load("server-cpu").predict(values)
     np.testing.assert_allclose(ours.distance, exact.distance, rtol=1e-5)
-    change = np.abs(ours.probability - exact.probability)
+    change = np.abs(ours.columns - exact.columns)
     assert 1e-6 < np.median(change) < 0.02  # weights drawn at random, so more than in a network that was trained
     golden_check(packed.load("server-cpu-int8"))
 
@@ -62,9 +62,9 @@ def test_weights_take_seven_bits_and_nothing_else_is_rounded(packed: Candidate) 
 
 def test_a_patient_alone_is_a_patient_among_others(packed: Candidate, small: ModuleType) -> None:
     model, values = packed.load("server-cpu-int8"), small.patients(20)
-    alone = np.concatenate([model.predict(row[None]).probability for row in values])
-    np.testing.assert_array_equal(alone, model.predict(values).probability)
-    assert model.predict(values[:0]).probability.shape == (0, alone.shape[1])
+    alone = np.concatenate([model.predict(row[None]).columns for row in values])
+    np.testing.assert_array_equal(alone, model.predict(values).columns)
+    assert model.predict(values[:0]).columns.shape == (0, alone.shape[1])
     with pytest.raises(DataError, match="rows of shape"):
         model.predict(values[:, :1])
 
@@ -125,7 +125,7 @@ def test_nonsense_is_refused_in_one_sentence(packed: Candidate, small: ModuleTyp
     with pytest.raises(DataError, match="its output `probability` has shape"):
         TARGET.load(packed.files["model.int8.onnx"], variables=4, classes=3, where="model.int8.onnx")
     golden = packed.document("golden.json")
-    other = golden["targets"]["server-cpu-int8"]["probability"][0][0]
+    other = golden["targets"]["server-cpu-int8"]["columns"][0][0]
     changed = packed.files["golden.json"].replace(repr(other).encode(), b"0.5")
     with pytest.raises(Refused, match="differs by"):
         golden_check(replace(packed.load("server-cpu-int8"), golden=changed))

@@ -15,13 +15,13 @@ from bedside.release.golden import golden_cases
 from bedside.sources import Schema, Variable
 
 
-def off(model: Model, *, probability: float = 0.0, distance: float = 0.0, case: int = 4) -> Model:
+def off(model: Model, *, columns: float = 0.0, distance: float = 0.0, case: int = 4) -> Model:
     """The same model on a machine that computes one case slightly differently."""
 
     def predict(values: np.ndarray) -> Prediction:
         right = model.predict(values)
-        p, d = right.probability.copy(), right.distance.copy()
-        p[case] += np.float32(probability)
+        p, d = right.columns.copy(), right.distance.copy()
+        p[case] += np.float32(columns)
         d[case] += np.float32(distance)
         return Prediction(p, d, right.spread)
 
@@ -34,11 +34,11 @@ def test_holds_on_this_machine(candidate: Candidate) -> None:
 
 def test_a_difference_is_named(candidate: Candidate) -> None:
     model = candidate.load()
-    golden_check(off(model, probability=5e-6))
+    golden_check(off(model, columns=5e-6))
     with pytest.raises(Refused, match=r"case 5 of 32: a probability differs by 0\.000\d+"):
-        golden_check(off(model, probability=2e-4))
+        golden_check(off(model, columns=2e-4))
     with pytest.raises(Refused, match="case 5 of 32: a probability differs by nan"):
-        golden_check(off(model, probability=np.nan))
+        golden_check(off(model, columns=np.nan))
     with pytest.raises(Refused, match="case 5 of 32: the scaled distance"):
         golden_check(off(model, distance=0.5))
 
@@ -55,7 +55,7 @@ def test_outputs_are_those_of_the_model(small: ModuleType, candidate: Candidate)
     golden = json.loads(candidate.files["golden.json"])
     cases = np.array([[np.nan if v is None else v for v in case] for case in golden["cases"]])
     probability, distance = small.expected(cases)
-    np.testing.assert_allclose(golden["targets"]["server-cpu"]["probability"], probability, atol=2e-6)
+    np.testing.assert_allclose(golden["targets"]["server-cpu"]["columns"], probability, atol=2e-6)
     np.testing.assert_allclose(golden["targets"]["server-cpu"]["distance"], distance, rtol=1e-5)
     assert golden["targets"]["server-cpu"]["tolerance"] == candidate.manifest.targets["server-cpu"].tolerance
 

@@ -24,26 +24,26 @@ def test_packed_graph_computes_the_model(small: ModuleType, candidate: Candidate
     values = small.patients(20)
     predicted = candidate.load().predict(values)
     probability, distance = small.expected(values)
-    np.testing.assert_allclose(predicted.probability, probability, atol=2e-6)
+    np.testing.assert_allclose(predicted.columns, probability, atol=2e-6)
     np.testing.assert_allclose(predicted.distance, distance, rtol=1e-5)
     assert predicted.spread is None
-    np.testing.assert_allclose(candidate.load(floor=True).predict(values).probability, probability, atol=2e-6)
+    np.testing.assert_allclose(candidate.load(floor=True).predict(values).columns, probability, atol=2e-6)
 
 
 def test_several_classes_and_spread(small: ModuleType, tmp_path: Path) -> None:
     values = small.patients(9)
     model = pack(small.parts(3, spread=True), tmp_path / "c").load()
     predicted = model.predict(values)
-    np.testing.assert_allclose(predicted.probability, small.expected(values, 3)[0], atol=2e-6)
+    np.testing.assert_allclose(predicted.columns, small.expected(values, 3)[0], atol=2e-6)
     assert predicted.spread is not None
-    np.testing.assert_allclose(predicted.spread, 0.1 * predicted.probability, atol=1e-7)
+    np.testing.assert_allclose(predicted.spread, 0.1 * predicted.columns, atol=1e-7)
     golden_check(model)
 
 
 def test_large_and_empty_batches(small: ModuleType, candidate: Candidate) -> None:
     model, values = candidate.load(), small.patients(40_000)
-    np.testing.assert_allclose(model.predict(values).probability, small.expected(values)[0], atol=2e-6)
-    assert model.predict(np.empty((0, 4))).probability.shape == (0, 2)
+    np.testing.assert_allclose(model.predict(values).columns, small.expected(values)[0], atol=2e-6)
+    assert model.predict(np.empty((0, 4))).columns.shape == (0, 2)
 
 
 def test_same_parts_same_bytes(small: ModuleType, tmp_path: Path) -> None:

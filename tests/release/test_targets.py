@@ -68,7 +68,7 @@ def test_every_target_has_its_file_its_digest_and_its_golden_outputs(deep: Candi
     for name, file in files.items():
         assert deep.manifest.targets[name].digest == hashlib.sha256(deep.files[file]).hexdigest()
         assert golden[name]["tolerance"] == deep.manifest.targets[name].tolerance
-    assert golden["server-cpu-int8"]["probability"] != golden["server-cpu"]["probability"]
+    assert golden["server-cpu-int8"]["columns"] != golden["server-cpu"]["columns"]
     assert golden["server-cpu-int8"]["distance"] == golden["server-cpu"]["distance"]
     names = {one["name"] for one in deep.document("sbom.cdx.json")["metadata"]["component"]["components"]}
     assert names == {*files.values(), "floor.onnx"}
@@ -98,9 +98,9 @@ def test_int8_computes_what_integers_by_hand_give(small: ModuleType, deep: Candi
     layer = (integers @ weights.astype(np.int64)) * (float(scale) * weight_scale.astype(np.float64))
     logits = np.maximum(layer, 0) @ small.deep_weights(16)[1].astype(np.float64) + np.array([0, -0.5])
     expected = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
-    found = deep.load("server-cpu-int8").predict(values).probability[:, 1]
+    found = deep.load("server-cpu-int8").predict(values).columns[:, 1]
     np.testing.assert_allclose(found, expected, atol=2e-6)
-    exact = deep.load().predict(values).probability[:, 1]
+    exact = deep.load().predict(values).columns[:, 1]
     assert 1e-5 < np.abs(found - exact).max() < 0.05  # rounded, and not by much
 
 
@@ -133,7 +133,7 @@ def test_half_precision_is_that_of_numpy(small: ModuleType, deep: Candidate) -> 
     active = np.maximum(layer, 0).astype(np.float16).astype(np.float64)
     logits = active @ last.astype(np.float64) + np.array([0, -0.5])
     expected = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
-    np.testing.assert_allclose(predict(values).probability[:, 1], expected, atol=5e-4)
+    np.testing.assert_allclose(predict(values).columns[:, 1], expected, atol=5e-4)
     weights = initialisers(onnx.load_model_from_string(deep.files["model.fp16.onnx"]))
     assert [name for name, array in weights.items() if array.dtype == np.float16] == ["first_half"]
 
@@ -195,7 +195,7 @@ def test_golden_cases_hold_per_target_within_its_own_tolerance(deep: Candidate) 
     model = deep.load("server-cpu-int8")
     golden_check(model)
     golden = json.loads(model.golden)
-    golden["targets"]["server-cpu-int8"]["probability"][4] = [0.5, 0.5]
+    golden["targets"]["server-cpu-int8"]["columns"][4] = [0.5, 0.5]
     with pytest.raises(Refused, match="case 5 of 32: a probability differs"):
         golden_check(with_golden(model, golden))
 
@@ -322,8 +322,8 @@ def test_half_precision_stays_out_of_branches() -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     values = rng.normal(size=(5, 3))
     shape = {"variables": 3, "classes": 2, "where": ""}
-    exact = CPU.load(model.SerializeToString(), **shape)(values).probability
+    exact = CPU.load(model.SerializeToString(), **shape)(values).columns
     assert in_half_precision(model)
     onnx.checker.check_model(model, full_check=True)
     assert [n for n, a in initialisers(model).items() if a.dtype == np.float16] == ["w2_half"]
-    np.testing.assert_allclose(CPU.load(model.SerializeToString(), **shape)(values).probability, exact, atol=5e-3)
+    np.testing.assert_allclose(CPU.load(model.SerializeToString(), **shape)(values).columns, exact, atol=5e-3)

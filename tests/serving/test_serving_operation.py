@@ -79,7 +79,7 @@ def test_a_machine_that_computes_something_else_does_not_start(hospital: Any, si
 
     def off(values: Any) -> Any:
         answered = loaded.model.predict(values)
-        return dataclasses.replace(answered, probability=answered.probability * 0.999)
+        return dataclasses.replace(answered, columns=answered.columns * 0.999)
 
     model = dataclasses.replace(loaded.model, predict=off)
     app = create_app([dataclasses.replace(loaded, model=model)], hospital.ledger)

@@ -77,7 +77,7 @@ def graph(competing: float, slope: float):
     def predict(values: np.ndarray) -> Prediction:
         x = np.nan_to_num(np.asarray(values, dtype=np.float64)[:, 0])
         probability = cells(0.1 * np.exp(slope * x), competing).astype(np.float32)
-        return Prediction(probability=probability, distance=np.abs(x).astype(np.float32), spread=None)
+        return Prediction(columns=probability, distance=np.abs(x).astype(np.float32), spread=None)
 
     return predict
 

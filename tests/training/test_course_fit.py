@@ -216,7 +216,7 @@ def _alike(sample: Sample) -> np.ndarray:
     """Cells of everybody alike."""
     nothing = np.zeros((len(sample.y), 0))
     z = logits(NUMPY, sample.head.floor.fit(nothing, sample, 1.0), nothing)[0]
-    return np.asarray(sample.head.probability(NUMPY, z))
+    return np.asarray(sample.head.columns(NUMPY, z))
 
 
 def test_every_part_of_a_task_is_in_its_registry() -> None:

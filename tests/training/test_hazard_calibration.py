@@ -79,10 +79,10 @@ def test_the_folds_own_baselines_do_not_draw_the_slope_down() -> None:
         y, followed = (time <= end).astype(np.int64), np.minimum(time, end)
         head = Hazards(1, grid(y, followed, (2.0, 5.0)), (2.0, 5.0), 5.0, COX)
         sample = Sample(Schema(variables=()), np.zeros((450, 0)), y, np.arange(450), head, followed)
-        fold, probability = np.arange(450) % 5, np.empty((450, head.columns))
+        fold, probability = np.arange(450) % 5, np.empty((450, head.width))
         for k in range(5):
             floor = COX.fit(x[fold != k], sample.take(fold != k), 1.0)
-            probability[fold == k] = head.probability(NUMPY, logits(NUMPY, floor, x[fold == k])[0])
+            probability[fold == k] = head.columns(NUMPY, logits(NUMPY, floor, x[fold == k])[0])
         slopes.append([head.fit_calibration(sample, probability, one).segments[0].slope for one in (fold, None)])
     with_folds, without = np.mean(slopes, axis=0)
     assert with_folds == pytest.approx(0.98, abs=0.03)

@@ -58,7 +58,7 @@ def graph(weights: np.ndarray, sharpness: float = 1.0) -> Callable[[np.ndarray],
     def predict(values: np.ndarray) -> Prediction:
         x = np.nan_to_num(np.asarray(values, dtype=np.float64)[:, :2] - np.array([15.0, 55.0]), nan=0.0)
         probability = softmax(sharpness * (x @ weights)).astype(np.float32)
-        return Prediction(probability=probability, distance=np.abs(x[:, 0]).astype(np.float32), spread=None)
+        return Prediction(columns=probability, distance=np.abs(x[:, 0]).astype(np.float32), spread=None)
 
     return predict
 
@@ -171,7 +171,7 @@ def make_scene(
     positive = classes[1] if len(classes) == 2 else None
 
     def draw(values: np.ndarray) -> np.ndarray:
-        P = graph(weights)(values).probability
+        P = graph(weights)(values).columns
         return (rng.random(len(P))[:, None] > np.cumsum(P, axis=1)[:, :-1]).sum(axis=1).astype(np.int64)
 
     cohort = make_cohort(rng, n, draw, site=site)

@@ -126,7 +126,7 @@ def shifted(model, by: float, target: str):
 
     def predict(values: np.ndarray) -> Prediction:
         found = model.predict(values)
-        odds = found.probability[:, 1] / found.probability[:, 0] * np.exp(by)
+        odds = found.columns[:, 1] / found.columns[:, 0] * np.exp(by)
         p = odds / (1 + odds)
         return Prediction(np.stack([1 - p, p], axis=1).astype(np.float32), found.distance, None)
 
@@ -147,7 +147,7 @@ def test_further_targets(world):
     assert targets["server-cpu"]["measures"]["auroc"]["value"] == evidence["measures"]["auroc"]["value"]
     assert targets["same"]["flips"] == 0
     assert targets["moved"]["auroc_loss"] == pytest.approx(0, abs=1e-6)  # a shift keeps the ranks
-    p, q = (m.predict(scene.cohort.reading.values).probability[:, 1] for m in (scene.model, further["moved"]))
+    p, q = (m.predict(scene.cohort.reading.values).columns[:, 1] for m in (scene.model, further["moved"]))
     kept = np.abs(scene.cohort.reading.values[:, 0] - 15) <= 12
     assert targets["moved"]["flips"] == pytest.approx(np.mean((p >= 0.2) != (q >= 0.2), where=kept))
     changes = np.sort(np.abs(p.astype(float) - q)[kept])
@@ -168,7 +168,7 @@ def test_an_estimate_from_one_of_the_two_is_another_decision(world):
 
     def predict(values: np.ndarray) -> Prediction:
         found = scene.model.predict(values)
-        return Prediction(found.probability, np.where(np.arange(len(values)) < 7, 99.0, found.distance), None)
+        return Prediction(found.columns, np.where(np.arange(len(values)) < 7, 99.0, found.distance), None)
 
     silent = replace(scene.model, predict=predict, target="silent")
     row = world.evidence(scene, further={"silent": silent})["targets"]["silent"]

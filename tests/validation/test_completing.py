@@ -39,7 +39,7 @@ def moved(model, by: float, target: str = "later"):
 
     def predict(values: np.ndarray) -> Prediction:
         found = model.predict(values)
-        p = (found.probability[:, 1] * by).astype(np.float32)
+        p = (found.columns[:, 1] * by).astype(np.float32)
         return Prediction(np.stack([1 - p, p], axis=1), found.distance, None)
 
     return replace(model, predict=predict, target=target)

@@ -15,7 +15,7 @@ from bedside.validation.curves import roc_curve
 
 
 def predicted(scene, model) -> np.ndarray:
-    return np.asarray(model.predict(scene.cohort.reading.values).probability, dtype=np.float64)
+    return np.asarray(model.predict(scene.cohort.reading.values).columns, dtype=np.float64)
 
 
 def answered(scene) -> np.ndarray:

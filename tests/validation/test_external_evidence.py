@@ -84,7 +84,7 @@ def test_recalibration(intercept, slope, need):
 
 
 def test_a_shifted_hospital_needs_its_level_adjusted(world, elsewhere):
-    p = elsewhere.model.predict(elsewhere.cohort.reading.values).probability[:, 1].astype(float)
+    p = elsewhere.model.predict(elsewhere.cohort.reading.values).columns[:, 1].astype(float)
     odds = p / (1 - p) * np.exp(1.5)
     rng = np.random.default_rng(2)
     outcome = (rng.random(len(p)) < odds / (1 + odds)).astype(np.int64)
@@ -132,6 +132,6 @@ def test_no_patient_leaves_the_house(world, elsewhere, binary_evidence):
     for text in (document, page):
         assert "SECRET" not in text
         assert "17.1234567" not in text
-    probabilities = elsewhere.model.predict(values).probability[:, 1]
+    probabilities = elsewhere.model.predict(values).columns[:, 1]
     assert not [p for p in probabilities if f"{float(p):.8f}"[:9] in document]
     assert found.subgroups_withheld == {"site": 2}  # the small one, and one that would give it away

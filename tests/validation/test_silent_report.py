@@ -52,7 +52,7 @@ def test_own_figures_are_those_of_scikit_learn_and_statsmodels() -> None:
     found = figures(ASKED, outcome, silent)
     assert found is not None
     kept = ~silent.abstained
-    y, p = outcome[kept], silent.probability[kept, 1]
+    y, p = outcome[kept], silent.columns[kept, 1]
     assert (found.n, found.n_events, found.abstained) == (len(y), int(y.sum()), int((~kept).sum()))
     assert found.measures["auroc"].value == pytest.approx(roc_auc_score(y, p), abs=1e-12)
     assert found.measures["brier"].value == pytest.approx(brier_score_loss(y, p), abs=1e-12)
@@ -68,7 +68,7 @@ def test_the_comparison_is_paired_and_on_the_same_patients() -> None:
     outcome, silent, live = patients()
     found = compared(ASKED, outcome, silent, live, ("1.0.0",))
     both = ~(silent.abstained | live.abstained)
-    y, p, q = outcome[both], silent.probability[both, 1], live.probability[both, 1]
+    y, p, q = outcome[both], silent.columns[both, 1], live.columns[both, 1]
     assert found.silent is not None and found.live is not None
     assert (found.n, found.n_both, found.live.n, found.silent.n) == (len(outcome), int(both.sum()), len(y), len(y))
     assert found.live.measures["auroc"].value == pytest.approx(roc_auc_score(y, q), abs=1e-12)
@@ -88,7 +88,7 @@ def test_decisions_are_two_confusion_matrices() -> None:
     found = {one.group: one for one in compared(ASKED, outcome, silent, live, ()).decisions}
     both = ~(silent.abstained | live.abstained)
     y = outcome[both]
-    flagged = silent.probability[both, 1] >= 0.2, live.probability[both, 1] >= 0.2
+    flagged = silent.columns[both, 1] >= 0.2, live.columns[both, 1] >= 0.2
     everyone = confusion_matrix(flagged[1], flagged[0])
     events = confusion_matrix(flagged[1][y == 1], flagged[0][y == 1])
     for group, at in {
@@ -124,7 +124,7 @@ def test_three_classes_have_macro_figures_and_no_paired_mean_interval() -> None:
     first, second = answered(0.5), answered(1.0)
     found = compared(asked, outcome, first, second, ("1.0.0",))
     assert found.silent is not None
-    P = first.probability
+    P = first.columns
     assert found.silent.measures["auroc"].value == pytest.approx(
         roc_auc_score(outcome, P, multi_class="ovr"), abs=1e-12
     )

@@ -31,7 +31,7 @@ def held_out(demonstrated: Path) -> tuple[np.ndarray, np.ndarray, dict]:
     y = np.array([codes[row[column]] for row in rows])
     predicted = model.predict(values)
     near = predicted.distance <= model.manifest.distance_limit
-    return y[near], predicted.probability[near, 1].astype(float), release.document("evidence.json")
+    return y[near], predicted.columns[near, 1].astype(float), release.document("evidence.json")
 
 
 def test_frequencies_are_those_of_the_held_out_patients(held_out: tuple) -> None:

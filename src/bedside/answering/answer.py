@@ -79,6 +79,73 @@ class PatientCourse(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(estimate_name(self.event, horizon, self.unit) for horizon in self.horizons)
 
 
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """Expected outcome under one arm minus that under another, with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class PatientArms(msgspec.Struct, frozen=True, kw_only=True):
+    """One patient's expected outcome under each treatment.
+
+    Attributes
+    ----------
+    outcome: what is expected, in words. kind: ``"probability"`` of it, ``"mean"``, or ``"restricted-mean"`` time.
+    unit: UCUM; None for a probability. until: of a restricted mean, the time up to which it is counted.
+    better: which outcomes are wanted. randomised: whether a trial drew the arms. alpha: of the intervals.
+    expected: by arm, the control first. differences: of each other arm against the control.
+    against_best: of each other arm against the one with the best expected outcome.
+    propensity: share of such patients who got each arm. unjudged: arms that too few of them got.
+    best: the arm with the best expected outcome. left: the arms that the data do not tell from it.
+    recommended: the arm that is left alone, and no guidance forbids; None: no recommendation. why: in a sentence, why
+        there is none.
+    """
+
+    outcome: str
+    kind: Literal["probability", "mean", "restricted-mean"]
+    unit: str | None
+    until: float | None
+    better: Literal["lower", "higher"]
+    randomised: bool
+    alpha: float
+    expected: dict[str, float]
+    differences: dict[str, Difference]
+    against_best: dict[str, Difference]
+    propensity: dict[str, float]
+    unjudged: tuple[str, ...]
+    best: str
+    left: tuple[str, ...]
+    recommended: str | None
+    why: str | None
+
+    @property
+    def control(self) -> str:
+        """The arm that others are compared with."""
+        return next(iter(self.expected))
+
+
+class PatientDose(msgspec.Struct, frozen=True, kw_only=True):
+    """One patient's dose.
+
+    Attributes
+    ----------
+    drug: in words. unit: UCUM. dose, low, high: the dose and its interval, which misses the therapeutic dose of a share
+        `alpha` of patients. tolerance: the share of the therapeutic dose within which one counts as right.
+    withheld: guidance forbids the drug: the dose must not be followed.
+    """
+
+    drug: str
+    unit: str
+    dose: float
+    low: float
+    high: float
+    alpha: float
+    tolerance: float
+    withheld: bool = False
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """One patient's answer.
 
@@ -87,7 +154,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     id: unique, sorts by time.
     created: when, UTC. expires: a preliminary answer is void from then on.
     patient: reference of the patient in the ledger; identity is kept apart, encrypted. None for an anonymous one.
-    estimate: class → calibrated probability, or risk at each horizon by its name; None where the model abstains.
+    estimate: class → calibrated probability, or risk at each horizon, what each arm changes, or the dose, by its
+        name; None where the model abstains.
     positive: the estimate that `alert` looks at; None with more than two classes.
     prediction_set: classes that the conformal set at `alpha` does not exclude; empty where the model abstains, and
         where the estimates are no classes (`alpha` is then None).
@@ -103,6 +171,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     distance: to the training population, in the unit of the manifest's ``distance_limit``; None in older answers.
     own_estimate_first: a clinician sees the estimate only after giving an own one.
     course: the whole course over time, where the question is when something happens and the model does not abstain.
+    arms: what is expected under each treatment, where that is the question. dose: the dose, where that is.
     """
 
     id: str
@@ -127,4 +196,6 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     distance: float | None = None
     own_estimate_first: bool = False
     course: PatientCourse | None = None
+    arms: PatientArms | None = None
+    dose: PatientDose | None = None
     status: Status = "preliminary"

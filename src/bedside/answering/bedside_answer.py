@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bedside.answering.answer import Answer, ReleaseReference, ValueGiven
+from bedside.answering.arms import patient_arms, patient_dose
 from bedside.answering.course import patient_course
 from bedside.answering.identifier import answer_id
 from bedside.answering.judgement import Judgement, judge
@@ -105,7 +106,9 @@ def answer_row(
         reasons=tuple(reason for reason in reasons if reason.code not in NOTED),
         values=_values(manifest.schema.variables, reading, row, given or {}, now),
         explanation=explain_row(model, reading.values[row], explained) if explain and not silent else None,
-        course=None if silent or outputs.course is None else patient_course(outputs.course, judged.probability[row]),
+        course=None if silent or outputs.course is None else patient_course(outputs.course, judged.columns[row]),
+        arms=None if silent or outputs.arms is None else patient_arms(outputs.arms, judged.columns[row]),
+        dose=None if silent or outputs.dose is None else patient_dose(outputs.dose, judged.columns[row]),
         warnings=(*warnings, *(reason.text for reason in reasons if reason.code in NOTED)),
         queued=_queued(manifest.review, alert=bool(alert), abstained=silent, asked=asked),
         distance=_finite(float(judged.distance[row])),
@@ -134,7 +137,7 @@ def explained_estimate(model: Model, judged: Judgement, row: int, horizon: float
     outputs = model.manifest.outputs
     if outputs.decisive is not None:
         return outputs.estimates.index(outputs.decisive)
-    return int(np.argmax(judged.estimates[row]))
+    return outputs.leading(judged.columns[row])
 
 
 def estimate_at(model: Model, horizon: float) -> int:
@@ -164,7 +167,7 @@ def explain_row(
     outputs = model.manifest.outputs
 
     def predict(cases: Float[np.ndarray, "case variable"]) -> Float[np.ndarray, " case"]:
-        return outputs.one_estimated(model.predict(cases).probability, position)
+        return outputs.one_estimated(model.predict(cases).columns, position)
 
     return explainer(method)(
         predict,

@@ -9,6 +9,7 @@ from enum import IntFlag
 import numpy as np
 from jaxtyping import Bool, Float, UInt16
 
+from bedside.errors import DataError
 from bedside.measures import conformal_sets
 from bedside.measures.predictions import checked_probabilities
 from bedside.release import Manifest, Model
@@ -43,9 +44,9 @@ class Judgement:
     Attributes
     ----------
     today: the day on which it was judged whether the release and the values are still valid.
-    probability: calibrated, per class; of a course, per cell.
+    columns: what the graph gives: calibrated probabilities per class, or what ``outputs`` says.
     estimates: what an answer estimates, in the order of ``outputs.estimates``: the same per class; of a course, the
-        risk at each horizon.
+        risk at each horizon; of arms, what each changes against the control; of a dose, the dose.
     distance: to the training population.
     spread: standard deviation between ensemble members per class; None with one member.
     sets: which classes each conformal set holds; None where the estimates are no classes.
@@ -55,7 +56,7 @@ class Judgement:
     """
 
     today: dt.date
-    probability: Float[np.ndarray, "patient column"]
+    columns: Float[np.ndarray, "patient column"]
     estimates: Float[np.ndarray, "patient estimate"]
     distance: Float[np.ndarray, " patient"]
     spread: Float[np.ndarray, "patient class"] | None
@@ -75,27 +76,34 @@ def judge(model: Model, reading: Reading, *, today: dt.date) -> Judgement:
 
     Raises
     ------
-    DataError: the graph gives something that is no probability.
+    DataError: the graph gives something that is no probability, or no number.
     """
     manifest = model.manifest
     predicted = model.predict(reading.values)
-    probability = predicted.probability.astype(np.float64)
+    columns = predicted.columns.astype(np.float64)
     conformal, spread = manifest.conformal, predicted.spread
-    if conformal is None:  # else `conformal_sets` looks
-        checked_probabilities(probability)
-    estimates = manifest.outputs.estimated(probability)
+    if manifest.outputs.tensor == "estimate":
+        _check_finite(columns)
+    elif conformal is None:  # else `conformal_sets` looks
+        checked_probabilities(columns)
+    estimates = manifest.outputs.estimated(columns)
     reasons = _reasons(manifest, reading, predicted.distance, today)
     return Judgement(
         today=today,
-        probability=probability,
+        columns=columns,
         estimates=estimates,
         distance=predicted.distance.astype(np.float64),
         spread=None if spread is None else spread.astype(np.float64),
-        sets=None if conformal is None else conformal_sets(probability, conformal.quantiles),
+        sets=None if conformal is None else conformal_sets(columns, conformal.quantiles),
         reasons=reasons,
         abstained=(reasons & ABSTAINING) != 0,
         alert=_alert(manifest, estimates),
     )
+
+
+def _check_finite(columns: Float[np.ndarray, "patient column"]) -> None:
+    if not np.isfinite(columns).all():
+        raise DataError("the graph gives an estimate that is no number", where="estimate")
 
 
 # A request for one patient spends its time in calls of numpy, not in arithmetic: `count_nonzero` costs a sixth of

@@ -8,7 +8,7 @@ import numpy as np
 
 from bedside.answering.judgement import Judgement, judge
 from bedside.answering.reasons import reason_codes
-from bedside.release import Manifest, Model
+from bedside.release import Arms, Manifest, Model
 from bedside.sources import Reading
 
 
@@ -16,20 +16,37 @@ def predictions(model: Model, reading: Reading, *, today: dt.date) -> dict[str, 
     """Columns for the patients of a reading, in their order.
 
     ``probability`` (of the positive class; with more than two classes ``probability_<class>`` each; of a course
-    ``risk_<horizon>`` each; ``nan`` where the model abstains), ``abstained``, and ``reasons``: codes joined by a
-    semicolon. None of them has an interval of its own, so there is no ``low`` and no ``high``.
+    ``risk_<horizon>`` each; of arms ``expected_<arm>``, ``effect_<arm>`` against the control, its ``low_<arm>`` and
+    ``high_<arm>``, and ``recommended``, empty where there is no recommendation; ``dose``, ``low``, ``high``; ``nan``
+    where the model abstains), ``abstained``, and ``reasons``: codes joined by a semicolon.
     """
     judged = judge(model, reading, today=today)
-    return _probabilities(model.manifest, judged) | {"abstained": judged.abstained, "reasons": _reason_column(judged)}
+    return _estimates(model.manifest, judged) | {"abstained": judged.abstained, "reasons": _reason_column(judged)}
 
 
-def _probabilities(manifest: Manifest, judged: Judgement) -> dict[str, np.ndarray]:
+def _estimates(manifest: Manifest, judged: Judgement) -> dict[str, np.ndarray]:
     shown, outputs = np.where(judged.abstained[:, None], np.nan, judged.estimates), manifest.outputs
+    if outputs.arms is not None:
+        return _arms(outputs.arms, judged)
+    if outputs.dose is not None:
+        columns = np.where(judged.abstained[:, None], np.nan, judged.columns)
+        return {"dose": columns[:, 0], "low": columns[:, 1], "high": columns[:, 2]}
     if outputs.course is not None:
         return {f"risk_{horizon:g}": shown[:, j] for j, horizon in enumerate(outputs.course.horizons)}
     if outputs.positive is not None:
         return {"probability": shown[:, 1]}
     return {f"probability_{name}": shown[:, j] for j, name in enumerate(outputs.classes)}
+
+
+def _arms(arms: Arms, judged: Judgement) -> dict[str, np.ndarray]:
+    silent, columns = judged.abstained, judged.columns
+    found = {f"expected_{name}": arms.expected(columns)[:, j] for j, name in enumerate(arms.arms)}
+    for arm, name in enumerate(arms.arms[1:], start=1):
+        middle, low, high = arms.difference(columns, arm, 0)
+        found |= {f"effect_{name}": middle, f"low_{name}": low, f"high_{name}": high}
+    found = {name: np.where(silent, np.nan, numbers) for name, numbers in found.items()}
+    names = np.array([*arms.arms, ""], dtype=object)
+    return found | {"recommended": np.where(silent, "", names[arms.recommended(columns)])}
 
 
 def _reason_column(judged: Judgement) -> np.ndarray:

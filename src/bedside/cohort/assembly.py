@@ -281,8 +281,9 @@ def _digested(cohort: Cohort) -> Cohort:
     digest.update(np.where(np.isnan(values), np.nan, values + 0.0).astype("<f8").tobytes())
     digest.update(cohort.outcome.astype("<i8").tobytes())
     digest.update(b"" if cohort.time is None else cohort.time.astype("datetime64[D]").astype("<i8").tobytes())
-    for times in (cohort.followed, cohort.entered, cohort.landmark):
-        digest.update(b"" if times is None else times.astype("<f8").tobytes())
+    for numbers in (cohort.followed, cohort.entered, cohort.landmark, cohort.amount):
+        digest.update(b"" if numbers is None else numbers.astype("<f8").tobytes())
+    digest.update(b"" if cohort.arm is None else cohort.arm.astype("<i8").tobytes())
     for column in (cohort.patient, cohort.site):
         for text in () if column is None else column.tolist():
             digest.update(f"{len(text)}:{text}".encode())

@@ -59,6 +59,8 @@ class Cohort:
     entered: time from which on the row was under observation; None: all from 0.
     landmark: time at which the row's patient is asked about, and from which `followed` counts; None where the study
         declares no landmarks.
+    amount: the outcome where it is a number (`outcome` is then 0 throughout), in the study's unit; else None.
+    arm: position of the treatment that each row's patient got; None where the question is not which.
     site: text of the site column, None where the study names none.
     time: index date of each row (``datetime64[D]``), None where the study names none.
     attrition: from rows read to rows used.
@@ -77,6 +79,8 @@ class Cohort:
     followed: Float[np.ndarray, " patient"] | None = None
     entered: Float[np.ndarray, " patient"] | None = None
     landmark: Float[np.ndarray, " patient"] | None = None
+    amount: Float[np.ndarray, " patient"] | None = None
+    arm: Int[np.ndarray, " patient"] | None = None
 
     def __len__(self) -> int:
         return len(self.outcome)
@@ -112,4 +116,6 @@ class Cohort:
             followed=None if self.followed is None else self.followed[index],
             entered=None if self.entered is None else self.entered[index],
             landmark=None if self.landmark is None else self.landmark[index],
+            amount=None if self.amount is None else self.amount[index],
+            arm=None if self.arm is None else self.arm[index],
         )

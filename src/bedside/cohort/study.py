@@ -68,8 +68,48 @@ class FollowUp(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(column for column in named if isinstance(column, str))
 
 
+class Quantity(msgspec.Struct, frozen=True, kw_only=True):
+    """An outcome that is a number.
+
+    Attributes
+    ----------
+    name: how people read it. unit: UCUM. range: lowest and highest plausible value; others are errors.
+    tolerance: of a dose, the share of the therapeutic one within which it counts as right; else None.
+    """
+
+    name: str
+    unit: str
+    range: tuple[float, float] | None = None
+    tolerance: float | None = None
+
+
+class Treatment(msgspec.Struct, frozen=True, kw_only=True):
+    """Which treatments are compared, and how patients came to them.
+
+    Attributes
+    ----------
+    column: the table's column of arms. arms: how people read them, the control first. codes: texts → position.
+    better: which outcomes are wanted.
+    propensity: of a randomised trial, with what probability each arm was drawn; None: observational records, where it
+        is estimated.
+    overlap: an arm that a smaller share of patients like this one got is not judged.
+    """
+
+    column: str
+    arms: tuple[str, ...]
+    codes: Mapping[str, int]
+    better: Literal["lower", "higher"]
+    propensity: tuple[float, ...] | None
+    overlap: float = 0.05
+
+    @property
+    def randomised(self) -> bool:
+        """Whether a trial drew the arms."""
+        return self.propensity is not None
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """Which column answers the question, and how its texts map to classes.
+    """Which column answers the question, and how its texts map to classes, or in which unit it is a number.
 
     Attributes
     ----------
@@ -81,6 +121,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         may as well mean "not known yet".
     follow_up: where the question is when something happens: `classes` are then (no event seen, the event asked about,
         events that compete with it, ...), and `positive` is the second; else None.
+    quantity: where the outcome is a number: `classes` and `codes` are then empty; else None.
+    treatment: where the question is which arm. With a `follow_up`, the outcome is the restricted mean time until the
+        event, up to its one horizon; with a `quantity` its mean; else the probability of `positive`.
     """
 
     column: str
@@ -89,11 +132,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     codes: Mapping[str, int]
     others_negative: bool = False
     follow_up: FollowUp | None = None
+    quantity: Quantity | None = None
+    treatment: Treatment | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that the answer is read from."""
-        return (self.column, *(self.follow_up.columns if self.follow_up is not None else ()))
+        arm = () if self.treatment is None else (self.treatment.column,)
+        return (self.column, *(self.follow_up.columns if self.follow_up is not None else ()), *arm)
 
     @property
     def horizons(self) -> tuple[float, ...]:

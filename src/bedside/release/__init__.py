@@ -1,10 +1,12 @@
 """Pack, open, sign, verify: the waist of the hourglass."""
 
+from bedside.release.arms import Arms
 from bedside.release.candidate import Candidate, attach, evidence_digest, golden_check, open_candidate
 from bedside.release.card import model_card
 from bedside.release.choosing import FASTER, Chosen, chosen
 from bedside.release.comparison import FileState
 from bedside.release.course import Band, Course, estimate_name
+from bedside.release.dose import Dose
 from bedside.release.dropping import drop
 from bedside.release.folder import candidate_digest, write_file
 from bedside.release.footprint import Footprint, footprint, single_latency
@@ -21,11 +23,13 @@ from bedside.release.verification import Release, Verified, open_release, verify
 __all__ = [
     "FASTER",
     "REFERENCE",
+    "Arms",
     "Band",
     "Candidate",
     "Chosen",
     "Conformal",
     "Course",
+    "Dose",
     "Equality",
     "FileState",
     "Footprint",

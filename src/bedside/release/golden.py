@@ -20,7 +20,7 @@ DISTANCE_TOLERANCE = 1e-3
 class Expected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one target answered for the cases when the candidate was packed, and how far another machine may be off."""
 
-    probability: tuple[tuple[float, ...], ...]
+    columns: tuple[tuple[float, ...], ...]
     distance: tuple[float, ...]
     tolerance: float
 
@@ -71,7 +71,7 @@ def _widened(typical: Float[np.ndarray, " known"]) -> tuple[float, float]:
 def expected(answered: Prediction, tolerance: float) -> Expected:
     """What a target answered, as it is written down."""
     return Expected(
-        probability=tuple(tuple(map(float, row)) for row in answered.probability),
+        columns=tuple(tuple(map(float, row)) for row in answered.columns),
         distance=tuple(map(float, answered.distance)),
         tolerance=tolerance,
     )
@@ -107,7 +107,10 @@ def check_golden(golden: Golden, model: Model) -> None:
     if expected is None:
         raise Refused(f"has no golden outputs for the target {model.target}", where="golden.json")
     answered = model.predict(case_values(golden))
-    _compare("a probability", answered.probability, np.array(expected.probability), expected.tolerance)
+    outputs = model.manifest.outputs
+    what = "a probability" if outputs.tensor == "probability" else "a scaled estimate"
+    columns = answered.columns.astype(np.float64) / outputs.scale
+    _compare(what, columns, np.array(expected.columns) / outputs.scale, expected.tolerance)
     distance = np.array(expected.distance)
     scale = np.maximum(np.abs(distance), 1.0)
     _compare("the scaled distance", answered.distance / scale, distance / scale, DISTANCE_TOLERANCE)

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from bedside.errors import DataError
 from bedside.release.folder import sha256
 from bedside.release.golden import DISTANCE_TOLERANCE, Expected, expected
-from bedside.release.manifest import Manifest, TargetFile
+from bedside.release.manifest import Manifest, Outputs, TargetFile
 from bedside.release.model import Prediction
 from bedside.release.target import REFERENCE, Material, Predict, makers, target
 
@@ -41,7 +41,7 @@ def made_target(
 
     Raises
     ------
-    DataError: the file gives something that is no probability, or another distance than the reference.
+    DataError: the file gives something that is no estimate, or another distance than the reference.
     MissingExtra: what it is made with is not installed.
     """
     content = None
@@ -56,8 +56,8 @@ def made_target(
     predict = wanted.rehearse(content, **width, where=where)
     own = answered if predict is None else predict(cases)
     if predict is not None:
-        _refuse_company(own, predict, cases, wanted.tolerance, where)
-    refuse_impossible(own, wanted.file)
+        _refuse_company(own, predict, cases, wanted.tolerance, material.manifest.outputs.scale, where)
+    refuse_impossible(own, material.manifest.outputs, wanted.file)
     _refuse_distance(own, answered, where)
     listed = TargetFile(file=wanted.file, digest=sha256(content), runtime=wanted.runtime, tolerance=wanted.tolerance)
     return Made(listed, content, expected(own, wanted.tolerance))
@@ -69,25 +69,35 @@ def reference(graph: bytes, manifest: Manifest, where: Path) -> Predict:
     return target(REFERENCE).load(graph, variables=variables, classes=classes, where=str(where))
 
 
-def refuse_impossible(answered: Prediction, name: str) -> None:
-    """A graph that cannot answer plausible patients, or whose rows are no distributions, is not packed."""
-    probability = answered.probability
-    sums = probability.astype(np.float64).sum(axis=1)
-    if not ((probability >= 0) & (probability <= 1)).all() or not (np.abs(sums - 1.0) <= 1e-4).all():
-        raise DataError("`probability` is not a probability per class that sums to 1 on the golden cases", where=name)
+def refuse_impossible(answered: Prediction, outputs: Outputs, name: str) -> None:
+    """A graph that cannot answer plausible patients, or whose rows are not what they should be, is not packed."""
+    columns = answered.columns
+    if outputs.tensor == "probability":
+        sums = columns.astype(np.float64).sum(axis=1)
+        if not ((columns >= 0) & (columns <= 1)).all() or not (np.abs(sums - 1.0) <= 1e-4).all():
+            raise DataError(
+                "`probability` is not a probability per class that sums to 1 on the golden cases", where=name
+            )
+    elif not np.isfinite(columns).all():
+        raise DataError("`estimate` is not finite on the golden cases", where=name)
     if not np.isfinite(answered.distance).all():
         raise DataError("`distance` is not finite on the golden cases", where=name)
 
 
 def _refuse_company(
-    own: Prediction, predict: Predict, cases: Float[np.ndarray, "case variable"], tolerance: float, where: str
+    own: Prediction,
+    predict: Predict,
+    cases: Float[np.ndarray, "case variable"],
+    tolerance: float,
+    scale: float,
+    where: str,
 ) -> None:
     """A patient's risk must not depend on who else is asked about: runtimes with such a fault exist."""
-    alone = np.concatenate([predict(case[None]).probability for case in cases[:ALONE]])
-    off = np.abs(alone.astype(np.float64) - own.probability[:ALONE]).max()
+    alone = np.concatenate([predict(case[None]).columns for case in cases[:ALONE]])
+    off = np.abs(alone.astype(np.float64) - own.columns[:ALONE]).max() / scale
     if not off <= max(tolerance, ALONE_TOLERANCE):
         raise DataError(
-            f"its probability for a patient alone differs by up to {off:.3g} from that among others", where=where
+            f"its estimate for a patient alone differs by up to {off:.3g} from that among others", where=where
         )
 
 

@@ -9,20 +9,25 @@ import numpy as np
 from jaxtyping import Float
 
 from bedside.errors import Refused
+from bedside.release.arms import Arms
 from bedside.release.course import Course
+from bedside.release.dose import Dose
 from bedside.sources import Schema
 
 
 class Outputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the graph's ``probability`` output means, and how a table states the true outcome.
+    """What the graph's first output means, and how a table states the true outcome.
 
     Attributes
     ----------
-    classes: class names in the order of the output. positive: None with more than two.
+    classes: class names in the order of the output; empty where the outcome is a number. positive: None with more than
+        two.
     column: the study's outcome column, where a table of another hospital is expected to have it too.
     codes: texts of that column → class position. others_negative: any other text means class 0 (binary).
     course: what the columns mean where the question is when something happens. Then `classes` are those of a table (no
         event seen, the event asked about, ...), and the graph has a column for each cell; else None.
+    arms: what they mean where the question is which treatment; `classes` are those of a table, if it has any.
+    dose: what they mean where the question is how much of a drug.
     """
 
     classes: tuple[str, ...]
@@ -31,35 +36,69 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     codes: dict[str, int] = {}
     others_negative: bool = False
     course: Course | None = None
+    arms: Arms | None = None
+    dose: Dose | None = None
+
+    @property
+    def tensor(self) -> str:
+        """Name of the graph's first output: ``probability``, whose rows sum to 1, or ``estimate``, which has a unit."""
+        return "probability" if self.arms is None and self.dose is None else "estimate"
+
+    @property
+    def scale(self) -> float:
+        """What a difference between two runtimes is divided by before it is held against a tolerance."""
+        quantities = self.arms or self.dose
+        return 1.0 if quantities is None else quantities.scale
 
     @property
     def width(self) -> int:
-        """How many columns the graph's ``probability`` has."""
-        return len(self.classes) if self.course is None else self.course.width
+        """How many columns the graph's first output has."""
+        meaning = self.course or self.arms or self.dose
+        return len(self.classes) if meaning is None else meaning.width
 
     @property
     def estimates(self) -> tuple[str, ...]:
-        """Names of what an answer estimates: the classes, or the risk at each horizon."""
-        return self.classes if self.course is None else self.course.estimates
+        """Names of what an answer estimates: the classes, the risk at each horizon, what each arm changes, the dose."""
+        meaning = self.course or self.arms or self.dose
+        return self.classes if meaning is None else meaning.estimates
 
     @property
     def decisive(self) -> str | None:
-        """The estimate that a single threshold is about; None with more than two classes."""
-        return self.positive if self.course is None else self.course.estimate(self.course.decision)
+        """The estimate that a single threshold is about, or the only one; None with more than two classes or arms."""
+        if self.course is not None:
+            return self.course.estimate(self.course.decision)
+        if self.arms is not None or self.dose is not None:
+            return self.estimates[0] if len(self.estimates) == 1 else None
+        return self.positive
 
-    def estimated(self, probability: Float[np.ndarray, "patient column"]) -> Float[np.ndarray, "patient estimate"]:
+    def estimated(self, columns: Float[np.ndarray, "patient column"]) -> Float[np.ndarray, "patient estimate"]:
         """What an answer estimates, from what the graph gives."""
-        return probability if self.course is None else self.course.risk(probability)
+        if self.course is not None:
+            return self.course.risk(columns)
+        if self.arms is not None:
+            return self.arms.effects(columns)
+        return columns if self.dose is None else columns[:, :1]
+
+    def leading(self, columns: Float[np.ndarray, " column"]) -> int:
+        """Position of the estimate that is explained where none is decisive.
+
+        The most probable class; of several arms, the best of those that are no control.
+        """
+        if self.arms is None:
+            return int(np.argmax(columns))
+        return int(np.argmax(self.arms.sign * self.arms.effects(columns[None])[0]))
 
     def one_estimated(
-        self, probability: Float[np.ndarray, "patient column"], position: int
+        self, columns: Float[np.ndarray, "patient column"], position: int
     ) -> Float[np.ndarray, " patient"]:
         """One of them alone, of as many patients as an explanation asks about."""
+        if self.arms is not None:
+            return np.asarray(columns[:, position + 1].astype(np.float64) - columns[:, 0])
         if self.course is None:
-            return probability[:, position]
+            return columns[:, position]
         # The cells of the event that is asked about come first.
         until = self.course.edges.index(self.course.horizons[position])
-        return np.asarray(probability[:, :until].sum(axis=1, dtype=np.float64))
+        return np.asarray(columns[:, :until].sum(axis=1, dtype=np.float64))
 
 
 class Conformal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,7 +116,8 @@ class TargetFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     file: name inside the folder.
     digest: SHA-256 of the file, in hexadecimal.
     runtime: distribution name of the runtime, for example ``"onnxruntime"``.
-    tolerance: largest absolute difference of a probability on the golden cases that a serving machine may show.
+    tolerance: largest difference of a probability on the golden cases that a serving machine may show; of a quantity,
+        in its standard deviations.
     """
 
     file: str

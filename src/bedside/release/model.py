@@ -18,12 +18,12 @@ class Prediction:
 
     Attributes
     ----------
-    probability: calibrated, one column per class in the order of the manifest's classes; rows sum to 1.
+    columns: what the manifest's ``outputs`` say: mostly a calibrated probability per class, in their order.
     distance: of each patient to the training population.
     spread: standard deviation between ensemble members, per class; None where the graph has one member.
     """
 
-    probability: Float[np.ndarray, "patient class"]
+    columns: Float[np.ndarray, "patient column"]
     distance: Float[np.ndarray, " patient"]
     spread: Float[np.ndarray, "patient class"] | None
 

@@ -72,11 +72,12 @@ def _checked(session: Any, variables: int, classes: int, where: str) -> list[str
     """Names of the outputs to ask for, after checking every shape and type that the graph declares."""
     per_class: list[int | None] = [None, classes]
     alone: list[int | None] = [None]
-    expected = {"probability": per_class, "distance": alone, "spread": per_class}
     inputs, outputs = session.get_inputs(), {output.name: output for output in session.get_outputs()}
+    first = "estimate" if "estimate" in outputs else "probability"
+    expected = {first: per_class, "distance": alone, "spread": per_class}
     if [i.name for i in inputs] != ["values"] or not _fits(inputs[0], [None, variables]):
         raise DataError(f"its input must be `values`, float32 [n, {variables}]", where=where)
-    missing = {"probability", "distance"} - outputs.keys()
+    missing = {first, "distance"} - outputs.keys()
     if missing:
         raise DataError(f"it has no output {' and no output '.join(sorted(missing))}", where=where)
     names = [name for name in expected if name in outputs]

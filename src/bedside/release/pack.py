@@ -32,7 +32,8 @@ class Parts:
     Attributes
     ----------
     graph, floor: ONNX models that follow the graph contract: input ``values`` float32 [n, variable], ``nan`` for
-        unknown; outputs ``probability`` [n, class], ``distance`` [n] and optionally ``spread`` [n, class], all float32.
+        unknown; outputs ``probability`` [n, class] (or ``estimate`` [n, column] where the answer is a quantity),
+        ``distance`` [n] and optionally ``spread`` [n, class], all float32.
     background: what explanations compare with.
     development: JSON-ready figures of the development (aggregates only), becomes ``development.json``.
     manifest: everything that only the study and the fit know; its ``files`` and ``targets`` are filled in.
@@ -109,7 +110,9 @@ def _files(parts: Parts, out: Path) -> dict[str, bytes]:
         "development.json": _development(parts.development),
     }
     cases = golden_cases(manifest.schema, parts.background, manifest.seed)
-    refuse_impossible(reference(files["floor.onnx"], manifest, out / "floor.onnx")(cases), "floor.onnx")
+    refuse_impossible(
+        reference(files["floor.onnx"], manifest, out / "floor.onnx")(cases), manifest.outputs, "floor.onnx"
+    )
     made = _made(parts, files, cases, out)
     files |= {one.listed.file: one.content for one in made.values()}
     files["golden.json"] = document_bytes(

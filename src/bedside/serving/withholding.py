@@ -30,6 +30,8 @@ def seen_by(user: User, answer: AnswerReply) -> AnswerReply:
         alert=None,
         explanation=None,
         course=None,
+        arms=None,
+        dose=None,
         guidance=(),
         reviews=tuple(_without_reasons(review, signed=answer.status in SIGNED) for review in answer.reviews),
         own_estimates=(),

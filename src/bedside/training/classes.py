@@ -44,7 +44,7 @@ class Classes:
         return None
 
     @property
-    def columns(self) -> int:
+    def width(self) -> int:
         """One probability per class."""
         return self.classes
 
@@ -56,9 +56,21 @@ class Classes:
         """A teacher's probabilities as they are."""
         return probability
 
-    def probability(self, ops: Operations, logits: Array) -> Array:
+    def columns(self, ops: Operations, logits: Array) -> Array:
         """The softmax of the logits."""
         return ops.softmax(logits)
+
+    @property
+    def tensor(self) -> str:
+        """Probabilities."""
+        return "probability"
+
+    def prepared(self, sample: Sample, _: tuple[int, ...]) -> Sample:
+        """The sample as it is."""
+        return sample
+
+    def finish(self, *_: object) -> None:
+        """The columns are what the graph gives."""
 
     def calibrated(self, ops: Operations, calibration: Calibration, probability: Array) -> Array:
         """See `Calibration`."""

@@ -66,7 +66,7 @@ class Hazards:
         return np.kron(np.eye(self.events), each)
 
     @property
-    def columns(self) -> int:
+    def width(self) -> int:
         """One cell for each event and interval, and one for none of them."""
         return self.outputs + 1
 
@@ -79,13 +79,25 @@ class Hazards:
         """See `expected`."""
         return expected(probability, events=self.events, intervals=self.intervals)
 
-    def probability(self, ops: Operations, logits: Array) -> Array:
+    def columns(self, ops: Operations, logits: Array) -> Array:
         """See `cells`."""
         return cells(ops, logits, events=self.events, intervals=self.intervals)
 
+    @property
+    def tensor(self) -> str:
+        """Probabilities."""
+        return "probability"
+
+    def prepared(self, sample: Sample, _: tuple[int, ...]) -> Sample:
+        """The sample as it is."""
+        return sample
+
+    def finish(self, *_: object) -> None:
+        """The columns are what the graph gives."""
+
     def calibrated(self, ops: Operations, calibration: HazardCalibration, probability: Array) -> Array:
         """See `HazardCalibration`."""
-        return self.probability(ops, recalibrated(ops, calibration, self._log_hazards(ops, probability)))
+        return self.columns(ops, recalibrated(ops, calibration, self._log_hazards(ops, probability)))
 
     def sums(self) -> Mapping[str, Float[np.ndarray, "cell sum"]]:
         """``incidence`` of each event by the end of each interval, event after event; ``risk`` of the first event."""

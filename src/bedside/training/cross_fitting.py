@@ -15,7 +15,7 @@ from bedside.preparation import NUMPY, Preparation
 from bedside.training.distance import Distance, distance, fit_distance
 from bedside.training.folds import stopping_patients, stratified_folds
 from bedside.training.head import Head
-from bedside.training.model import mean_probability
+from bedside.training.model import mean_columns
 from bedside.training.sample import FOLDS, Sample
 
 Progress = Callable[[str, int, int], None]
@@ -83,7 +83,7 @@ def fit_network(sample: Sample, fitted: Fitted, settings: Settings, seed: tuple[
     if settings.distil:
         settings = replace(settings, members=1)
         x = fitted.preparation.transform(sample.values)
-        teacher = sample.head.taught(mean_probability(NUMPY, sample.head, larger.members, x)[0])
+        teacher = sample.head.taught(mean_columns(NUMPY, sample.head, larger.members, x)[0])
         network = _trained(sample, fitted, settings, (*seed, 3), teacher=teacher)
     if settings.prune:
         fewer = pruned(network.members, settings.prune)
@@ -135,7 +135,7 @@ def cross_fit(
 ) -> OutOfFold:
     """Out-of-fold predictions; preparation, floor, network and distance are fitted anew for each fold."""
     fold = stratified_folds(sample.y, sample.patient, FOLDS, np.random.default_rng([*seed, 0]))
-    shape = (len(fold), sample.head.columns)
+    shape = (len(fold), sample.head.width)
     result = OutOfFold(
         fold=fold,
         floor=np.empty(shape),
@@ -151,7 +151,7 @@ def cross_fit(
         rest = sample.take(~out)
         fitted = fit_without_network(rest, scales, (*seed, 1, k))
         x = fitted.preparation.transform(sample.values[out])
-        result.floor[out] = mean_probability(NUMPY, sample.head, fitted.floor, x)[0]
+        result.floor[out] = mean_columns(NUMPY, sample.head, fitted.floor, x)[0]
         result.distance[out] = distance(NUMPY, fitted.distance, x)
         result.novel[out] = (x[:, fitted.preparation.novel] != 0).any(axis=1)
         if settings is not None and result.network is not None:
@@ -168,4 +168,4 @@ def _predicted(
     head: Head, trained: Trained | None, x: Float[np.ndarray, "row feature"]
 ) -> Float[np.ndarray, "row column"]:
     assert trained is not None
-    return np.asarray(mean_probability(NUMPY, head, trained.members, x)[0])
+    return np.asarray(mean_columns(NUMPY, head, trained.members, x)[0])

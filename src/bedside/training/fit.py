@@ -137,10 +137,12 @@ def fit_sample(
     out_of_fold = cross_fit(sample, study.scales, settings, (seed, 20), progress)
     decided = choose(sample, out_of_fold, study.validation.alpha)
     final = _fit_on_all(sample, study.scales, settings, (seed, 30), progress)
-    floor = _model(sample, final, final.floor, out_of_fold.floor, out_of_fold.fold)
+    alpha = study.validation.alpha
+    floor = _model(sample, final, final.floor, (out_of_fold.floor, decided.floor), out_of_fold.fold, alpha)
     network = None
-    if final.network is not None and out_of_fold.network is not None:
-        network = _model(sample, final, final.network.members, out_of_fold.network, out_of_fold.fold)
+    if final.network is not None and out_of_fold.network is not None and decided.network is not None:
+        unseen = (out_of_fold.network, decided.network)
+        network = _model(sample, final, final.network.members, unseen, out_of_fold.fold, alpha)
     model = network if decided.network_wins and network is not None else floor
     points, last_step = learning_curve(sample, study.scales, final.strength, (seed, 40), progress)
     limits = choice.distance_limit(out_of_fold.distance, out_of_fold.novel), choice.missing_limit(sample.values)
@@ -219,12 +221,18 @@ def _model(
     sample: Sample,
     fitted: Fitted,
     members: Members,
-    unseen: Float[np.ndarray, "row column"],
+    unseen: tuple[Float[np.ndarray, "row column"], Float[np.ndarray, "row column"]],
     fold: Int[np.ndarray, " row"],
+    alpha: float,
 ) -> Model:
-    """A model with the calibration map of all out-of-fold predictions."""
-    calibration = sample.head.fit_calibration(sample, unseen, fold)
-    return Model(fitted.preparation, members, calibration, fitted.distance, sample.head)
+    """A model with the calibration map of all out-of-fold predictions, and what comes last.
+
+    ``unseen``: out-of-fold columns as the members gave them, and each fold's calibrated on the others.
+    """
+    raw, calibrated = unseen
+    calibration = sample.head.fit_calibration(sample, raw, fold)
+    finish = sample.head.finish(sample, fitted.preparation.transform(sample.values), calibrated, alpha)
+    return Model(fitted.preparation, members, calibration, fitted.distance, sample.head, finish)
 
 
 def _population(study: Study, sample: Sample) -> dict[str, object]:

@@ -59,6 +59,22 @@ class Course:
 
 
 @runtime_checkable
+class Finish(Protocol):
+    """The last step of a graph whose first output holds more than the model's columns: intervals, say."""
+
+    @property
+    def width(self) -> int:
+        """Columns that the graph gives."""
+
+    @property
+    def parameters(self) -> int:
+        """Fitted numbers."""
+
+    def columns(self, ops: Operations, columns: Array, x: Array) -> Array:
+        """What the graph gives [patient, `width`], of calibrated columns [patient, column] and features."""
+
+
+@runtime_checkable
 class Floor(Protocol):
     """The simple model that a network must not be worse than."""
 
@@ -98,8 +114,12 @@ class Head(Protocol):
         """What a network's hidden layers add to the logits is added up from these; None: a logit each."""
 
     @property
-    def columns(self) -> int:
-        """Columns of ``probability``."""
+    def width(self) -> int:
+        """Columns of what members are averaged over: probabilities of classes or cells, or quantities."""
+
+    @property
+    def tensor(self) -> str:
+        """Name of the graph's first output: ``probability``, whose rows sum to 1, or ``estimate``, which has a unit."""
 
     @property
     def spread(self) -> bool:
@@ -111,14 +131,14 @@ class Head(Protocol):
     def taught(self, probability: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "row target"]:
         """The same where a larger model's probabilities are learned in place of the outcomes."""
 
-    def probability(self, ops: Operations, logits: Array) -> Array:
-        """Probabilities [..., column], which sum to 1, of logits [..., output]."""
+    def columns(self, ops: Operations, logits: Array) -> Array:
+        """Columns [..., column] of logits [..., output]; probabilities sum to 1."""
 
     def calibrated(self, ops: Operations, calibration: Map, probability: Array) -> Array:
         """Recalibrated probabilities."""
 
     def sums(self) -> Mapping[str, Float[np.ndarray, "column sum"]]:
-        """What the graph gives beside ``probability``, by name, as sums of its columns."""
+        """What the graph gives beside its first output, by name, as sums of its columns."""
 
     def fit_calibration(
         self, sample: Sample, probability: Float[np.ndarray, "row column"], fold: Int[np.ndarray, " row"] | None, /
@@ -148,6 +168,21 @@ class Head(Protocol):
 
     def order(self, sample: Sample, probability: Float[np.ndarray, "row column"]) -> tuple[str, float]:
         """Name and value of the measure that tells how well the order is told."""
+
+    def prepared(self, sample: Sample, seed: tuple[int, ...]) -> Sample:
+        """The sample with what the head needs before anything is fitted on it."""
+
+    def finish(
+        self,
+        sample: Sample,
+        x: Float[np.ndarray, "row feature"],
+        columns: Float[np.ndarray, "row column"],
+        alpha: float,
+    ) -> Finish | None:
+        """What the graph adds to calibrated columns, from all rows' features and out-of-fold, calibrated columns.
+
+        None: nothing, the columns are what it gives.
+        """
 
     def decided(self, sample: Sample, probability: Float[np.ndarray, "row column"], alpha: float) -> Decided:
         """What else out-of-fold, calibrated predictions of the packed model decide."""

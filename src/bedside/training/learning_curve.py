@@ -13,7 +13,7 @@ from bedside.measures.interval import mean
 from bedside.preparation import NUMPY, Preparation
 from bedside.training.cross_fitting import Progress
 from bedside.training.folds import stratified_folds
-from bedside.training.model import mean_probability
+from bedside.training.model import mean_columns
 from bedside.training.sample import FOLDS, Sample
 
 PARTS = 20
@@ -49,7 +49,7 @@ def learning_curve(
             progress("Learning curve", repeat, REPEATS)
         fold = stratified_folds(sample.y, sample.patient, FOLDS, np.random.default_rng([*seed, repeat]))
         for i, share in enumerate(shares):
-            probability = np.empty((len(sample.y), sample.head.columns))
+            probability = np.empty((len(sample.y), sample.head.width))
             for k in range(FOLDS):
                 fitting = _share(sample, fold != k, share, (*seed, repeat, k))
                 counts[repeat, i, k] = len(np.unique(sample.patient[fitting]))
@@ -100,7 +100,7 @@ def _predicted(
     own = sample.take(fitting)
     preparation = Preparation.fit(sample.schema, own.values, scales)
     floor = sample.head.floor.fit(preparation.transform(own.values), own, strength)
-    return np.asarray(mean_probability(NUMPY, sample.head, floor, preparation.transform(sample.values[out]))[0])
+    return np.asarray(mean_columns(NUMPY, sample.head, floor, preparation.transform(sample.values[out]))[0])
 
 
 def _last_step(sample: Sample, losses: Float[np.ndarray, "repeat share row"], points: list[Point]) -> Point | None:

@@ -31,6 +31,9 @@ class Sample:
     head: what is asked of them.
     followed: time to the event or to the end of follow-up, and entered: from when on a row was under observation (None:
         all from 0); both None where the question is not when something happens.
+    amount: the outcome where it is a number. arm: position of the treatment that each row got.
+    scores: for each arm a number whose mean, among patients alike, is their expected outcome under it; `Head.prepared`
+        makes them. All None where the question has none.
     """
 
     schema: Schema
@@ -40,6 +43,9 @@ class Sample:
     head: Head
     followed: Float[np.ndarray, " row"] | None = None
     entered: Float[np.ndarray, " row"] | None = None
+    amount: Float[np.ndarray, " row"] | None = None
+    arm: Int[np.ndarray, " row"] | None = None
+    scores: Float[np.ndarray, "row arm"] | None = None
 
     @property
     def classes(self) -> int:
@@ -55,6 +61,9 @@ class Sample:
             patient=self.patient[chosen],
             followed=None if self.followed is None else self.followed[chosen],
             entered=None if self.entered is None else self.entered[chosen],
+            amount=None if self.amount is None else self.amount[chosen],
+            arm=None if self.arm is None else self.arm[chosen],
+            scores=None if self.scores is None else self.scores[chosen],
         )
 
     @property
@@ -74,7 +83,17 @@ def sample_of(study: Study, development: Cohort) -> Sample:
     _, patient = np.unique(development.patient, return_inverse=True)
     y = development.outcome.astype(np.int64)
     values, head = as_served(development.reading.values), head_of(study, development)
-    sample = Sample(study.schema, values, y, patient, head, development.followed, development.entered)
+    sample = Sample(
+        study.schema,
+        values,
+        y,
+        patient,
+        head,
+        followed=development.followed,
+        entered=development.entered,
+        amount=development.amount,
+        arm=development.arm,
+    )
     if sample.patients < FEWEST:
         raise DataError(
             f"{sample.patients} patients to develop on, and at least {FEWEST} are needed",
@@ -90,4 +109,4 @@ def sample_of(study: Study, development: Cohort) -> Sample:
                 where=f"{study.data.table}, column {study.outcome.column}",
                 remedy="Gather more such patients, join classes, or hold fewer patients out",
             )
-    return sample
+    return sample.head.prepared(sample, (study.validation.seed, 50))

@@ -18,7 +18,7 @@ from bedside.preparation import NUMPY
 from bedside.training.cross_fitting import Fitted, Progress, fit_network, fit_without_network
 from bedside.training.extras import require
 from bedside.training.folds import stratified_folds
-from bedside.training.model import mean_probability
+from bedside.training.model import mean_columns
 from bedside.training.sample import FOLDS, Sample
 
 STORE = "tuning.db"
@@ -103,12 +103,12 @@ def _judge(sample: Sample, scales: Mapping[str, Scale], seed: tuple[int, ...]) -
         parts.append((fold == k, rest, fit_without_network(rest, scales, (*seed, 1, k))))
 
     def loss(settings: Settings) -> float:
-        probability = np.empty((len(sample.y), sample.head.columns))
+        probability = np.empty((len(sample.y), sample.head.width))
         for k, (out, rest, fitted) in enumerate(parts):
             network = fit_network(rest, fitted, settings, (*seed, 2, k)).network
             assert network is not None
             x = fitted.preparation.transform(sample.values[out])
-            probability[out] = mean_probability(NUMPY, sample.head, network.members, x)[0]
+            probability[out] = mean_columns(NUMPY, sample.head, network.members, x)[0]
         return float(sample.head.losses(sample, probability).mean())
 
     return loss

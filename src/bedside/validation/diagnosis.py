@@ -110,7 +110,7 @@ def of_release(manifest: Manifest, cohort: Cohort, judgement: Judgement, seed: i
     outputs = manifest.outputs
     return Predictions(
         outcome=cohort.outcome,
-        probability=judgement.probability,
+        probability=judgement.columns,
         classes=outputs.classes,
         positive=None if outputs.positive is None else outputs.classes.index(outputs.positive),
         thresholds=threshold_positions(outputs.classes, outputs.positive, manifest.threshold),

@@ -26,7 +26,7 @@ class Judged:
 
 def probabilities(model: Model, cohort: Cohort) -> Float[np.ndarray, "patient column"]:
     """The graph's probabilities of every row in double precision, abstained or not."""
-    return model.predict(cohort.reading.values).probability.astype(np.float64)
+    return model.predict(cohort.reading.values).columns.astype(np.float64)
 
 
 def judged(model: Model, cohort: Cohort, *, today: dt.date, seed: int) -> Judged:

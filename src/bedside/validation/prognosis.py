@@ -138,7 +138,7 @@ def of_release(manifest: Manifest, cohort: Cohort, judgement: Judgement, seed: i
         outcome=cohort.outcome,
         time=cohort.followed,
         entry=cohort.entered,
-        probability=judgement.probability,
+        probability=judgement.columns,
         classes=outputs.classes,
         course=outputs.course,
         threshold=threshold,

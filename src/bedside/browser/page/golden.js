@@ -9,7 +9,7 @@ export async function askGolden(golden, predict) {
   const expected = golden.targets.browser;
   const cases = Float32Array.from(golden.cases.flat(), (value) => value ?? NaN);
   const { probability, distance } = await predict(cases);
-  compare(probability, expected.probability.flat(), expected.tolerance, expected.probability[0].length);
+  compare(probability, expected.columns.flat(), expected.tolerance, expected.columns[0].length);
   const scale = expected.distance.map((value) => Math.max(Math.abs(value), 1));
   const [given, wanted] = [Array.from(distance), expected.distance].map((all) => all.map((one, at) => one / scale[at]));
   compare(given, wanted, DISTANCE_TOLERANCE, 1);

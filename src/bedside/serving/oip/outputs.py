@@ -53,12 +53,12 @@ def _numbers(columns: str, of: Callable[[Judgement, Course | None], Float[np.nda
 
 def _incidence(judged: Judgement, course: Course | None) -> Float[np.ndarray, "patient edge"]:
     assert course is not None  # `outputs_of` lists it only where there is one
-    return course.incidence(judged.probability)[:, 0]
+    return course.incidence(judged.columns)[:, 0]
 
 
 def _survival(judged: Judgement, course: Course | None) -> Float[np.ndarray, "patient edge"]:
     assert course is not None
-    return course.survival(judged.probability)
+    return course.survival(judged.columns)
 
 
 def _abstained(said: Said) -> np.ndarray:
@@ -97,7 +97,7 @@ def _sets_shown(said: Said) -> list[Any]:
 
 
 OUTPUTS: dict[str, Output] = {
-    "probability": _numbers("class", lambda judged, _: judged.probability),
+    "probability": _numbers("class", lambda judged, _: judged.columns),
     "risk": _numbers("horizon", lambda judged, _: judged.estimates),
     "incidence": _numbers("edge", _incidence),
     "survival": _numbers("edge", _survival),

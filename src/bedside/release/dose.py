@@ -1,0 +1,49 @@
+"""What a graph's columns mean where the question is how much of a drug."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from jaxtyping import Float
+
+
+class Dose(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The columns of ``estimate``: the dose, and the ends of the interval around it.
+
+    Attributes
+    ----------
+    drug: in words. column: of a table, with the therapeutic dose. unit: UCUM.
+    tolerance: a dose within this share of the therapeutic one counts as right.
+    alpha: intervals miss the therapeutic dose of this share of patients.
+    lowest, highest: therapeutic doses of the development patients; no answer lies beyond them.
+    scale: standard deviation of the dose, what differences between runtimes are divided by.
+    """
+
+    drug: str
+    column: str
+    unit: str
+    tolerance: float
+    alpha: float
+    lowest: float
+    highest: float
+    scale: float
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return 3
+
+    @property
+    def estimates(self) -> tuple[str, ...]:
+        """The one name of what is estimated."""
+        return ("dose",)
+
+    def dose(self, columns: Float[np.ndarray, "patient column"]) -> Float[np.ndarray, " patient"]:
+        """The dose."""
+        return columns[:, 0].astype(np.float64)
+
+    def interval(
+        self, columns: Float[np.ndarray, "patient column"]
+    ) -> tuple[Float[np.ndarray, " patient"], Float[np.ndarray, " patient"]]:
+        """The ends of the interval."""
+        return columns[:, 1].astype(np.float64), columns[:, 2].astype(np.float64)
