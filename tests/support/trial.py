@@ -30,7 +30,7 @@ def trial(seed: int, n: int = 500, *, arms: int = 2, observed: bool = False, eff
     """
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, 3))
-    logits = np.outer(X[:, 1], np.arange(arms)) if observed else np.zeros((n, arms))
+    logits = np.outer(X[:, 1], np.arange(arms) / (arms - 1)) if observed else np.zeros((n, arms))
     propensity = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     arm = (rng.uniform(size=(n, 1)) > propensity.cumsum(axis=1)).sum(axis=1).clip(max=arms - 1)
     expected = (1 + X[:, 1] + 0.5 * X[:, 2])[:, None] + effect * np.outer(0.2 + X[:, 0], np.arange(arms))

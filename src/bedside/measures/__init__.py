@@ -32,6 +32,7 @@ from bedside.measures.horizon import auc_t, brier_at, ibs
 from bedside.measures.interval import wilson
 from bedside.measures.measure import Measure
 from bedside.measures.operating import npv, ppv, sensitivity, specificity
+from bedside.measures.policy import current_practice, policy_gain, policy_gain_over_best, policy_value
 from bedside.measures.predicted_curves import median_of, restricted_mean, risk_by
 from bedside.measures.resampling import bootstrap
 from bedside.measures.sample_size import SampleSize, riley, riley_survival
@@ -82,6 +83,7 @@ __all__ = [
     "conformal_coverage_by_class",
     "conformal_quantiles",
     "conformal_sets",
+    "current_practice",
     "d_calibration",
     "decision_curve",
     "decision_curve_at",
@@ -103,6 +105,9 @@ __all__ = [
     "npv",
     "number_at_risk",
     "observed_over_expected_at",
+    "policy_gain",
+    "policy_gain_over_best",
+    "policy_value",
     "ppv",
     "restricted_mean",
     "restricted_mean_outcome",
