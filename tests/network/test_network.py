@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import log_loss
+from sklearn.metrics import log_loss, mean_squared_error
 
 from bedside.network import (
     Members,
@@ -19,6 +19,7 @@ from bedside.network import (
     logits,
     plain,
     residual,
+    squared,
     train,
     untrained,
 )
@@ -76,6 +77,16 @@ def test_weights_of_patients_weigh_them() -> None:
 
 def test_a_large_logit_gives_a_finite_loss() -> None:
     assert loss_of(np.array([[0.0, 1e4]]), np.array([0])) == pytest.approx(1e4)
+
+
+def test_squared_error_is_scikit_learns() -> None:
+    """Two members, the second with patients that do not count; scikit-learn's is a mean over outputs, ours a sum."""
+    rng = np.random.default_rng(5)
+    z, y, weight = rng.normal(size=(2, 20, 3)), rng.normal(size=(2, 20, 3)), np.ones((2, 20))
+    weight[1, ::3] = 0.0
+    found = squared(torch.tensor(z), torch.tensor(y), torch.tensor(weight)).numpy()
+    theirs = [3 * mean_squared_error(y[m], z[m], sample_weight=weight[m]) for m in range(2)]
+    np.testing.assert_allclose(found, theirs)
 
 
 def test_plain_is_the_textbook_network() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bedside.network.losses import LARGEST_LOG_HAZARD, LOSSES, cross_entropy, piecewise_exponential
+from bedside.network.losses import LARGEST_LOG_HAZARD, LOSSES, cross_entropy, piecewise_exponential, squared
 from bedside.network.members import Members, linear_members, logits, untrained
 from bedside.network.pruning import pruned
 from bedside.network.settings import Settings, plain, residual
@@ -23,6 +23,7 @@ __all__ = [
     "plain",
     "pruned",
     "residual",
+    "squared",
     "train",
     "untrained",
 ]

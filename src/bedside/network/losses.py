@@ -45,4 +45,16 @@ def piecewise_exponential(logits: Tensor, target: Tensor, weight: Tensor) -> Ten
     return (weight * each.sum(dim=-1)).sum(dim=-1) / weight.sum(dim=-1)
 
 
-LOSSES: Mapping[str, Loss] = {"cross-entropy": cross_entropy, "piecewise-exponential": piecewise_exponential}
+def squared(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Squared error, summed over outputs, one weighted mean per member.
+
+    ``logits`` and ``target`` [member, patient, output], in the same unit; ``weight`` [member, patient].
+    """
+    return (weight * (logits - target).square().sum(dim=-1)).sum(dim=-1) / weight.sum(dim=-1)
+
+
+LOSSES: Mapping[str, Loss] = {
+    "cross-entropy": cross_entropy,
+    "piecewise-exponential": piecewise_exponential,
+    "squared": squared,
+}
