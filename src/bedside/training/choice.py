@@ -96,7 +96,7 @@ def measured(sample: Sample, probability: Float[np.ndarray, "row column"], out_o
     found = _by_patient(sample, probability, losses) if several else sample.head.measures(sample, probability)
     return {
         **{name: measure.as_dict() for name, measure in found.items()},
-        "log_loss_by_fold": [float(losses[own].mean()) for own in folds],
+        f"{sample.head.scored}_by_fold": [float(losses[own].mean()) for own in folds],
     }
 
 
@@ -110,6 +110,6 @@ def _by_patient(
 
     name, _ = sample.head.order(sample, probability)
     return {
-        "log_loss": bootstrap(lambda rows: float(losses[rows].mean()), len(losses), groups=sample.patient),
+        sample.head.scored: bootstrap(lambda rows: float(losses[rows].mean()), len(losses), groups=sample.patient),
         name: bootstrap(order, len(losses), groups=sample.patient),
     }

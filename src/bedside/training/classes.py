@@ -48,6 +48,20 @@ class Classes:
         """One probability per class."""
         return self.classes
 
+    @property
+    def scored(self) -> str:
+        """Log-loss."""
+        return "log_loss"
+
+    def strata(self, sample: Sample) -> Int[np.ndarray, " row"]:
+        """The classes."""
+        return sample.y
+
+    def described(self, sample: Sample, names: tuple[str, ...]) -> dict[str, object]:
+        """How many rows there are of each class."""
+        counts = np.bincount(sample.y, minlength=self.classes)
+        return {"classes": {name: int(count) for name, count in zip(names, counts, strict=True)}}
+
     def target(self, sample: Sample) -> Float[np.ndarray, "row class"]:
         """1 for a row's class, 0 for others."""
         return np.asarray(np.eye(self.classes)[sample.y])

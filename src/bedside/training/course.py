@@ -70,6 +70,20 @@ class Hazards:
         """One cell for each event and interval, and one for none of them."""
         return self.outputs + 1
 
+    @property
+    def scored(self) -> str:
+        """Log-loss."""
+        return "log_loss"
+
+    def strata(self, sample: Sample) -> Int[np.ndarray, " row"]:
+        """What happened."""
+        return sample.y
+
+    def described(self, sample: Sample, names: tuple[str, ...]) -> dict[str, object]:
+        """How many rows there are of each class."""
+        counts = np.bincount(sample.y, minlength=self.classes)
+        return {"classes": {name: int(count) for name, count in zip(names, counts, strict=True)}}
+
     def target(self, sample: Sample) -> Float[np.ndarray, "row column"]:
         """See `counted`."""
         assert sample.followed is not None

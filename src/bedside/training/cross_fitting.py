@@ -103,7 +103,8 @@ def _trained(
     x = fitted.preparation.transform(sample.values)
     stopping = None
     if settings.patience is not None:
-        stopping = stopping_patients(sample.y, sample.patient, settings.members, settings.stopping_share, (*seed, 1))
+        strata, share = sample.head.strata(sample), settings.stopping_share
+        stopping = stopping_patients(strata, sample.patient, settings.members, share, (*seed, 1))
     trained = train(
         x,
         sample.head.target(sample),
@@ -134,7 +135,7 @@ def cross_fit(
     progress: Progress | None = None,
 ) -> OutOfFold:
     """Out-of-fold predictions; preparation, floor, network and distance are fitted anew for each fold."""
-    fold = stratified_folds(sample.y, sample.patient, FOLDS, np.random.default_rng([*seed, 0]))
+    fold = stratified_folds(sample.head.strata(sample), sample.patient, FOLDS, np.random.default_rng([*seed, 0]))
     shape = (len(fold), sample.head.width)
     result = OutOfFold(
         fold=fold,

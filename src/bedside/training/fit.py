@@ -167,10 +167,11 @@ def fit_sample(
             "compression": _compression(sample, out_of_fold, decided, final, settings),
             "calibration": sample.head.calibration_facts(model.calibration),
             **decided.packed.facts,
+            **({} if model.finish is None else model.finish.facts),
             "learning_curve": points,
             "learning_curve_last_step": last_step,
             "hyper_parameters": _hyper_parameters(settings, final),
-            "tuning": None if tuned is None else {"trials": tuned.trials, "log_loss": tuned.log_loss},
+            "tuning": None if tuned is None else {"trials": tuned.trials, sample.head.scored: tuned.loss},
             "scales": dict(final.preparation.scales),
             "distance": _distance(out_of_fold, limits[0]),
             "usual": usual(sample),
@@ -236,12 +237,8 @@ def _model(
 
 
 def _population(study: Study, sample: Sample) -> dict[str, object]:
-    counts = np.bincount(sample.y, minlength=sample.classes)
-    return {
-        "rows": len(sample.y),
-        "patients": sample.patients,
-        "classes": {name: int(count) for name, count in zip(study.outcome.classes, counts, strict=True)},
-    }
+    described = sample.head.described(sample, study.outcome.classes)
+    return {"rows": len(sample.y), "patients": sample.patients, **described}
 
 
 def _comparison(sample: Sample, out_of_fold: OutOfFold, decided: Choice) -> dict[str, object]:

@@ -70,6 +70,10 @@ class Finish(Protocol):
     def parameters(self) -> int:
         """Fitted numbers."""
 
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """What was fitted, ready for JSON."""
+
     def columns(self, ops: Operations, columns: Array, x: Array) -> Array:
         """What the graph gives [patient, `width`], of calibrated columns [patient, column] and features."""
 
@@ -122,8 +126,18 @@ class Head(Protocol):
         """Name of the graph's first output: ``probability``, whose rows sum to 1, or ``estimate``, which has a unit."""
 
     @property
+    def scored(self) -> str:
+        """Name of the mean of `losses`, in what is written down: ``log_loss``, ``squared_error``."""
+
+    @property
     def spread(self) -> bool:
         """Whether the graph tells how far the members are apart."""
+
+    def strata(self, sample: Sample) -> Int[np.ndarray, " row"]:
+        """Groups of rows, as whole numbers from 0, that folds are to hold in equal shares."""
+
+    def described(self, sample: Sample, names: tuple[str, ...]) -> dict[str, object]:
+        """How outcomes are spread, ready for JSON; aggregates only. ``names``: of the classes."""
 
     def target(self, sample: Sample) -> Float[np.ndarray, "row column"]:
         """What the loss compares logits with."""
@@ -152,7 +166,7 @@ class Head(Protocol):
         """The recalibration, ready for JSON."""
 
     def losses(self, sample: Sample, probability: Float[np.ndarray, "row column"]) -> Float[np.ndarray, " row"]:
-        """Minus the log-likelihood of each row, in nats."""
+        """What the model is chosen by, of each row: minus the log-likelihood, in nats, or a squared error."""
 
     def difference(
         self,
@@ -164,10 +178,10 @@ class Head(Protocol):
         """Mean loss of one model minus that of another, over folds; below 0 favours the first."""
 
     def measures(self, sample: Sample, probability: Float[np.ndarray, "row column"]) -> dict[str, Measure]:
-        """``log_loss``, and how well the order is told, with intervals."""
+        """The mean loss by its name, and what people look at beside it, with intervals."""
 
     def order(self, sample: Sample, probability: Float[np.ndarray, "row column"]) -> tuple[str, float]:
-        """Name and value of the measure that tells how well the order is told."""
+        """Name and value of what people look at beside the loss."""
 
     def prepared(self, sample: Sample, seed: tuple[int, ...]) -> Sample:
         """The sample with what the head needs before anything is fitted on it."""

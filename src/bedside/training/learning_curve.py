@@ -33,21 +33,22 @@ def learning_curve(
     seed: tuple[int, ...],
     progress: Progress | None = None,
 ) -> tuple[list[Point], Point | None]:
-    """Points of the curve, and what the last step to all patients changed in log-loss.
+    """Points of the curve, and what the last step to all patients changed in loss.
 
-    Each point: ``patients`` fitted on (mean over folds), mean ``log_loss`` and ``auroc`` (of a course: ``c_harrell``)
-    of the out-of-fold predictions, and their standard deviation between repeats (``log_loss_sd``, ``auroc_sd``). The
+    Each point: ``patients`` fitted on (mean over folds), mean ``log_loss`` and ``auroc`` (or what the head names) of
+    the out-of-fold predictions, and their standard deviation between repeats (``log_loss_sd``, ``auroc_sd``). The
     penalty stays the one chosen on all patients.
     The last step: ``from``, ``to`` (patients) and the mean difference per patient, ``value``, with Student's interval
     ``low``, ``high`` over patients. None where there are too few patients for two points.
     """
     shares = [share for share in SHARES if _enough(sample, share)]
     losses = np.full((REPEATS, len(shares), len(sample.y)), np.nan)
+    strata = sample.head.strata(sample)
     name, areas, counts = "", np.full((REPEATS, len(shares)), np.nan), np.zeros((REPEATS, len(shares), FOLDS))
     for repeat in range(REPEATS):
         if progress:
             progress("Learning curve", repeat, REPEATS)
-        fold = stratified_folds(sample.y, sample.patient, FOLDS, np.random.default_rng([*seed, repeat]))
+        fold = stratified_folds(strata, sample.patient, FOLDS, np.random.default_rng([*seed, repeat]))
         for i, share in enumerate(shares):
             probability = np.empty((len(sample.y), sample.head.width))
             for k in range(FOLDS):
@@ -58,12 +59,13 @@ def learning_curve(
             name, areas[repeat, i] = sample.head.order(sample, probability)
     if progress:
         progress("Learning curve", REPEATS, REPEATS)
+    scored = sample.head.scored
     loss, patients = losses.mean(axis=2), counts.mean(axis=(0, 2))
     points: list[Point] = [
         {
             "patients": round(float(patients[i])),
-            "log_loss": float(loss[:, i].mean()),
-            "log_loss_sd": float(loss[:, i].std(ddof=1)),
+            scored: float(loss[:, i].mean()),
+            f"{scored}_sd": float(loss[:, i].std(ddof=1)),
             name: float(areas[:, i].mean()),
             f"{name}_sd": float(areas[:, i].std(ddof=1)),
         }
@@ -76,7 +78,7 @@ def _enough(sample: Sample, share: int) -> bool:
     """Whether so many twentieths of four folds hold two patients of each needed outcome, and ten in all."""
     part = share / PARTS * (FOLDS - 1) / FOLDS
     per_class = [len(np.unique(sample.patient[sample.y == c])) for c in sample.head.needed]
-    return min(per_class) * part >= 3 and sample.patients * part >= 10
+    return all(count * part >= 3 for count in per_class) and sample.patients * part >= 10
 
 
 def _share(
@@ -84,7 +86,8 @@ def _share(
 ) -> Bool[np.ndarray, " row"]:
     """The first twentieths of the fitting patients, spread over classes; a larger share holds every smaller one."""
     rows = np.flatnonzero(fitting)
-    part = stratified_folds(sample.y[rows], sample.patient[rows], PARTS, np.random.default_rng([*seed, 1]))
+    strata = sample.head.strata(sample)[rows]
+    part = stratified_folds(strata, sample.patient[rows], PARTS, np.random.default_rng([*seed, 1]))
     chosen = np.zeros(len(fitting), dtype=bool)
     chosen[rows[part < share]] = True
     return chosen

@@ -26,10 +26,10 @@ STORE = "tuning.db"
 
 @dataclass(frozen=True)
 class Tuned:
-    """The best settings found, their out-of-fold log-loss, and how many trials were finished."""
+    """The best settings found, their mean loss out of fold, and how many trials were finished."""
 
     settings: Settings
-    log_loss: float
+    loss: float
     trials: int
 
 
@@ -96,7 +96,7 @@ def suggested(trial: Any, settings: Settings) -> Settings:
 
 
 def _judge(sample: Sample, scales: Mapping[str, Scale], seed: tuple[int, ...]) -> Callable[[Settings], float]:
-    fold = stratified_folds(sample.y, sample.patient, FOLDS, np.random.default_rng([*seed, 0]))
+    fold = stratified_folds(sample.head.strata(sample), sample.patient, FOLDS, np.random.default_rng([*seed, 0]))
     parts: list[tuple[np.ndarray, Sample, Fitted]] = []
     for k in range(FOLDS):
         rest = sample.take(fold != k)
@@ -116,8 +116,9 @@ def _judge(sample: Sample, scales: Mapping[str, Scale], seed: tuple[int, ...]) -
 
 def _name(sample: Sample, scales: Mapping[str, Scale], settings: Settings, seed: tuple[int, ...]) -> str:
     told = msgspec.json.encode([sample.schema, dict(scales), settings, seed], order="sorted")
-    times = [time.tobytes() for time in (sample.followed, sample.entered) if time is not None]
-    data = (sample.values.tobytes(), sample.y.tobytes(), sample.patient.tobytes(), *times)
+    given = (sample.followed, sample.entered, sample.amount, sample.arm)
+    more = [array.tobytes() for array in given if array is not None]
+    data = (sample.values.tobytes(), sample.y.tobytes(), sample.patient.tobytes(), *more)
     return hashlib.sha256(b"".join([told, *data])).hexdigest()[:32]
 
 
