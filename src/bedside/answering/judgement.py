@@ -17,7 +17,7 @@ from bedside.sources import Problem, Reading, Schema
 
 
 class Cause(IntFlag):
-    """Bits of `Judgement.reasons`. Every bit but the last makes the answer abstain; the last is only noted."""
+    """Bits of `Judgement.reasons`. Those before IMPLAUSIBLE make the answer abstain; the others are only noted."""
 
     EXPIRED = 1
     TOO_MUCH_MISSING = 2
@@ -26,11 +26,14 @@ class Cause(IntFlag):
     NOT_A_NUMBER = 16
     UNKNOWN_CATEGORY = 32
     IMPLAUSIBLE = 64
+    NOT_CALLABLE = 128
+    OTHER_GENOTYPE = 256
 
 
 ABSTAINING = Cause.IMPLAUSIBLE - 1
 """The bits of `Judgement.reasons` that withhold the estimate."""
 
+_CELLS = tuple(problem for problem in Problem if problem.name in Cause.__members__)
 _EXPIRED, _SENTINEL = np.uint16(Cause.EXPIRED), int(Problem.SENTINEL)
 
 
@@ -123,7 +126,7 @@ def _reasons(
     if reading.ages_days is not None:
         _mark(reasons, Cause.STALE_VALUE, np.asarray(stale(reading, manifest.schema).any(axis=1)))
     if np.count_nonzero(reading.problems) and np.count_nonzero(reading.problems > _SENTINEL):
-        for problem in (Problem.NOT_A_NUMBER, Problem.UNKNOWN_CATEGORY, Problem.IMPLAUSIBLE):
+        for problem in _CELLS:
             _mark(reasons, Cause[problem.name], (reading.problems == problem).any(axis=1))
     return reasons
 

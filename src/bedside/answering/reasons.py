@@ -11,7 +11,7 @@ from bedside.answering.judgement import Cause, Judgement, most_unknown, stale, u
 from bedside.release import Manifest, Model
 from bedside.sources import Problem, Reading, Variable
 
-NOTED = frozenset({"implausible"})
+NOTED = frozenset({"implausible", "not-callable", "other-genotype"})
 """Codes that withhold nothing."""
 
 
@@ -73,6 +73,10 @@ def _complaint(cause: Cause, variable: Variable, text: str) -> str:
         return f"{variable.label}: {text!r} is not a number"
     if cause is Cause.UNKNOWN_CATEGORY:
         return f"{variable.label}: {text!r} is not one of {', '.join(variable.categories or ())}"
+    if cause is Cause.NOT_CALLABLE:
+        return f"{variable.label}: {text!r} is not callable; taken as unknown"
+    if cause is Cause.OTHER_GENOTYPE:
+        return f"{variable.label}: {text!r} is a genotype that the model never learned from; taken as unknown"
     if variable.range is None:
         return f"{variable.label}: {text!r} is implausible; taken as unknown"
     low, high = variable.range

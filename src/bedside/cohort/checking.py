@@ -35,6 +35,8 @@ class VariableFacts(msgspec.Struct, frozen=True, kw_only=True):
     unknown: rows in which it is not known, for whatever reason.
     by_class: class → share of its rows in which it is not known.
     sentinel, implausible: rows with a sentinel code, rows outside the plausible range (both among `unknown`).
+    not_callable, other_genotype: rows with a genotype that holds an unknown allele, or that is none of the categories
+        (both among `unknown`).
     skewness: third standardised moment of the known values; None for a category or fewer than three known values.
     """
 
@@ -45,6 +47,8 @@ class VariableFacts(msgspec.Struct, frozen=True, kw_only=True):
     sentinel: int
     implausible: int
     skewness: float | None
+    not_callable: int = 0
+    other_genotype: int = 0
 
 
 class SiteFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,6 +167,8 @@ def _variable_facts(study: Study, cohort: Cohort, position: int) -> VariableFact
         sentinel=int((problems == Problem.SENTINEL).sum()),
         implausible=int((problems == Problem.IMPLAUSIBLE).sum()),
         skewness=_skewness(values[~unknown]) if variable.kind == "number" else None,
+        not_callable=int((problems == Problem.NOT_CALLABLE).sum()),
+        other_genotype=int((problems == Problem.OTHER_GENOTYPE).sum()),
     )
 
 
@@ -198,12 +204,24 @@ def _missing_findings(study: Study, cohort: Cohort, facts: tuple[VariableFacts, 
             text = f"{one.implausible} values lie outside its range and count as missing"
             severity = "warning" if one.implausible > 0.05 * rows else "note"
             found.append(_finding("implausible", severity, one.variable, text, "Check the range and the unit"))
+        found += _genotype_findings(one)
     skewed = [one.variable for one in facts if one.skewness is not None and abs(one.skewness) > SKEWED]
     if skewed:
         text = f"skewness beyond {SKEWED:g}; where all values are positive, training takes the logarithm"
         remedy = "scale in [predictors.<variable>] decides otherwise"
         names = ", ".join(skewed[:SHOWN]) + (f" and {len(skewed) - SHOWN} more" if len(skewed) > SHOWN else "")
         found.append(_finding("skewed", "note", names, text, remedy))
+    return found
+
+
+def _genotype_findings(one: VariableFacts) -> list[Finding]:
+    found = []
+    if one.not_callable:
+        text = f"{one.not_callable} genotypes are not callable (an allele is not known) and count as missing"
+        found.append(_finding("not-callable", "warning", one.variable, text, "Check how the laboratory writes them"))
+    if one.other_genotype:
+        text = f"{one.other_genotype} genotypes are none of the categories and count as missing"
+        found.append(_finding("other-genotype", "note", one.variable, text, "List those that are frequent enough"))
     return found
 
 

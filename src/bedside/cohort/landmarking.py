@@ -20,7 +20,7 @@ from bedside.cohort.study import FollowUp
 from bedside.errors import DataError
 from bedside.sources import Problem, Reading, Schema, convert, place
 
-SAYS_NOTHING = (Problem.MISSING, Problem.SENTINEL, Problem.ABSENT)
+SAYS_NOTHING = (Problem.MISSING, Problem.SENTINEL, Problem.ABSENT, Problem.NOT_CALLABLE)
 """A value that was not measured at a visit: an earlier one is still the last that is known."""
 
 
@@ -108,7 +108,7 @@ def _read_at(
     position = visit_position(schema, follow_up)
     if position is not None:
         values[:, position], problems[:, position], days[:, position] = landmark, Problem.NONE, 0.0
-    unusable = np.argwhere((problems >= Problem.NOT_A_NUMBER) & (problems <= Problem.IMPLAUSIBLE)).tolist()
+    unusable = np.argwhere((problems >= Problem.NOT_A_NUMBER) & (problems != Problem.ABSENT)).tolist()
     return replace(
         found,
         values=values,

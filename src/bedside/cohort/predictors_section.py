@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from bedside.cohort.gene_keys import genotypes, read_gene
 from bedside.cohort.section import Section
 from bedside.cohort.study import Scale
 from bedside.errors import DataError
@@ -39,7 +40,10 @@ def _variable(section: Section, name: str) -> Variable:
         raise section.error(
             "", f"'{name}' cannot be the name of a variable", "At most 100 letters without < > = ! or blanks around"
         )
+    gene = read_gene(section)
     categories = _categories(section)
+    if gene is not None:
+        categories = genotypes(section, gene, categories)
     if categories is not None:
         _refuse_for_category(section)
     unit, unit_in_data = _units(section)
@@ -54,6 +58,7 @@ def _variable(section: Section, name: str) -> Variable:
         reference=_reference(section),
         categories=categories,
         labels=_labels(section, categories),
+        gene=None if gene is None else gene.name,
         missing=tuple(as_text(item) for item in section.listed("missing") or ()),
         max_age_days=_max_age(section),
         changeable=section.truth("changeable", default=True),

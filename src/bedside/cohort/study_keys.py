@@ -29,6 +29,7 @@ KNOWN_KEYS: dict[str, str] = {
     "predictors.<variable>.changeable": "whether an explanation may say what a change of it would do",
     "predictors.<variable>.code": 'its code in a terminology, as "loinc|12345-6"',
     "predictors.<variable>.categories": "the category texts; makes the variable a category",
+    "predictors.<variable>.gene": "the gene whose genotype it is; its categories are then diplotypes or phenotypes",
     "predictors.<variable>.labels": "how people read each category, in the same order",
     "outcome.column": "column that holds the answer",
     "outcome.positive": "text, or list of texts, of the outcome column that mean the condition is there",

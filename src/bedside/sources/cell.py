@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bedside.sources.cleaning import MISSING, NOT_UNDERSTOOD, SENTINEL, TextRule
+from bedside.sources.genotypes import genotype_code
 from bedside.sources.text import as_text, number_in, trimmed
 
 
@@ -43,4 +44,7 @@ def _category(value: object, rule: TextRule) -> float:
         return MISSING
     if text in rule.sentinels:
         return SENTINEL
-    return float(codes.get(text, NOT_UNDERSTOOD))
+    code = codes.get(text)
+    if code is not None:
+        return float(code)
+    return NOT_UNDERSTOOD if rule.gene is None else genotype_code(text, rule)

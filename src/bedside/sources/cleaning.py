@@ -5,7 +5,7 @@ as a mark that no value can be mistaken for, because ``inf`` is no number here (
 
 - ``nan``: empty or a missing marker,
 - ``inf``: not a number, or not a declared category,
-- ``-inf``: a sentinel text of the column.
+- ``-inf``: a sentinel text of the column; of a gene, a genotype that is known and none of its categories.
 
 Order: marker → sentinel → not understood → unit conversion → plausible range.
 """
@@ -40,13 +40,17 @@ Recode = Mapping[str, Mapping[str, str]]
 
 @dataclass(frozen=True)
 class Limits:
-    """What the kernel needs, one number per variable; `markers` and `sentinels` are padded with nan."""
+    """What the kernel needs, one number per variable; `markers` and `sentinels` are padded with nan.
+
+    `not_understood` and `sentinel` are the `Problem` that either mark stands for.
+    """
 
     factor: Float[np.ndarray, " variable"]
     offset: Float[np.ndarray, " variable"]
     low: Float[np.ndarray, " variable"]
     high: Float[np.ndarray, " variable"]
     not_understood: UInt8[np.ndarray, " variable"]
+    sentinel: UInt8[np.ndarray, " variable"]
     markers: Float[np.ndarray, "marker variable"]
     sentinels: Float[np.ndarray, "sentinel variable"]
 
@@ -61,12 +65,14 @@ class TextRule:
     sentinels: the same for the column's sentinel codes.
     codes: canonical text → category code; None for a number.
     truth: codes of a true and of a false value of a column that holds booleans; None where no category fits.
+    gene: the texts are genotypes of this one, and may be written in other ways than `codes` has them.
     """
 
     markers: frozenset[str]
     sentinels: frozenset[str]
     codes: Mapping[str, int] | None
     truth: tuple[int | None, int | None] = (None, None)
+    gene: str | None = None
 
 
 def clean(
@@ -79,7 +85,7 @@ def clean(
     for codes in limits.markers:
         problems[raw == codes] = _MISSING
     if np.count_nonzero(np.isfinite(raw)) < raw.size:
-        problems[raw == SENTINEL] = _SENTINEL
+        problems = np.where(raw == SENTINEL, limits.sentinel, problems)
         problems[np.isnan(raw)] = _MISSING
         problems = np.where(raw == NOT_UNDERSTOOD, limits.not_understood, problems)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -100,7 +106,7 @@ class Rules:
     ----------
     texts: a rule per variable.
     table, declared: limits for values in the table's units, and for values in the declared ones.
-    positions: variable → its position; `numeric`: the same for numbers only.
+    positions: variable → its position; `numeric`: the same for numbers only. genes: whether a variable is a genotype.
     """
 
     texts: tuple[TextRule, ...]
@@ -108,6 +114,7 @@ class Rules:
     declared: Limits
     positions: Mapping[str, int]
     numeric: Mapping[str, int]
+    genes: bool
 
 
 def _numbers(texts: Sequence[str]) -> list[float]:
@@ -139,11 +146,15 @@ def _text_rule(variable: Variable, missing: Sequence[str], recoded: Mapping[str,
     codes = declared
     if recoded is not None:
         codes = {as_text(theirs): declared[as_text(ours)] for theirs, ours in recoded.items()}
+    markers, sentinels = ({as_text(text) for text in texts} for texts in (missing, variable.missing))
+    if variable.gene is not None:  # whatever stands for "not called"; the sentinels' mark means something else here
+        markers, sentinels = markers | sentinels, set()
     return TextRule(
-        frozenset(as_text(text) for text in missing) | {""},
-        frozenset(as_text(text) for text in variable.missing),
+        frozenset(markers | {""}),
+        frozenset(sentinels),
         codes,
         (_first(codes, ("true", "True", "TRUE", "1")), _first(codes, ("false", "False", "FALSE", "0"))),
+        gene=None if recoded is not None else variable.gene,
     )
 
 
@@ -166,7 +177,8 @@ def _limits(schema: Schema, *, in_data: bool) -> Limits:
     # A sentinel is a number in the table's unit; a value in another unit may rightly have that number.
     coded = [in_data or not v.unit_in_data or v.unit_in_data == v.unit for v in schema.variables]
     ranges = [_range(variable) for variable in schema.variables]
-    wrong = [Problem.NOT_A_NUMBER if number else Problem.UNKNOWN_CATEGORY for number in numbers]
+    wrong = [_not_understood(variable, in_data=in_data) for variable in schema.variables]
+    sentinel = [Problem.SENTINEL if variable.gene is None else Problem.OTHER_GENOTYPE for variable in schema.variables]
     markers = _numbers(schema.missing)
     return Limits(
         factor=np.array([factor for factor, _ in scales], dtype=np.float64),
@@ -174,6 +186,7 @@ def _limits(schema: Schema, *, in_data: bool) -> Limits:
         low=np.array([low for low, _ in ranges], dtype=np.float64),
         high=np.array([high for _, high in ranges], dtype=np.float64),
         not_understood=np.array(wrong, dtype=np.uint8),
+        sentinel=np.array(sentinel, dtype=np.uint8),
         markers=_padded([markers if number else [] for number in numbers]),
         sentinels=_padded(
             [
@@ -182,6 +195,13 @@ def _limits(schema: Schema, *, in_data: bool) -> Limits:
             ]
         ),
     )
+
+
+def _not_understood(variable: Variable, *, in_data: bool) -> Problem:
+    if variable.kind == "number":
+        return Problem.NOT_A_NUMBER
+    # A laboratory's list of alleles outgrows ours: such a row of a table is not callable; a person is told at once.
+    return Problem.NOT_CALLABLE if variable.gene is not None and in_data else Problem.UNKNOWN_CATEGORY
 
 
 def rules(schema: Schema, recode: Recode | None = None) -> Rules:
@@ -206,4 +226,5 @@ def _make_rules(schema: Schema, recode: Recode) -> Rules:
         declared=_limits(schema, in_data=False),
         positions={name: position for position, name in enumerate(schema.names)},
         numeric={v.name: position for position, v in enumerate(schema.variables) if v.kind == "number"},
+        genes=any(v.gene is not None for v in schema.variables),
     )

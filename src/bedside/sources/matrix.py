@@ -14,14 +14,16 @@ from jaxtyping import Bool, Float, UInt8
 from bedside.errors import ValueRefused
 from bedside.sources.cell import cell_number
 from bedside.sources.cleaning import MISSING, NOT_UNDERSTOOD, Limits, clean, rules
+from bedside.sources.genotypes import not_a_genotype
 from bedside.sources.reading import Problem, Reading
 from bedside.sources.schema import Schema, Variable
+from bedside.sources.text import trimmed
 from bedside.sources.wording import format_value
 
 Precision = Literal["float64", "float32", "float16"]
 """With how many digits a number was sent."""
 
-_REFUSABLE = int(Problem.NOT_A_NUMBER)
+_REFUSABLE, _LAST_REFUSABLE = int(Problem.NOT_A_NUMBER), int(Problem.IMPLAUSIBLE)
 _ROWS_NAMED = 3
 _INFINITE = np.inf
 _FIRST_ROW = np.ones(1, np.int64)
@@ -142,9 +144,18 @@ def read_matrix(matrix: Matrix) -> Reading:
     """
     limits = _limits(matrix.schema, tuple(matrix.precision))
     cleaned, problems = clean(matrix.raw, limits)
-    if np.count_nonzero(problems >= _REFUSABLE):
+    if np.count_nonzero(_wrong(problems)):
         raise ValueRefused(_refusals(matrix, problems))
-    return Reading(rows=np.arange(1, len(cleaned) + 1, dtype=np.int64), values=cleaned, problems=problems)
+    return Reading(
+        rows=np.arange(1, len(cleaned) + 1, dtype=np.int64),
+        values=cleaned,
+        problems=problems,
+        texts={cell: text for cell, text in matrix.texts.items() if problems[cell] == Problem.OTHER_GENOTYPE},
+    )
+
+
+def _wrong(problems: UInt8[np.ndarray, "patient variable"]) -> Bool[np.ndarray, "patient variable"]:
+    return np.asarray((problems >= _REFUSABLE) & (problems <= _LAST_REFUSABLE))
 
 
 @lru_cache(maxsize=256)
@@ -176,7 +187,7 @@ def _sayable(codes: np.ndarray) -> np.ndarray:
 
 
 def _refusals(matrix: Matrix, problems: UInt8[np.ndarray, "patient variable"]) -> dict[str, str]:
-    wrong = problems >= _REFUSABLE
+    wrong = _wrong(problems)
     found = {}
     for position in np.flatnonzero(wrong.any(axis=0)).tolist():
         variable, rows = matrix.schema.variables[position], np.flatnonzero(wrong[:, position]).tolist()
@@ -189,6 +200,8 @@ def _refusals(matrix: Matrix, problems: UInt8[np.ndarray, "patient variable"]) -
 def _refusal(matrix: Matrix, variable: Variable, row: int, position: int, problem: int) -> str:
     text = matrix.texts.get((row, position))
     shown = f"{matrix.shown[row, position]:.12g}" if text is None else repr(text[:60])
+    if variable.gene is not None and text is not None and problem == Problem.UNKNOWN_CATEGORY:
+        return f"row {row + 1}: {not_a_genotype(variable.gene, trimmed(text))}"
     if problem == Problem.NOT_A_NUMBER:
         complaint = "is not a number"
     elif problem == Problem.UNKNOWN_CATEGORY:

@@ -13,6 +13,7 @@ from jaxtyping import UInt8
 from bedside.errors import DataError, ValueRefused
 from bedside.sources.cell import cell_number
 from bedside.sources.cleaning import MISSING, Limits, Rules, clean, rules
+from bedside.sources.genotypes import not_a_genotype
 from bedside.sources.reading import Problem, Reading
 from bedside.sources.schema import Schema, Variable
 from bedside.sources.text import trimmed
@@ -64,6 +65,8 @@ def _age_days(time: object, now: dt.datetime) -> float:
 def _refused(variable: Variable, problem: int, value: object, unit: str) -> str:
     if problem == Problem.NOT_A_NUMBER:
         return f"{_shown(value)} is not a number"
+    if problem == Problem.UNKNOWN_CATEGORY and variable.gene is not None:
+        return not_a_genotype(variable.gene, trimmed(str(value)))
     if problem == Problem.UNKNOWN_CATEGORY:
         return f"{_shown(value)} is not one of its categories: {', '.join(variable.categories or ())}"
     low, high = variable.range or (-np.inf, np.inf)
@@ -142,12 +145,27 @@ class _Patient:
 
     def refuse(self, problems: UInt8[np.ndarray, " variable"], values: Mapping[str, object]) -> None:
         """Say what is wrong with each value that the kernel could not use."""
-        for position in np.flatnonzero(problems >= Problem.NOT_A_NUMBER).tolist():
+        for position in np.flatnonzero(problems >= _REFUSABLE).tolist():
+            if not Problem(problems[position]).wrong:
+                continue
             variable = self.schema.variables[position]
             entry = values[variable.name]
             value = entry["value"] if isinstance(entry, Mapping) else entry
             unit = self.units.get(position, "")
             self.problems[variable.name] = _refused(variable, int(problems[position]), value, unit)
+
+    def others(
+        self, problems: UInt8[np.ndarray, " variable"], values: Mapping[str, object]
+    ) -> dict[tuple[int, int], str]:
+        """The texts of genotypes that are known and none of the categories."""
+        if not self.ready.genes:
+            return {}
+        found = np.flatnonzero(problems == Problem.OTHER_GENOTYPE).tolist()
+        return {(0, position): _text(values[self.schema.variables[position].name]) for position in found}
+
+
+def _text(entry: object) -> str:
+    return trimmed(str(entry["value"] if isinstance(entry, Mapping) else entry))
 
 
 def read_patient(schema: Schema, values: Mapping[str, object], *, now: dt.datetime) -> Reading:
@@ -175,9 +193,12 @@ def read_patient(schema: Schema, values: Mapping[str, object], *, now: dt.dateti
     cleaned, problems = clean(np.array([raw]), patient.limits())
     if patient.problems or problems.max(initial=0) >= _REFUSABLE:
         patient.refuse(problems[0], values)
-        raise ValueRefused(patient.problems)
+        if patient.problems:
+            raise ValueRefused(patient.problems)
     ages = None
     if patient.ages:
         ages = np.full(cleaned.shape, np.nan)
         ages[0, list(patient.ages)] = list(patient.ages.values())
-    return Reading(rows=_FIRST_ROW, values=cleaned, problems=problems, ages_days=ages)
+    return Reading(
+        rows=_FIRST_ROW, values=cleaned, problems=problems, texts=patient.others(problems[0], values), ages_days=ages
+    )

@@ -20,6 +20,13 @@ class Problem(IntEnum):
     UNKNOWN_CATEGORY = 4  # a text that is not among the declared categories
     IMPLAUSIBLE = 5  # outside the declared range
     ABSENT = 6  # the table has no such column
+    NOT_CALLABLE = 7  # of a table: a genotype with an allele that is not known, or that is none; refused at the bedside
+    OTHER_GENOTYPE = 8  # a known genotype that is none of the declared categories
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the cell holds something that no reader can use."""
+        return Problem.NOT_A_NUMBER <= self <= Problem.IMPLAUSIBLE
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,8 @@ class Reading:
     rows: number of each row in its source, 1 for the first row of data.
     values: numbers in the variable's `unit`, categories as their position; ``nan`` where not known.
     problems: a `Problem` per cell.
-    texts: the cells with problem 3, 4 or 5 as they stood in the source, by (position in `rows`, variable position).
+    texts: the cells with problem 3, 4, 5, 7 or 8 as they stood in the source, by (position in `rows`, variable
+        position).
     extra: further columns of the source as text, by column; None where empty or a missing marker.
     ages_days: age of each value where the source dates its values (the bedside does), else None.
     """

@@ -24,6 +24,8 @@ class Variable(msgspec.Struct, frozen=True, kw_only=True):
     reference: the laboratory's reference range, in `unit`; shown beside a value, and nothing is decided by it.
     categories: the category texts; a category's code is its position here.
     labels: how people read each category, in the same order; None: as its text.
+    gene: the categories are its diplotypes in their canonical form, or its phenotypes; cells are diplotypes, however
+        they are written.
     missing: sentinel codes of this column that stand for "not known", in the table's own unit and text.
     max_age_days: an older value makes the answer abstain.
     changeable: whether a counterfactual may touch it.
@@ -40,6 +42,7 @@ class Variable(msgspec.Struct, frozen=True, kw_only=True):
     reference: tuple[float, float] | None = None
     categories: tuple[str, ...] | None = None
     labels: tuple[str, ...] | None = None
+    gene: str | None = None
     missing: tuple[str, ...] = ()
     max_age_days: float | None = None
     changeable: bool = True

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int, UInt8
 
 from bedside.sources.cell import cell_number
 from bedside.sources.cell_sql import Cell, cells_of, extra_sql, staged_sql
-from bedside.sources.cleaning import Recode, Rules, TextRule, clean, rules
+from bedside.sources.cleaning import NOT_UNDERSTOOD, Recode, Rules, TextRule, clean, rules
 from bedside.sources.duck import connection
 from bedside.sources.opening import CSV, PARQUET, open_table
 from bedside.sources.reading import Problem, Reading
@@ -26,6 +26,8 @@ __all__ = ["CSV", "PARQUET", "Stream", "open_stream", "read_table", "stream_tabl
 _WIDE = 100  # variables from which on two passes of DuckDB's optimizer, quadratic in them, cost more than they save
 _VERY_WIDE = 500  # and from which on planning the SQL (4 ms a variable) costs more than reading the cells in Python
 _THREADS = 4  # each holds 32 MB of a CSV file, and the memory is given
+
+_WITH_TEXT = [p for p in Problem if p.wrong or p in (Problem.NOT_CALLABLE, Problem.OTHER_GENOTYPE)]
 
 CELLS = 1_000_000
 """Values that a stream hands on at once."""
@@ -77,6 +79,7 @@ class Stream:
         for place in self._cells:
             column = fetched[f"v{place}"]
             raw[:, place] = _in_python(column, self._ready.texts[place]) if self._as_text else column
+        self._call_genotypes(raw, start - first, stop - first)
         values, problems = clean(raw, self._ready.table)
         problems[:, [place for place in range(width) if place not in self._cells]] = Problem.ABSENT
         return Reading(
@@ -86,6 +89,23 @@ class Stream:
             texts=self._texts(start - first, stop - first, raw, problems, fetched),
             extra={column: _objects(fetched[f"x{place}"]) for place, column in enumerate(self._extra)},
         )
+
+    def _call_genotypes(self, raw: Float[np.ndarray, "patient variable"], start: int, stop: int) -> None:
+        """What SQL did not find among the categories of a gene may be one of them, written in another way."""
+        genes = [place for place in self._cells if self._ready.texts[place].gene is not None]
+        if self._as_text or not np.count_nonzero(raw[:, genes] == NOT_UNDERSTOOD):
+            return
+        order = {place: index for index, place in enumerate(self._cells)}
+        for row, texts in self._kept(start, stop).items():
+            for place in genes:
+                if raw[row, place] == NOT_UNDERSTOOD:
+                    raw[row, place] = cell_number(texts[order[place]] or "", self._ready.texts[place])
+
+    def _kept(self, start: int, stop: int) -> dict[int, list[str | None]]:
+        """Texts of the staged rows in which a cell may be a problem, by their position in the piece."""
+        doubtful = "SELECT rowid, texts FROM staged WHERE rowid >= ? AND rowid < ? AND texts IS NOT NULL"
+        kept = self._duck.execute(doubtful, [start, stop]).fetchall()
+        return {int(rowid) - start: texts for rowid, texts in kept}
 
     def _texts(
         self,
@@ -100,9 +120,7 @@ class Stream:
             return {}
         if self._as_text:
             return {cell: fetched[f"v{cell[1]}"][cell[0]] for cell in zip(row.tolist(), column.tolist(), strict=True)}
-        doubtful = "SELECT rowid, texts FROM staged WHERE rowid >= ? AND rowid < ? AND texts IS NOT NULL"
-        kept = self._duck.execute(doubtful, [start, stop]).fetchall()
-        by_row = {int(rowid) - start: texts for rowid, texts in kept}
+        by_row = self._kept(start, stop)
         order = {place: index for index, place in enumerate(self._cells)}
         found = {}
         for cell in zip(row.tolist(), column.tolist(), strict=True):
@@ -121,7 +139,7 @@ def _in_python(column: Any, rule: TextRule) -> list[float]:
 
 
 def _problem_cells(problems: UInt8[np.ndarray, "patient variable"]) -> tuple[Int[np.ndarray, " cell"], ...]:
-    return np.nonzero((problems >= Problem.NOT_A_NUMBER) & (problems <= Problem.IMPLAUSIBLE))
+    return np.nonzero(np.isin(problems, _WITH_TEXT))
 
 
 def _objects(column: Any) -> np.ndarray:

@@ -111,7 +111,8 @@ class Missingness(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     unknown: rows without a usable value, for whatever reason; share: of all rows.
-    implausible: outside the declared range; unreadable: text where a number belongs, or an undeclared category.
+    implausible: outside the declared range; unreadable: text where a number belongs, an undeclared
+        category, or a genotype that is not callable.
     absent: the table has no such column.
     """
 

@@ -93,6 +93,9 @@ def release_facts(model: Model) -> ReleaseFacts:
     )
 
 
+_UNREADABLE = (Problem.NOT_A_NUMBER, Problem.UNKNOWN_CATEGORY, Problem.NOT_CALLABLE)
+
+
 def missingness(reading: Reading, schema: Schema) -> tuple[Missingness, ...]:
     """How often each variable was not known, and why."""
     rows = len(reading)
@@ -107,7 +110,7 @@ def missingness(reading: Reading, schema: Schema) -> tuple[Missingness, ...]:
                 unknown=unknown,
                 share=unknown / rows if rows else None,
                 implausible=int(np.sum(problems == Problem.IMPLAUSIBLE)),
-                unreadable=int(np.isin(problems, (Problem.NOT_A_NUMBER, Problem.UNKNOWN_CATEGORY)).sum()),
+                unreadable=int(np.isin(problems, _UNREADABLE).sum()),
                 absent=bool(rows and np.all(problems == Problem.ABSENT)),
             )
         )
