@@ -114,6 +114,7 @@ def test_current_practice_is_the_weighted_mean() -> None:
     # Weighted least squares with an error that is robust to any variance, for n - 1.
     fit = sm.WLS(y, np.ones(300), weights=weight).fit(cov_type="HC1", use_t=True)
     assert limits(found) == pytest.approx((fit.params[0], *fit.conf_int()[0]), rel=1e-9)
+    assert limits(current_practice(y, 7 * weight)) == pytest.approx(limits(found))
     plain = DescrStatsW(y)
     assert limits(current_practice(y)) == pytest.approx((plain.mean, *plain.tconfint_mean()))
 

@@ -34,6 +34,7 @@ from bedside.measures.measure import Measure
 from bedside.measures.operating import npv, ppv, sensitivity, specificity
 from bedside.measures.policy import current_practice, policy_gain, policy_gain_over_best, policy_value
 from bedside.measures.predicted_curves import median_of, restricted_mean, risk_by
+from bedside.measures.priority import PriorityCurve, autoc, qini, qini_curve, toc_curve
 from bedside.measures.resampling import bootstrap
 from bedside.measures.sample_size import SampleSize, riley, riley_survival
 from bedside.measures.scores import accuracy, brier, log_loss, log_loss_difference
@@ -57,6 +58,7 @@ __all__ = [
     "DCalibration",
     "DecisionCurve",
     "Measure",
+    "PriorityCurve",
     "SampleSize",
     "Steps",
     "aalen_johansen",
@@ -66,6 +68,7 @@ __all__ = [
     "auroc_by_class",
     "auroc_difference",
     "auroc_multiclass",
+    "autoc",
     "average_effect",
     "average_precision",
     "bootstrap",
@@ -109,6 +112,8 @@ __all__ = [
     "policy_gain_over_best",
     "policy_value",
     "ppv",
+    "qini",
+    "qini_curve",
     "restricted_mean",
     "restricted_mean_outcome",
     "riley",
@@ -116,5 +121,6 @@ __all__ = [
     "risk_by",
     "sensitivity",
     "specificity",
+    "toc_curve",
     "wilson",
 ]
