@@ -25,11 +25,13 @@ SECTIONS = {
     "review",
     "adoption",
     "targets",
+    "record",
+    "guidance",
 }
 
 
 def _heading(name: str) -> str:
-    return "`[predictors.NAME]`" if name == "predictors" else f"`[{name}]`"
+    return f"`[{name}.NAME]`" if name in {"predictors", "record"} else f"`[{name}]`"
 
 
 def test_the_sections_are_those_of_the_reader() -> None:

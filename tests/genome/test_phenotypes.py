@@ -9,8 +9,19 @@ from typing import Any
 import pytest
 
 from bedside.errors import DataError
-from bedside.genome import ACTIONS, INDETERMINATE, gene, genes, guidance_table, parse_diplotype, phenotype, recommend
-from bedside.genome.interactions import interaction_table, interactions_with
+from bedside.genome import (
+    ACTIONS,
+    INDETERMINATE,
+    gene,
+    gene_result,
+    genes,
+    guidance_table,
+    interaction_table,
+    interactions_with,
+    parse_diplotype,
+    phenotype,
+    recommend,
+)
 
 
 def published(data_dir: Path, kind: str, name: str) -> Any:
@@ -145,17 +156,21 @@ def _each_phenotype_once(drug: str, name: str) -> None:
 def test_rows_that_the_guidelines_state(
     drug: str, indication: str | None, name: str, text: str, action: str, strength: str
 ) -> None:
-    diplotype = parse_diplotype(gene(name), text)
-    assert diplotype is not None
-    found = recommend(guidance_table().about(drug, indication), diplotype)
+    result = gene_result(gene(name), text)
+    assert result is not None
+    found = recommend(guidance_table().about(drug, indication), result)
     assert found is not None
     assert (found.action, found.strength) == (action, strength)
 
 
 def test_no_row_is_made_up() -> None:
-    uncertain = parse_diplotype(gene("CYP2C9"), "*1/*7")
+    uncertain = gene_result(gene("CYP2C9"), "*1/*7")
     assert uncertain is not None
     assert recommend(guidance_table().about("warfarin"), uncertain) is None
+    # Of a phenotype alone the activity score is not known: a row about the score cannot be meant.
+    only = gene_result(gene("CYP2C9"), "Intermediate Metabolizer")
+    assert only is not None
+    assert recommend(guidance_table().about("meloxicam"), only) is None
     with pytest.raises(DataError):
         parse_diplotype(gene("CYP2C9"), "*1/*99")
 
@@ -165,6 +180,7 @@ def test_interactions_name_the_medication() -> None:
     for row in table.rows:
         assert row.source in table.sources
     assert {row.source for row in table.rows} == set(table.sources)
+    assert not set(table.sources) & set(guidance_table().sources)  # one release quotes both
     record = ["Amiodarone 200 mg", "Co-trimoxazole forte", "paracetamol", "amiodarone"]
     found = interactions_with(table.rows, table.synonyms, "warfarin", record)
     assert [name for _, name in found] == ["amiodarone", "trimethoprim-sulfamethoxazole"]

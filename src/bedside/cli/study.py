@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bedside.adoption import Adopted
     from bedside.cohort import Cohort, DataCheck, Split, Study
     from bedside.privacy import Prototypes
-    from bedside.release import Candidate, Course, Manifest
+    from bedside.release import Candidate, Course, Guidance, Manifest
     from bedside.training import Fit
 
 STUDY_FILE = "study.toml"
@@ -189,6 +189,7 @@ def _packed(start: _Start, fitted: Fit | Adopted, found: DataCheck) -> Trained:
             development=_development(start, fitted) | {"data_check": _travelling(found)},
             manifest=_manifest(start.study, start.cohort, fitted),
             targets=start.study.targets,
+            guidance=_guidance(start.study),
             calibration=start.development.reading.values,
         ),
         start.folder,
@@ -196,6 +197,22 @@ def _packed(start: _Start, fitted: Fit | Adopted, found: DataCheck) -> Trained:
     (start.local / "data_check.json").write_bytes(msgspec.json.format(msgspec.json.encode(found)))
     _remember(start.local, start.study, start.cohort, start.parts, candidate)
     return _trained(start.study, candidate, fitted, start.parts, found, start.local)
+
+
+def _guidance(study: Study) -> Guidance | None:
+    from bedside.release import guidance_of
+
+    plan = study.guidance
+    if plan is None:
+        return None
+    return guidance_of(
+        plan.drugs,
+        indications=plan.indications,
+        genes=plan.genes,
+        record=plan.record,
+        medications=plan.medications,
+        contraindications=plan.contraindications,
+    )
 
 
 def _development(start: _Start, fitted: Fit | Adopted) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from bedside.cohort.cohort import AttritionStep, Cohort, Finding
 from bedside.cohort.draft import draft_study
 from bedside.cohort.external import external_cohort
 from bedside.cohort.follow_up_check import FollowUpFacts, HorizonFacts
+from bedside.cohort.guidance_plan import GuidancePlan
 from bedside.cohort.marginal_course import marginal_course
 from bedside.cohort.masks import subgroup_masks
 from bedside.cohort.sample_size_check import SampleSizeFacts
@@ -40,6 +41,7 @@ __all__ = [
     "FollowUp",
     "FollowUpFacts",
     "Gate",
+    "GuidancePlan",
     "HorizonFacts",
     "Outcome",
     "Prepared",

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
+from bedside.cohort.condition import read_condition
 from bedside.cohort.section import Section
 from bedside.cohort.study import Outcome, Subgroup, ValidationPlan
-from bedside.sources import Schema, Variable, as_text, nearest
-
-_CONDITION = re.compile(r"(?P<name>.+?)\s*(?P<operator><=|>=|==|!=|<|>)\s*(?P<value>.+)")
-_OPERATORS = ("<", "<=", ">", ">=", "==", "!=")
+from bedside.sources import Schema, as_text, nearest
 
 
 def read_plan(section: Section, schema: Schema, outcome: Outcome) -> ValidationPlan:
@@ -95,36 +91,5 @@ def _subgroup(section: Section, schema: Schema, text: str) -> Subgroup:
         if variable.kind == "number":
             raise section.error("subgroups", f"'{text}' is a number", f'Write a condition such as "{text} >= 65"')
         return Subgroup(text=text, variable=text)
-    found = _CONDITION.fullmatch(text)
-    if found is None:
-        raise section.error("subgroups", f"'{text}' names no predictor", nearest(text, schema.names))
-    if found["name"] not in schema.names:
-        raise section.error(
-            "subgroups", f"'{text}': there is no predictor '{found['name']}'", nearest(found["name"], schema.names)
-        )
-    variable = schema[found["name"]]
-    operator = next(sign for sign in _OPERATORS if sign == found["operator"])
-    return Subgroup(
-        text=text,
-        variable=variable.name,
-        operator=operator,  # type: ignore[arg-type]
-        value=_value(section, variable, operator, found["value"].strip(), text),
-    )
-
-
-def _value(section: Section, variable: Variable, operator: str, value: str, text: str) -> float | str:
-    if variable.kind == "category":
-        category = as_text(value.strip("\"'"))
-        if operator not in ("==", "!="):
-            raise section.error("subgroups", f"'{text}': categories have no order", "Use == or !=")
-        if category not in (variable.categories or ()):
-            raise section.error(
-                "subgroups",
-                f"'{text}': '{category}' is no category of {variable.name}",
-                nearest(category, variable.categories or ()),
-            )
-        return category
-    try:
-        return float(value)
-    except ValueError:
-        raise section.error("subgroups", f"'{text}': '{value}' is no number", "Write age >= 65, say") from None
+    found = read_condition(section, "subgroups", text, schema)
+    return Subgroup(text=text, variable=found.variable, operator=found.operator, value=found.value)

@@ -25,7 +25,7 @@ def read_predictors(section: Section) -> tuple[tuple[Variable, ...], dict[str, S
     """
     if not section.names():
         raise section.error("", "there is no predictor", "Add one table [predictors.<variable>] for each")
-    variables = tuple(_variable(section.below(name), name) for name in section.names())
+    variables = tuple(read_variable(section.below(name), name) for name in section.names())
     _check_columns(section, variables)
     scales: dict[str, Scale] = {}
     for variable in variables:
@@ -35,21 +35,25 @@ def read_predictors(section: Section) -> tuple[tuple[Variable, ...], dict[str, S
     return variables, scales
 
 
-def _variable(section: Section, name: str) -> Variable:
+def read_variable(section: Section, name: str, *, gene_alone: bool = False) -> Variable:
+    """One declared variable; with `gene_alone` a gene needs no categories, as no model takes it.
+
+    Raises ``StudyError`` where it is not declared properly.
+    """
     if not _NAME.fullmatch(name) or name != name.strip():
         raise section.error(
             "", f"'{name}' cannot be the name of a variable", "At most 100 letters without < > = ! or blanks around"
         )
     gene = read_gene(section)
     categories = _categories(section)
-    if gene is not None:
+    if gene is not None and not gene_alone:
         categories = genotypes(section, gene, categories)
-    if categories is not None:
+    if categories is not None or gene is not None:
         _refuse_for_category(section)
     unit, unit_in_data = _units(section)
     return Variable(
         name=name,
-        kind="number" if categories is None else "category",
+        kind="number" if categories is None and gene is None else "category",
         label=section.optional_text("label") or name,
         column=section.optional_text("column"),
         unit=unit,

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from bedside.cohort.adoption_plan import AdoptionPlan
+from bedside.cohort.guidance_plan import GuidancePlan
 from bedside.sources import Schema
 
 Scale = Literal["standard", "minmax", "log", "none"]
@@ -283,6 +284,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     scales: per variable, the scale that the study asks for; a variable that is not here gets one by its skewness.
     gates: empty where the study declares none; such a study trains and validates but cannot be signed.
     adoption: what is said about a model from elsewhere; None where there is no ``[adoption]``.
+    guidance: what stands beside the answers; None where there is no ``[guidance]``.
     """
 
     path: Path
@@ -304,6 +306,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     targets: tuple[str, ...]
     review: ReviewPlan = ReviewPlan()
     adoption: AdoptionPlan | None = None
+    guidance: GuidancePlan | None = None
 
     @property
     def decision(self) -> float:

@@ -17,6 +17,7 @@ import numpy as np
 
 from bedside.cohort.adoption_section import read_adoption
 from bedside.cohort.gates_section import read_gates
+from bedside.cohort.guidance_section import read_guidance
 from bedside.cohort.labels import LABELS, Label
 from bedside.cohort.landmark_section import with_visit_predictor
 from bedside.cohort.measure_names import MEASURES
@@ -81,6 +82,7 @@ def read_study(path: Path | str) -> Study:
         target_limits=target_limits,
         targets=_targets(top.below("targets")),
         review=read_review(top.below("review")),
+        guidance=read_guidance(top.below("guidance"), top.below("record"), schema, outcome),
         adoption=read_adoption(top.below("adoption"), schema, outcome) if "adoption" in document.values else None,
     )
 

@@ -9,12 +9,14 @@ from typing import Literal
 
 import msgspec
 
-from bedside.genome.diplotype import Diplotype
-from bedside.genome.phenotype import phenotype
+from bedside.genome.phenotype import GeneResult
 
-Action = Literal["avoid", "alternative", "reduce", "increase", "monitor", "as usual", "not callable"]
-ACTIONS: tuple[Action, ...] = ("avoid", "alternative", "reduce", "increase", "monitor", "as usual")
-"""What a row may say, the gravest first; "avoid" is the veto, "not callable" is what is said where no row applies."""
+Action = Literal["avoid", "alternative", "reduce", "increase", "monitor", "not callable", "as usual"]
+ACTIONS: tuple[Action, ...] = ("avoid", "alternative", "reduce", "increase", "monitor", "not callable", "as usual")
+"""What may be said, the gravest first: "avoid" is the veto, "not callable" is said where nothing can be told."""
+
+Reach = Literal["avoid", "alternative", "reduce", "increase", "monitor"]
+"""What a warning may ask for."""
 
 Strength = Literal["strong", "moderate", "optional", "label"]
 
@@ -76,16 +78,12 @@ def guidance_table() -> GuidanceTable:
     return msgspec.convert(values | {"date": str(values["date"])}, GuidanceTable)
 
 
-def recommend(rows: tuple[Recommendation, ...], diplotype: Diplotype) -> Recommendation | None:
-    """The statement among `rows` that holds for a diplotype; None where none does.
+def recommend(rows: tuple[Recommendation, ...], result: GeneResult) -> Recommendation | None:
+    """The statement among `rows` that holds for what is known of a gene; None where none does.
 
-    >>> from bedside.genome import gene, parse_diplotype
-    >>> recommend(guidance_table().about("simvastatin"), parse_diplotype(gene("SLCO1B1"), "*5/*15")).action
+    >>> from bedside.genome import gene, gene_result
+    >>> recommend(guidance_table().about("simvastatin"), gene_result(gene("SLCO1B1"), "*5/*15")).action
     'avoid'
     """
-    found = phenotype(diplotype)
-    named = {str(diplotype), found.name}
-    if found.activity is not None:
-        named.add(f"score {found.activity:.1f}")
-    of_gene = (row for row in rows if row.gene == diplotype.gene.name)
-    return next((row for row in of_gene if not named.isdisjoint(row.results)), None)
+    of_gene = (row for row in rows if row.gene == result.gene)
+    return next((row for row in of_gene if not result.names.isdisjoint(row.results)), None)

@@ -7,9 +7,10 @@ import tomllib
 from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
-from typing import Literal
 
 import msgspec
+
+from bedside.genome.guidance import Reach
 
 
 class Interaction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"others": "with"}):
@@ -17,7 +18,7 @@ class Interaction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     drugs: tuple[str, ...]
     others: tuple[str, ...]
-    action: Literal["avoid", "alternative", "reduce", "increase", "monitor"]
+    action: Reach
     text: str
     source: str
 

@@ -10,6 +10,7 @@ from bedside.release.dose import Dose
 from bedside.release.dropping import drop
 from bedside.release.folder import candidate_digest, write_file
 from bedside.release.footprint import Footprint, footprint, single_latency
+from bedside.release.guidance import Guidance, guidance_of
 from bedside.release.keys import keygen
 from bedside.release.making import refuse_unmakeable
 from bedside.release.manifest import Conformal, Equality, Manifest, Network, Origin, Outputs, ReviewRule, TargetFile
@@ -33,6 +34,7 @@ __all__ = [
     "Equality",
     "FileState",
     "Footprint",
+    "Guidance",
     "Manifest",
     "Material",
     "Model",
@@ -58,6 +60,7 @@ __all__ = [
     "evidence_digest",
     "footprint",
     "golden_check",
+    "guidance_of",
     "keygen",
     "model_card",
     "open_candidate",

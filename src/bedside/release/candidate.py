@@ -17,6 +17,8 @@ from bedside.privacy import Prototypes
 from bedside.release.course import Course
 from bedside.release.folder import EVIDENCE, SIGNED, digest_of, read_files, sha256, write_file
 from bedside.release.golden import Golden, check_golden
+from bedside.release.guidance import FILE as GUIDANCE
+from bedside.release.guidance import Guidance
 from bedside.release.json_document import read_document
 from bedside.release.manifest import Manifest
 from bedside.release.model import Model
@@ -46,13 +48,14 @@ class Candidate:
     ----------
     folder: where it was read from (a folder, or a zip).
     manifest: ``manifest.json``. digest: the candidate digest. files: every file's bytes by name.
-    background: what explanations compare with.
+    background: what explanations compare with. guidance: what stands beside the answers; None where it has none.
     """
 
     folder: Path
     manifest: Manifest
     digest: str
     background: Prototypes
+    guidance: Guidance | None
     files: Mapping[str, bytes] = field(repr=False)
 
     @property
@@ -93,6 +96,7 @@ class Candidate:
             background=self.background,
             compared_with=self.background.description,
             predict=predict,
+            guidance=self.guidance,
             golden=self.files["golden.json"],
             sizes={name: len(self.files[one.file]) for name, one in self.manifest.targets.items()},
         )
@@ -145,6 +149,7 @@ def candidate_of(files: Mapping[str, bytes], folder: Path) -> Candidate:
         digest=digest_of(files),
         background=_background(files["background.json"], manifest, folder / "background.json"),
         files=dict(files),
+        guidance=_guidance(files, manifest, folder / GUIDANCE),
     )
 
 
@@ -203,6 +208,27 @@ def _rises(course: Course) -> bool:
     rising = course.edges[:1] == (0.0,) and all(low < high for low, high in pairwise(edges))
     inside = set(course.edges[1:])
     return rising and len(edges) > 2 and {course.decision} <= set(course.horizons) <= inside
+
+
+def _guidance(files: Mapping[str, bytes], manifest: Manifest, where: Path) -> Guidance | None:
+    """The release's guidance, held to its schema: what it looks at must be there."""
+    if GUIDANCE not in files:
+        return None
+    read: Guidance = read_document(files[GUIDANCE], Guidance, where=str(where))
+    named = {variable.name for variable in read.record} | set(manifest.schema.names)
+    lost = {one.when.variable for one in read.contraindications} - named
+    twice = read.asked & set(manifest.schema.names)
+    unknown = {v.gene for v in (*manifest.schema.variables, *read.record) if v.gene is not None} - read.genes.keys()
+    quoted = {row.source for row in read.rows} | {row.source for row in read.interactions}
+    for what, names in (
+        ("no variable", lost),
+        ("a predictor, too", twice),
+        ("no gene", unknown),
+        ("no source", quoted - read.sources.keys()),
+    ):
+        if names:
+            raise DataError(f"names {', '.join(sorted(names))}, which is {what} of it", where=str(where))
+    return read
 
 
 def _background(content: bytes, manifest: Manifest, where: Path) -> Prototypes:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bedside.privacy import Prototypes
+from bedside.release.guidance import Guidance
 from bedside.release.manifest import Manifest
 
 
@@ -39,6 +40,7 @@ class Model:
     background: what explanations compare with; compared_with: the same in words.
     predict: values [patient, variable] in the schema's order and units, ``nan`` for unknown → `Prediction`; values are
         rounded to float32.
+    guidance: what stands beside the answers; None where the release has none.
     golden: bytes of ``golden.json``, which `golden_check` asks. sizes: of each target's file, in bytes.
     """
 
@@ -49,6 +51,7 @@ class Model:
     background: Prototypes
     compared_with: str
     predict: Callable[[Float[np.ndarray, "patient variable"]], Prediction]
+    guidance: Guidance | None = None
     golden: bytes = field(default=b"", repr=False)
     sizes: Mapping[str, int] = field(default_factory=dict, repr=False)
 

@@ -18,6 +18,8 @@ from bedside.release.candidate import REQUIRED, BackgroundFile, Candidate, candi
 from bedside.release.card import model_card
 from bedside.release.folder import EVIDENCE, sha256, staging, write_folder
 from bedside.release.golden import golden_cases, golden_document
+from bedside.release.guidance import FILE as GUIDANCE
+from bedside.release.guidance import Guidance
 from bedside.release.json_document import document_bytes
 from bedside.release.making import Made, made_target, reference, refuse_impossible
 from bedside.release.manifest import Manifest
@@ -38,6 +40,7 @@ class Parts:
     development: JSON-ready figures of the development (aggregates only), becomes ``development.json``.
     manifest: everything that only the study and the fit know; its ``files`` and ``targets`` are filled in.
     targets: what to make beside the reference, by name.
+    guidance: what stands beside the answers; becomes ``guidance.json``.
     calibration: values [patient, variable] of development patients, for targets that take ranges from them; they are
         stored nowhere.
     """
@@ -48,6 +51,7 @@ class Parts:
     development: dict[str, Any]
     manifest: Manifest
     targets: tuple[str, ...] = ()
+    guidance: Guidance | None = None
     calibration: Float[np.ndarray, "patient variable"] | None = None
 
 
@@ -109,6 +113,8 @@ def _files(parts: Parts, out: Path) -> dict[str, bytes]:
         "background.json": document_bytes(_background(parts.background)),
         "development.json": _development(parts.development),
     }
+    if parts.guidance is not None:
+        files[GUIDANCE] = document_bytes(parts.guidance)
     cases = golden_cases(manifest.schema, parts.background, manifest.seed)
     refuse_impossible(
         reference(files["floor.onnx"], manifest, out / "floor.onnx")(cases), manifest.outputs, "floor.onnx"

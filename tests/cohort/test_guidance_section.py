@@ -1,0 +1,137 @@
+"""``[guidance]`` and ``[record]``: what is declared, what is refused, and that training never sees the record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bedside.cohort import assemble, read_study
+from bedside.errors import StudyError
+from bedside.genome import Condition
+
+GUIDANCE = """
+[record.CYP2C9]
+gene = "CYP2C9"
+
+[record.pregnant]
+categories = ["no", "yes"]
+
+[record.egfr]
+unit = "mL/min"
+range = [1, 200]
+
+[guidance]
+drug = "Warfarin"
+medications = "medications"
+
+[guidance.contraindications.pregnancy]
+when = "pregnant == yes"
+reason = "Warfarin harms the unborn child."
+source = "COUMADIN, US prescribing information: contraindications"
+
+[guidance.contraindications.kidney]
+when = "egfr < 15"
+action = "monitor"
+about = ["warfarin"]
+reason = "Bleeds more often"
+source = "local guideline"
+"""
+
+
+def written(make: Any, text: str = GUIDANCE, *changes: tuple[str, str]) -> Any:
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    return make(("\n[outcome]", text + "\n[outcome]"))
+
+
+def test_guidance_is_read(make) -> None:
+    plan = read_study(written(make)).guidance
+    assert plan is not None
+    assert plan.drugs == {"warfarin": "warfarin"}
+    assert [variable.name for variable in plan.record] == ["CYP2C9", "pregnant", "egfr"]
+    assert plan.genes == ("CYP2C9",)
+    assert plan.medications == "medications"
+    pregnancy, kidney = plan.contraindications
+    assert pregnancy.when == Condition(text="pregnant == yes", variable="pregnant", operator="==", value="yes")
+    assert (pregnancy.action, pregnancy.drugs) == ("avoid", ())
+    assert (kidney.action, kidney.drugs, kidney.when.value) == ("monitor", ("warfarin",), 15)
+
+
+def test_a_condition_may_look_at_a_predictor(make) -> None:
+    old = '[guidance.contraindications.old]\nwhen = "age >= 80"\nreason = "r"\nsource = "s"\n'
+    text = '\n[guidance]\ndrug = "warfarin"\n\n' + old
+    plan = read_study(written(make, text)).guidance
+    assert plan is not None
+    assert plan.contraindications[0].when.value == 80
+
+
+def test_the_record_never_reaches_training(make) -> None:
+    """Not even where the table has a column of that name: it is no predictor, and nothing of it is in the cohort."""
+    path = written(make)
+    table = path.parent / "patients.csv"
+    lines = table.read_text().splitlines()
+    table.write_text(
+        "\n".join([lines[0] + ",pregnant,egfr,CYP2C9", *(f"{line},yes,9,*1/*3" for line in lines[1:])]) + "\n"
+    )
+    study = read_study(path)
+    assert study.schema.names == ("age", "chol", "sex")
+    with_record, without = assemble(study), assemble(read_study(make()))
+    assert with_record.reading.values.shape[1] == 3
+    assert not {"pregnant", "egfr", "CYP2C9"} & set(with_record.reading.extra)
+    assert with_record.digest == without.digest
+
+
+@pytest.mark.parametrize(
+    ("changes", "where", "said"),
+    [
+        ([('drug = "Warfarin"\n', "")], "guidance.drug", "guidance.drug is missing"),
+        ([('"Warfarin"', '"Wafarin"'), ('["warfarin"]', '["wafarin"]')], "", None),
+        ([("egfr < 15", "egfr > high")], "kidney.when", "'high' is no number"),
+        ([("pregnant == yes", "pregnant == maybe")], "pregnancy.when", "'maybe' is no category of pregnant"),
+        ([("pregnant == yes", "pregnancy == yes")], "pregnancy.when", "there is no predictor 'pregnancy'"),
+        ([('action = "monitor"', 'action = "as usual"')], "kidney.action", "'as usual' is not among its values"),
+        ([('about = ["warfarin"]', 'about = ["aspirin"]')], "kidney.about", "'aspirin' is no drug of this study"),
+        ([('source = "local guideline"\n', "")], "kidney.source", "is missing"),
+        ([('when = "egfr < 15"', 'when = "age > 90"')], "record.egfr", "no contraindication looks at 'egfr'"),
+        ([("[record.egfr]", "[record.age]")], "record.age", "'age' is a predictor already"),
+        (
+            [('gene = "CYP2C9"', 'gene = "CYP2C9"\ncategories = ["*1/*1", "*1/*2"]')],
+            "",
+            "guidance reads every genotype",
+        ),
+        (
+            [('medications = "medications"', 'medications = "age"')],
+            "guidance.medications",
+            "'age' is a variable already",
+        ),
+        ([("[guidance.contraindications.kidney]", "[guidance.contraindication.kidney]")], "", "unknown key"),
+        ([('drug = "Warfarin"', 'drug = "warfarin"\ndrugs = { a = "b" }')], "guidance.drugs", "goes with the arms"),
+        ([('drug = "Warfarin"', 'drug = "warfarin"\nindications = { warfarin = "x" }')], "", "tells indications"),
+    ],
+)
+def test_what_is_wrong_is_said(make, changes: list[tuple[str, str]], where: str, said: str | None) -> None:
+    path = written(make, GUIDANCE, *changes)
+    if said is None:  # with contraindications of its own, a drug that no table knows may stand
+        assert read_study(path).guidance is not None
+        return
+    with pytest.raises(StudyError) as caught:
+        read_study(path)
+    assert said in str(caught.value)
+    assert where in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('\n[guidance]\ndrug = "wafarin"\n', "nothing is known of 'wafarin'. Did you mean 'warfarin'?"),
+        ('\n[guidance]\ndrug = "simvastatin"\n', "judge simvastatin by SLCO1B1, which no variable states"),
+        ('\n[record.CYP2C19]\ngene = "CYP2C19"\n\n[guidance]\ndrug = "clopidogrel"\n', "judge clopidogrel differently"),
+        ('\n[record.CYP2C19]\ngene = "CYP2C19"\n', "a record is for guidance, and there is no [guidance]"),
+    ],
+)
+def test_guidance_that_could_never_say_anything_is_refused(make, text: str, said: str) -> None:
+    with pytest.raises(StudyError) as caught:
+        read_study(written(make, text))
+    assert said in str(caught.value)
