@@ -12,8 +12,6 @@ import hospital as house
 import numpy as np
 import pytest
 
-import bedside
-from bedside.errors import Refused
 from bedside.release import ReviewRule, model_card, open_release
 from bedside.review import PAGES
 
@@ -166,13 +164,6 @@ def test_the_page_explains_the_horizon_that_its_reader_chose(ward: Any) -> None:
     assert "Percentage points of the probability of death within 1 year." in chosen.text
     assert client.get(f"/answers/{answer['id']}?horizon=30").status_code == 422
     assert client.get(f"/answers/{answer['id']}").text == page
-
-
-def test_outcomes_of_a_course_are_refused_and_say_why(release: tuple[Path, Path], tmp_path: Path) -> None:
-    file = tmp_path / "outcomes.csv"
-    file.write_text("patient,outcome\nH-1,death\n")
-    with pytest.raises(Refused, match="times and events, which cannot be linked"):
-        bedside.outcomes(release[0], file, user="scientist")
 
 
 def test_the_list_of_releases_tells_the_course(ward: Any) -> None:

@@ -218,7 +218,7 @@ COMMANDS: tuple[Command, ...] = (
         ("outcomes",), "cli.outcomes", "outcomes", "link what really happened to past answers; with --out, the silent report",
         (
             RELEASE,
-            Argument("FILE", "file", "CSV or Parquet with columns answer or patient, outcome[, observed]"),
+            Argument("FILE", "file", "CSV or Parquet with columns answer or patient, outcome (or events and times)[, observed]"),
             USER,
             PUBLIC_KEY,
             Argument("--out", "out", "folder for silent.json and silent.html", {"metavar": "DIR"}),

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 
 from bedside.cli.evidence import require_scipy
 from bedside.cli.server import open_ledger, proven
-from bedside.errors import DataError, Refused
+from bedside.errors import DataError
 
 if TYPE_CHECKING:
-    from bedside.ledger import Case, Cases, Ledger, Said, User
-    from bedside.release import Candidate, Manifest
-    from bedside.validation import Answered, OutcomeRow, SilentEvidence
+    from bedside.ledger import Case, Cases, FollowedFor, Ledger, User
+    from bedside.release import Candidate, Course
+    from bedside.validation import OutcomeRow
 
 
 class Linked(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,10 +61,12 @@ def outcomes(
 
     `file` is CSV or Parquet with the columns ``answer`` (an id) or ``patient`` (the hospital's), ``outcome`` in the
     release's classes or codes, and maybe ``observed``. An outcome of a patient belongs to the last answer before it.
-    Run again, nothing is entered twice; another outcome for the same answer replaces the earlier one.
+    For a prognosis the release's own columns of events and of times since the answer stand in place of ``outcome``, and
+    what happened to a patient belongs to the first answer. Run again, nothing is entered twice; another outcome for the
+    same answer replaces the earlier one.
 
-    Raises `DataError` naming the row for an unknown outcome or one that was observed before the answer: then nothing is
-    entered. `AccessDenied` where `user` may not link outcomes. `Refused` for a prognosis, whose outcomes are times.
+    Raises `DataError` naming the row for an unknown outcome, a time that cannot be, or what was observed before the
+    answer: then nothing is entered. `AccessDenied` where `user` may not link outcomes.
     """
     from bedside.ledger import require_linking
     from bedside.release import open_candidate, open_release
@@ -76,15 +76,9 @@ def outcomes(
         require_scipy()
     opened = open_release(Path(release), Path(key)) if key else open_candidate(Path(release))
     outputs = opened.manifest.outputs
-    if outputs.course is not None:
-        raise Refused(
-            "outcomes of a prognosis are times and events, which cannot be linked to answers",
-            where=f"{opened.manifest.name} {opened.manifest.version}",
-            remedy="Validate it on a table with both columns: bedside validate RELEASE --data FILE --out DIR",
-        )
 
     def rows() -> Iterator[OutcomeRow]:
-        return read_outcomes(Path(file), outputs.classes, outputs.codes)
+        return read_outcomes(Path(file), outputs)
 
     # Once before the ledger is asked, which takes longer than to find a row that cannot be right.
     given = Counter(row.outcome is not None for row in rows())
@@ -93,7 +87,7 @@ def outcomes(
         require_linking(person)
         facts = {"name": opened.manifest.name, "version": opened.manifest.version, "digest": opened.digest}
         with book.cases(opened.digest, opened.manifest.name) as known:
-            unknown = _tell(book, known, rows(), str(file))
+            unknown = _tell(book, known, rows(), outputs.course, str(file))
             entered = book.enter_outcomes(known.told(), release=facts, user=person)
             report = None if out is None else _report(book, person, opened, known, Path(out))
             done = sum(case.outcome is not None for case in known)
@@ -113,7 +107,7 @@ def outcomes(
     )
 
 
-def _tell(book: Ledger, known: Cases, rows: Iterable[OutcomeRow], file: str) -> int:
+def _tell(book: Ledger, known: Cases, rows: Iterable[OutcomeRow], course: Course | None, file: str) -> int:
     """Tell each case what happened in it; how many rows are about what the release was never asked."""
     unknown = 0
     for row in rows:
@@ -122,7 +116,7 @@ def _tell(book: Ledger, known: Cases, rows: Iterable[OutcomeRow], file: str) -> 
             if case is None:
                 unknown += 1
             else:
-                known.tell(case, row.outcome, row.observed)
+                known.tell(case, row.outcome, row.observed, _followed(case, row, course, file))
     return unknown
 
 
@@ -135,6 +129,8 @@ def _case(book: Ledger, known: Cases, row: OutcomeRow, file: str) -> Case | None
         meant = [] if case is None else [case]
     else:
         meant = known.of_patient(book.find_patient(row.patient or "") or "")
+        # Follow-up begins where the patient was first asked about: a later answer is one that they lived to get.
+        meant = meant if row.spell is None else meant[:1]
     if meant and all(asked_after(case, row.observed) for case in meant):
         raise DataError(
             f"the outcome was observed on {row.observed}, before the answer was given",
@@ -144,101 +140,32 @@ def _case(book: Ledger, known: Cases, row: OutcomeRow, file: str) -> Case | None
     return latest_before(meant, row.observed)
 
 
+def _followed(case: Case, row: OutcomeRow, course: Course | None, file: str) -> FollowedFor | None:
+    """How long the patient was followed; not for longer than from the answer to the day when that was observed."""
+    from bedside.cli.silent_report import longer_than
+    from bedside.ledger import FollowedFor
+
+    if course is None or row.spell is None:
+        return None
+    followed = FollowedFor(time=row.spell.time, entry=row.spell.entry, unit=course.unit)
+    if row.observed is not None and longer_than(followed, case, dt.datetime.fromisoformat(row.observed)):
+        raise DataError(
+            f"{course.time} is {followed.time:g} {course.unit}, longer than from the answer to {row.observed}",
+            where=f"{file}, row {row.row}",
+            remedy=f"It counts from the answer, in {course.unit}",
+        )
+    return followed
+
+
 def _report(book: Ledger, person: User, release: Candidate, known: Cases, out: Path) -> str:
     """Write both files, and enter the figures for the release's page."""
+    from bedside.cli.silent_report import silent_evidence
     from bedside.validation import render_silent_report
 
-    evidence = msgspec.to_builtins(silent_evidence(release.manifest, release.digest, known))
+    now = dt.datetime.fromisoformat(book.now())
+    evidence = msgspec.to_builtins(silent_evidence(release.manifest, release.digest, known, now))
     out.mkdir(parents=True, exist_ok=True)
     (out / "silent.json").write_bytes(msgspec.json.format(msgspec.json.encode(evidence), indent=2) + b"\n")
     (out / "silent.html").write_text(render_silent_report(evidence), encoding="utf-8")
     book.enter_silent_report(release.manifest.name, evidence, user=person)
     return str(out / "silent.html")
-
-
-def silent_evidence(manifest: Manifest, digest: str, known: Cases) -> SilentEvidence:
-    """The figures of one release from its cases: of each patient the last one with an outcome."""
-    from bedside.ledger import one_per_patient
-    from bedside.validation import Asked, SilentEvidence, compared, figures
-
-    silently, classes = any(case.silent is not None for case in known), manifest.outputs.classes
-    tally = Counter(case.outcome and case.outcome in classes for case in _studied(known, digest, silently=silently))
-    own, silent, live = _Told(classes), _Told(classes), _Told(classes)
-    versions = set()
-    judged = (case for case in _studied(known, digest, silently=silently) if case.outcome in classes)
-    for case in one_per_patient(judged):
-        said, outcome = case.silent if silently else case.live, classes.index(case.outcome)
-        assert said is not None
-        own.add(outcome, said)
-        if silently and case.live is not None and _comparable(case.live, classes):
-            silent.add(outcome, said)
-            live.add(outcome, case.live)
-            versions.add(case.live.version)
-    asked = Asked(classes=classes, positive=manifest.outputs.positive, threshold=manifest.threshold)
-    return SilentEvidence(
-        name=manifest.name,
-        version=manifest.version,
-        digest=digest,
-        classes=classes,
-        positive=manifest.outputs.positive,
-        threshold=manifest.threshold,
-        date=dt.datetime.now(dt.UTC).date().isoformat(),
-        silently=silently,
-        with_outcome=len(own.outcomes),
-        without_outcome=tally[None],
-        left_out={
-            "earlier answers about the same patient": tally[True] - len(own.outcomes),
-            "entered in error": known.in_error,
-            "erased patients": known.erased,
-        },
-        own=figures(asked, own.outcome(), own.answered()),
-        compared=compared(asked, silent.outcome(), silent.answered(), live.answered(), tuple(sorted(versions)))
-        if versions
-        else None,
-    )
-
-
-def _studied(known: Cases, digest: str, *, silently: bool) -> Iterator[Case]:
-    """A release that ran silently and went live later is judged by its silent answers: nobody acted on them."""
-    for case in known:
-        if case.silent is not None if silently else case.live is not None and case.live.digest == digest:
-            yield case
-
-
-def _comparable(live: Said, classes: tuple[str, ...]) -> bool:
-    """Whether the live one knows the same classes."""
-    return live.estimate is None or set(live.estimate) == set(classes)
-
-
-class _Told:
-    """What one release said of one patient after another, and what happened, as numbers: a million take little."""
-
-    def __init__(self, classes: tuple[str, ...]) -> None:
-        self._classes = classes
-        self._nothing = dict.fromkeys(classes, float("nan"))
-        self._probability, self._abstained, self._alert = array("d"), array("b"), array("b")
-        self._declared = True
-        self.outcomes = array("q")
-
-    def add(self, outcome: int, said: Said) -> None:
-        """One patient; ``outcome`` is a position among the classes."""
-        self.outcomes.append(outcome)
-        estimate = said.estimate or self._nothing
-        self._probability.extend(estimate[name] for name in self._classes)
-        self._abstained.append(said.abstained)
-        self._alert.append(bool(said.alert))
-        self._declared &= said.alert is not None or said.abstained
-
-    def outcome(self) -> Any:
-        """What happened."""
-        return np.array(self.outcomes, dtype=np.int64)
-
-    def answered(self) -> Answered:
-        """What it said."""
-        from bedside.validation import Answered
-
-        return Answered(
-            probability=np.array(self._probability, dtype=np.float64).reshape(-1, len(self._classes)),
-            abstained=np.array(self._abstained, dtype=bool),
-            alert=np.array(self._alert, dtype=bool) if self._declared else None,
-        )

@@ -2,7 +2,7 @@
 
 from bedside.ledger.answers import OwnEstimate, Review, StoredAnswer
 from bedside.ledger.backup import BackedUp
-from bedside.ledger.cases import Case, Cases, Said, asked_after, latest_before, one_per_patient
+from bedside.ledger.cases import Case, Cases, FollowedFor, Said, asked_after, latest_before, one_per_patient, passed
 from bedside.ledger.checkpoints import Checkpoint, read_checkpoints
 from bedside.ledger.entry import Entry
 from bedside.ledger.erasing import Erasure
@@ -41,6 +41,7 @@ __all__ = [
     "Entry",
     "Erasure",
     "Exported",
+    "FollowedFor",
     "Identity",
     "Key",
     "Ledger",
@@ -67,6 +68,7 @@ __all__ = [
     "latest_before",
     "migrate",
     "one_per_patient",
+    "passed",
     "read_checkpoints",
     "refusal",
     "require_linking",

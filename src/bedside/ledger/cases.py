@@ -24,6 +24,14 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     abstained: bool
 
 
+class FollowedFor(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a patient was followed: `time` of the event or of the end, `entry` from when on, in `unit` (UCUM)."""
+
+    time: float
+    entry: float = 0.0
+    unit: str
+
+
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """One question, with what the live and the silent release answered, and what happened later.
 
@@ -31,7 +39,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     id: of the live answer; of the silent one where there is no live one. patient: reference, or None.
     silent: where the release in question ran silently. outcome: class, as last entered; None where not known yet.
-    observed: when, as it was given.
+    observed: when, as it was given. followed: where the question was when something happens.
     """
 
     id: str
@@ -40,6 +48,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     silent: Said | None = None
     outcome: str | None = None
     observed: str | None = None
+    followed: FollowedFor | None = None
 
     @property
     def created(self) -> dt.datetime:
@@ -86,10 +95,10 @@ class Cases:
         """Add a case, or let it take the place of what was known of it."""
         self._put(case, None)
 
-    def tell(self, case: Case, outcome: str, observed: str | None) -> None:
+    def tell(self, case: Case, outcome: str, observed: str | None, followed: FollowedFor | None = None) -> None:
         """Say what happened in a case, for ``told`` to give."""
         self._told += 1
-        self._put(replace(case, outcome=outcome, observed=observed), self._told)
+        self._put(replace(case, outcome=outcome, observed=observed, followed=followed), self._told)
 
     def told(self) -> Iterator[Case]:
         """Those of which it was said what happened, in that order; of several words about one the last counts."""
@@ -123,11 +132,21 @@ def asked_after(case: Case, observed: str | None) -> bool:
     return stamp(case.created) > observed
 
 
-def one_per_patient(cases: Iterable[Case]) -> Iterator[Case]:
-    """Of each patient the last case, where they come in the order of ``Cases``; those without an identity all stay."""
+def one_per_patient(cases: Iterable[Case], *, first: bool = False) -> Iterator[Case]:
+    """Of each patient the last case (or the `first`); those without an identity all stay.
+
+    They come in the order of ``Cases``.
+    """
     for ref, theirs in groupby(cases, lambda case: case.patient):
         if ref is None:
             yield from theirs
+        elif first:
+            yield next(theirs)
         else:
             *_, last = theirs
             yield last
+
+
+def passed(case: Case, until: dt.datetime) -> float:
+    """Days from the question to a moment, below 0 where it came later."""
+    return (until - case.created) / dt.timedelta(days=1)

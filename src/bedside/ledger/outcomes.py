@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from bedside.errors import AccessDenied, NotFound
 from bedside.ledger import tables
-from bedside.ledger.cases import Case, Cases, Said
+from bedside.ledger.cases import Case, Cases, FollowedFor, Said
 from bedside.ledger.entry import Entry
 from bedside.ledger.patient_keys import PatientKeys
 from bedside.ledger.scratch import Shelf, scratch
@@ -79,11 +79,14 @@ class Outcomes(Store):
         for entry, body in reader.read("outcome"):
             case = known.get(str(entry.subject))
             if case is not None:
-                known.put(replace(case, outcome=body["outcome"], observed=body["observed"]))
+                followed = msgspec.convert(body.get("followed"), FollowedFor | None)
+                known.put(replace(case, outcome=body["outcome"], observed=body["observed"], followed=followed))
         known.erased = len(reader.erased)
 
     def enter_outcomes(self, cases: Iterable[Case], *, release: dict[str, str], user: User) -> Entered:
-        """Enter what happened in each case: class, and when it was observed; what stands so already is not repeated.
+        """Enter what happened in each case: class, when it was observed, and how long the patient was followed.
+
+        What stands so already is not repeated.
 
         Raises ``AccessDenied`` for a role that links nothing.
         """
@@ -99,9 +102,12 @@ class Outcomes(Store):
         """Whether it is new, has changed or is repeated."""
         earlier = self._entries(connection, kind="outcome", subject=case.id)
         last = self._decoded(connection, earlier[-1]) if earlier else None
-        if last is not None and (last["outcome"], last["observed"]) == (case.outcome, case.observed):
+        told: dict[str, Any] = {"outcome": case.outcome, "observed": case.observed}
+        if case.followed is not None:
+            told["followed"] = msgspec.to_builtins(case.followed)
+        if last is not None and {name: one for name, one in last.items() if name != "release"} == told:
             return "repeated"
-        body = {"outcome": case.outcome, "observed": case.observed, "release": release}
+        body = told | {"release": release}
         self._enter(connection, "outcome", actor=user.name, body=body, subject=case.id, patient=case.patient)
         return "new" if last is None else "changed"
 

@@ -11,6 +11,7 @@ from typing import Any
 from bedside.errors import NotFound
 from bedside.ledger import Ledger, SilentReport
 from bedside.review.terms import measure
+from bedside.review.times import duration
 from bedside.review.words import Translate
 
 
@@ -26,13 +27,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Shown:
-    """The report in words. ``groups``: whom the two would have had flagged, how many they were, and had the outcome."""
+    """The report in words.
+
+    Attributes
+    ----------
+    groups: whom the two would have had flagged, how many they were, and how many or which share of them had the
+        outcome. until: by when, where the question is when something happens; else empty.
+    """
 
     entered: SilentReport
     report: dict[str, Any]
     compared: dict[str, Any] | None
     rows: list[Row]
-    groups: list[tuple[str, int, int]]
+    groups: list[tuple[str, str, str]]
+    until: str
 
 
 def shown(ledger: Ledger, name: str, t: Translate) -> Shown | None:
@@ -45,18 +53,37 @@ def shown(ledger: Ledger, name: str, t: Translate) -> Shown | None:
     compared = report.get("compared")
     silent = (compared or {}).get("silent") or (None if compared else report.get("own"))
     live, difference = (compared or {}).get("live") or {}, (compared or {}).get("difference") or {}
-    measures = (silent or {}).get("measures", {})
+    measures, course = (silent or {}).get("measures", {}), report.get("course")
     rows = [
         Row(
-            _label(label, t),
+            _label(label, course, t),
             with_interval(value, t),
             with_interval(live.get("measures", {}).get(label), t),
             with_interval(difference.get(label), t),
         )
-        for label, value in measures.items()
+        for label, value in sorted(measures.items(), key=lambda item: _place(item[0]))
+        if course is None or f"{label}_at_{course['decision']:g}" not in measures
     ]
-    groups = [(_group(one["group"], t), one["n"], one["n_events"]) for one in (compared or {}).get("decisions", ())]
-    return Shown(entered, report, compared, rows, groups)
+    groups = [
+        (_group(one["group"], t), t("withheld") if one["n"] is None else str(one["n"]), _events(one, t))
+        for one in (compared or {}).get("decisions", ())
+    ]
+    until = "" if course is None else duration(course["decision"], course["unit"], t)
+    return Shown(entered, report, compared, rows, groups, until)
+
+
+def _place(name: str) -> tuple[float, str]:
+    """Measures of one horizon stand together, after those of the whole."""
+    horizon = name.partition("_at_")[2]
+    return (float(horizon), name) if horizon else (0.0, name)
+
+
+def _events(one: dict[str, Any], t: Translate) -> str:
+    """How many of a group had the outcome, or which share of it."""
+    share = one.get("share")
+    if share is None:
+        return str(one["n_events"])
+    return t("withheld") if share["value"] is None else with_interval(share, t)
 
 
 def with_interval(value: dict[str, Any] | None, t: Translate) -> str:
@@ -70,7 +97,13 @@ def with_interval(value: dict[str, Any] | None, t: Translate) -> str:
     return t("{value:.3f} ({low:.3f} to {high:.3f})", value=value["value"], low=value["low"], high=value["high"])
 
 
-def _label(name: str, t: Translate) -> str:
+def _label(name: str, course: dict[str, Any] | None, t: Translate) -> str:
+    if course is not None:
+        bare, _, horizon = name.partition("_at_")
+        if horizon:
+            # The same words as for two classes: the horizon is named beside them.
+            told = measure({"auc_t": "auroc"}.get(bare, bare), t)
+            return t("{measure}, within {time}", measure=told, time=duration(float(horizon), course["unit"], t))
     base, _, part = name.partition(":")
     return f"{measure(base, t)}, {part}" if part else measure(base, t)
 

@@ -75,6 +75,7 @@ def measure(name: str, t: Translate) -> str:
         "brier": t("Brier score"),
         "calibration_slope": t("Calibration slope"),
         "calibration_intercept": t("Calibration intercept"),
+        "observed_over_expected": t("Observed over expected"),
         "ici": t("Integrated calibration index"),
         "net_benefit": t("Net benefit"),
         "c_ipcw": t("C index (censoring weighted)"),

@@ -221,6 +221,14 @@ def compute(given: Predictions, only: Iterable[str] | None = None) -> Measures:
     return {name: Estimate.of(measure) for name, measure in _ordered(found)}
 
 
+LATER = ("auroc", "brier", "calibration_intercept", "calibration_slope")
+
+
+def later(given: Predictions) -> Measures:
+    """What a silent report tells."""
+    return compute(given, LATER)
+
+
 ORDER = (
     "auroc", "average_precision", "brier", "log_loss", "accuracy", "calibration_intercept", "calibration_slope", "ici",
     "net_benefit", "net_benefit_gain", "sensitivity", "specificity", "ppv", "npv", "conformal_coverage", "abstained",

@@ -64,7 +64,7 @@ def about(given: Followed) -> dict[str, Any]:
     return {"follow_up": follow_up_facts(given)}
 
 
-def _share_with(given: Followed, horizon: float) -> Estimate:
+def share_with(given: Followed, horizon: float) -> Estimate:
     """Of few patients a share would tell about each."""
     return Estimate(value=None) if suppressed(len(given), FEW) else incidence_at(given, horizon)
 
@@ -82,7 +82,7 @@ def _acted(given: Followed, horizon: float, threshold: float) -> Acted:
     alert = given.risk(horizon) >= threshold
     share = m.wilson(int(alert.sum()), len(given))
     share = share if given.patient is None else m.Measure(share.value)
-    those, others = _share_with(given.take(alert), horizon), _share_with(given.take(~alert), horizon)
+    those, others = share_with(given.take(alert), horizon), share_with(given.take(~alert), horizon)
     return Acted(
         estimate=given.course.estimate(horizon),
         threshold=threshold,

@@ -279,6 +279,14 @@ def compute(given: Followed, only: Iterable[str] | None = None) -> Measures:
     return in_order(found)
 
 
+LATER = ("c_ipcw", "c_harrell", "auc_t", "brier", "observed_over_expected", "calibration_slope")
+
+
+def later(given: Followed) -> Measures:
+    """What a silent report tells, of each horizon."""
+    return compute(given, [name for name in statistics(given, 0) if split_name(name)[0] in LATER])
+
+
 ORDER = (
     "c_ipcw", "c_harrell", "c_antolini", "auc_t", "ibs", "brier", "observed_over_expected", "calibration_slope", "ici",
     "d_calibration_p", "net_benefit", "net_benefit_gain", "band_coverage", "abstained",

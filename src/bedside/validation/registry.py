@@ -43,6 +43,7 @@ class TaskMeasures:
     given: from manifest, cohort, what the judge said of it, and a seed: predictions and outcomes.
     compute: every measure, or ``only`` those named, over the patients with an estimate.
     difference: the measures that are compared with another model's columns on the same answered patients.
+    later: those that are told of answers as they were given, once it is known what happened.
     curves: of the answered patients; and the floor's, whose columns may be given, where they are drawn beside.
     curves_within: a group's, which give away nothing of the few outside it; from the patients inside and outside.
     thresholds: what happens at some thresholds.
@@ -62,6 +63,7 @@ class TaskMeasures:
     given: Callable[[Manifest, Cohort, Judgement, int], Any]
     compute: Callable[..., Measures]
     difference: Callable[[Any, np.ndarray], Measures]
+    later: Callable[[Any], Measures]
     curves: Callable[..., Curves]
     curves_within: Callable[[Any, Any], Curves]
     thresholds: Callable[[Any], tuple[ThresholdRow, ...]]
@@ -86,6 +88,7 @@ MEASURES: Mapping[str, TaskMeasures] = {
         given=diagnosis.of_release,
         compute=diagnosis.compute,
         difference=diagnosis.difference,
+        later=diagnosis.later,
         curves=curves.curves,
         curves_within=curves.curves_within,
         thresholds=curves.threshold_table,
@@ -109,6 +112,7 @@ MEASURES: Mapping[str, TaskMeasures] = {
         given=prognosis.of_release,
         compute=prognosis.compute,
         difference=prognosis_compared.difference,
+        later=prognosis.later,
         curves=prognosis_curves.curves,
         curves_within=prognosis_curves.curves_within,
         thresholds=lambda _: (),

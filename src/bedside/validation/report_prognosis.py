@@ -86,7 +86,8 @@ def meaning(evidence: Document, name: str, estimate: Document) -> str:
     }.get(bare, "")  # fmt: skip
 
 
-def _follow_up(evidence: Document) -> dict[str, Any]:
+def follow_up(evidence: Document) -> dict[str, Any]:
+    """How long they were followed, and what is known at each horizon."""
     found = evidence["data"]["follow_up"]
     few = "withheld"
     return {
@@ -221,7 +222,7 @@ def beside(evidence: Document) -> dict[str, Any]:
             "last": _until(evidence, course["edges"][-1]),
         },
         "decision_at": _until(evidence, course["decision"]),
-        "follow_up": _follow_up(evidence) if evidence["data"].get("follow_up") else None,
+        "follow_up": follow_up(evidence) if evidence["data"].get("follow_up") else None,
         "scores": _scores(evidence),
         "auc_over_time": first,
         "brier_over_time": [one for one in over_time if one not in first],

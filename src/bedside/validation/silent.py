@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
+from msgspec import UNSET, UnsetType
 
 from bedside.privacy import suppressed
-from bedside.validation.diagnosis import Predictions, compute, difference, threshold_positions
-from bedside.validation.evidence import Measures
+from bedside.release import Course
+from bedside.validation.evidence import Estimate, FollowUpFacts, Measures, Warned
+from bedside.validation.given import Given
+from bedside.validation.registry import measures_of
 
-MEASURES = ("auroc", "brier", "calibration_intercept", "calibration_slope")
+Groups = Mapping[str, Bool[np.ndarray, " patient"]]
+
 LEAST = 10
 """Patients below which nothing but their number is told."""
 
@@ -24,18 +29,19 @@ class Answered:
 
     Attributes
     ----------
-    probability: rows of nan where it abstained. abstained: whether it did.
+    columns: probability of each class, or risk by each horizon; rows of nan where it abstained.
+    abstained: whether it did.
     alert: whether it reached its own threshold; None where it declares none.
     """
 
-    probability: Float[np.ndarray, "patient class"]
+    columns: Float[np.ndarray, "patient estimate"]
     abstained: Bool[np.ndarray, " patient"]
     alert: Bool[np.ndarray, " patient"] | None
 
     def take(self, mask: Bool[np.ndarray, " patient"]) -> Answered:
         """The patients of a mask."""
         alert = None if self.alert is None else self.alert[mask]
-        return Answered(self.probability[mask], self.abstained[mask], alert)
+        return Answered(self.columns[mask], self.abstained[mask], alert)
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,22 +50,29 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     n, n_events: patients with an estimate, and those of them with the outcome (with more than two classes: of a class
-        that has a threshold). abstained: patients without an estimate, beside n.
-    measures: over the patients with an estimate.
+        that has a threshold). Of a prognosis, those whose event was seen at any time; None where that, or the others,
+        are 1 to 9. abstained: patients without an estimate, beside n.
+    measures: over the patients with an estimate. follow_up: how long they were followed, of a prognosis.
     """
 
     n: int
-    n_events: int
+    n_events: int | None
     abstained: int
     measures: Measures
+    follow_up: FollowUpFacts | UnsetType = UNSET
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """Patients by what the two releases would have had done; ``n_events`` of ``n`` had the outcome."""
+    """Patients by what the two releases would have had done; ``n_events`` of ``n`` had the outcome.
+
+    Of a prognosis ``share`` is the share with the event by the horizon of the decision (Aalen-Johansen), and there is
+    no ``n_events``, as some were followed for less; groups of 1 to 9 have neither, and no ``n``.
+    """
 
     group: str
-    n: int
-    n_events: int
+    n: int | None
+    n_events: int | None
+    share: Estimate | UnsetType = UNSET
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +82,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     n: patients whom both were asked about and whose outcome is known. n_both: those with an estimate of both.
     live_versions: which versions were live. silent, live: over those with both estimates, None where they are too few.
-    difference: AUROC of the silent one minus that of the live one, with DeLong's paired interval.
+    difference: measures of the silent one minus those of the live one, paired: of a diagnosis AUROC, with DeLong's
+        interval; of a prognosis concordance, AUC and Brier scores, with the bootstrap's.
     decisions: at each release's own threshold; empty where one declares none, or they are too few.
     abstained_silent, abstained_live, abstained_both: of the n.
     """
@@ -91,11 +105,13 @@ class SilentEvidence(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    name, version, digest: the release. classes, positive: of its answers. threshold: as it declares it. date: of this.
+    name, version, digest: the release. classes, positive: of its outcomes. threshold: as it declares it. date: of this.
+    course: horizons, unit and decision, where the question is when something happens.
     silently: whether these are silent answers; else the release was live, and its own are judged.
     with_outcome: patients whose outcome is known. without_outcome: cases that wait for one.
     left_out: reason → how many. least: patients below which nothing but their number is told.
     own: the release by itself, None where the patients are too few. compared: None where no live one was asked too.
+    warned: what a reader must know.
     """
 
     name: str
@@ -104,6 +120,7 @@ class SilentEvidence(msgspec.Struct, frozen=True, kw_only=True):
     classes: tuple[str, ...]
     positive: str | None
     threshold: float | dict[str, float] | None
+    course: Course | UnsetType = UNSET
     date: str
     silently: bool
     with_outcome: int
@@ -112,72 +129,74 @@ class SilentEvidence(msgspec.Struct, frozen=True, kw_only=True):
     least: int = LEAST
     own: Figures | None
     compared: Comparison | None
+    warned: tuple[Warned, ...] = ()
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What the answers mean: the release's classes, its positive one, and its threshold."""
+@runtime_checkable
+class Question(Protocol):
+    """What the answers mean; `Any` is what happened to patients, which can be masked and has a length."""
 
-    classes: tuple[str, ...]
-    positive: str | None
-    threshold: float | Mapping[str, float] | None
+    def n_events(self, happened: Any) -> int | None:
+        """How many had the outcome; None where that is not told."""
 
-    def events(self, outcome: Int[np.ndarray, " patient"]) -> Bool[np.ndarray, " patient"]:
-        """Whose outcome is the positive class, or one that has a threshold."""
-        if self.positive is not None:
-            return np.asarray(outcome == self.classes.index(self.positive))
-        held = threshold_positions(self.classes, None, self.threshold)
-        return np.asarray(np.isin(outcome, list(held)))
+    def given(
+        self, happened: Any, said: Float[np.ndarray, "patient estimate"], abstained: Bool[np.ndarray, " patient"]
+    ) -> Given:
+        """What was said and what happened, as validation judges them."""
 
-    def predictions(self, outcome: Int[np.ndarray, " patient"], said: Answered) -> Predictions:
-        """As validation judges them."""
-        return Predictions(
-            outcome=outcome,
-            probability=said.probability,
-            classes=self.classes,
-            positive=None if self.positive is None else self.classes.index(self.positive),
-            thresholds={},
-            sets=None,
-            abstained=said.abstained,
-        )
+    def decided(self, happened: Any, groups: Groups) -> dict[str, dict[str, Any]]:
+        """How many are in each group, and how many of them had the outcome, as fields of `Decision`."""
 
 
-def figures(asked: Asked, outcome: Int[np.ndarray, " patient"], said: Answered) -> Figures | None:
+def figures(asked: Question, happened: Any, said: Answered) -> Figures | None:
     """One release on these patients; None where those with an estimate are too few."""
     kept = ~said.abstained
     if suppressed(int(kept.sum()), LEAST):
         return None
+    given = asked.given(happened, said.columns, said.abstained)
+    judged = measures_of(given)
     return Figures(
         n=int(kept.sum()),
-        n_events=int(asked.events(outcome[kept]).sum()),
+        n_events=asked.n_events(happened[kept]),
         abstained=int(said.abstained.sum()),
-        measures=compute(asked.predictions(outcome, said), MEASURES),
+        measures=judged.later(given),
+        **judged.about(given.answered),
     )
 
 
-def compared(
-    asked: Asked, outcome: Int[np.ndarray, " patient"], silent: Answered, live: Answered, versions: tuple[str, ...]
-) -> Comparison:
+def cautions(asked: Question, happened: Any, said: Answered) -> list[Warned]:
+    """What only this question's evidence has to be told, of the patients with an estimate."""
+    given = asked.given(happened, said.columns, said.abstained)
+    return measures_of(given).cautions(given.answered)
+
+
+def compared(asked: Question, happened: Any, silent: Answered, live: Answered, versions: tuple[str, ...]) -> Comparison:
     """Both releases on the same patients: figures over those with both estimates, the rest counted."""
     both = ~(silent.abstained | live.abstained)
     few = suppressed(int(both.sum()), LEAST)
-    first, second = silent.take(both), live.take(both)
+    first, second, known = silent.take(both), live.take(both), happened[both]
     return Comparison(
-        n=len(outcome),
+        n=len(happened),
         n_both=int(both.sum()),
         live_versions=versions,
-        silent=figures(asked, outcome[both], first),
-        live=figures(asked, outcome[both], second),
-        difference={} if few else difference(asked.predictions(outcome[both], first), second.probability),
-        decisions=() if few else _decisions(asked.events(outcome[both]), first.alert, second.alert),
+        silent=figures(asked, known, first),
+        live=figures(asked, known, second),
+        difference={} if few else _difference(asked, known, first, second),
+        decisions=() if few else _decisions(asked, known, first.alert, second.alert),
         abstained_silent=int(silent.abstained.sum()),
         abstained_live=int(live.abstained.sum()),
         abstained_both=int((silent.abstained & live.abstained).sum()),
     )
 
 
+def _difference(asked: Question, happened: Any, silent: Answered, live: Answered) -> Measures:
+    given, other = (asked.given(happened, one.columns, one.abstained) for one in (silent, live))
+    return measures_of(given).difference(given, other.probability)
+
+
 def _decisions(
-    event: Bool[np.ndarray, " patient"],
+    asked: Question,
+    happened: Any,
     silent: Bool[np.ndarray, " patient"] | None,
     live: Bool[np.ndarray, " patient"] | None,
 ) -> tuple[Decision, ...]:
@@ -189,4 +208,4 @@ def _decisions(
         "no longer flagged": ~silent & live,
         "flagged by neither": ~silent & ~live,
     }
-    return tuple(Decision(group=name, n=int(who.sum()), n_events=int(event[who].sum())) for name, who in groups.items())
+    return tuple(Decision(group=name, **facts) for name, facts in asked.decided(happened, groups).items())
