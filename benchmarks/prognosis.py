@@ -1,17 +1,19 @@
 """A prognosis against Cox, a random survival forest and age alone, on three public data sets, by repeated 5-fold.
 
-    python benchmarks/prognosis.py [--data NAME ...] [--repeats N] [--no-forest] [--json FILE]
+    python benchmarks/prognosis.py [--data NAME ...] [--repeats N] [--seed N] [--no-forest] [--json FILE]
 
 The data come with scikit-survival. In each outer fold everything is fitted, calibrated and chosen on the other four, as
 ``bedside train`` does, and judged on this one. What is constant in that training was chosen on other data (Rotterdam,
 pbc2, colon) and on simulations; but that recalibration once drew slopes down was noticed in runs on WHAS500 and GBSG2.
 All models see the same folds and the same patients.
 
-C (IPCW) and the integrated Brier score are means over outer folds. As Graf defined it, the score is integrated from 0
-on, here until the 90th percentile of the follow-up; "ibs_late" begins at the 10th and is larger, as nearly nobody has
-had the event before. The limits name no window; that of "ibs_late" was tried first, and there no model, Cox and forest
-included, is within those of GBSG2 and FLChain. The calibration slope at a horizon is that of all out-of-fold risks of
-one repeat, meant over repeats.
+C (IPCW) and the integrated Brier score are means over outer folds. The score is integrated from 0 on, as it is defined
+(Graf, Stat Med 1999;18:2529-45) and as every evidence of ours gives it, here until the 90th percentile of the
+follow-up. The limits name no window. One that begins at the 10th percentile ("ibs_late") was tried first: it is larger,
+as nearly nobody has had the event before, and there no model, Cox and forest included, is within the limits of GBSG2
+and FLChain. So the window was fixed after a look at one division into folds (seed 11), and the committed result is of
+others (seed 2026), on which nothing was chosen; it holds both scores. The calibration slope at a horizon is that of all
+out-of-fold risks of one repeat, meant over repeats.
 """
 
 from __future__ import annotations
@@ -197,7 +199,7 @@ def window_of(followed: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def measure(name: str, repeats: int, forest: bool) -> dict[str, Any]:
+def measure(name: str, repeats: int, seed: int, forest: bool) -> dict[str, Any]:
     x, event, followed = load(name)
     data = (*table(x), event, followed)
     window, horizons = window_of(followed), LIMITS[name]["horizons"]
@@ -206,11 +208,11 @@ def measure(name: str, repeats: int, forest: bool) -> dict[str, Any]:
     seconds: list[dict[str, float]] = []
     packed: list[str] = []
     for repeat in range(repeats):
-        fold = stratified_folds(event, np.arange(len(event)), 5, np.random.default_rng([11, repeat]))
+        fold = stratified_folds(event, np.arange(len(event)), 5, np.random.default_rng([seed, repeat]))
         risks: dict[str, np.ndarray] = {}
         for k in range(5):
             out = fold == k
-            curves, took, chosen = outer_fold(name, data, out, repeat * 5 + k, forest)
+            curves, took, chosen = outer_fold(name, data, out, seed * 1000 + repeat * 5 + k, forest)
             seconds.append(took)
             packed.append(chosen)
             for model, one in curves.items():
@@ -239,6 +241,7 @@ def measure(name: str, repeats: int, forest: bool) -> dict[str, Any]:
         "late_window_days": window,
         "horizons_days": horizons,
         "repeats": repeats,
+        "seed": seed,
         "models": means,
         "network_packed": float(np.mean([one != "floor" for one in packed])),
         "seconds_per_fit": float(np.mean([one["ours"] for one in seconds])),
@@ -294,10 +297,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", nargs="*", choices=sorted(LIMITS), default=list(LIMITS))
     parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--no-forest", action="store_true")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    rows = [measure(name, asked.repeats, not asked.no_forest) for name in asked.data]
+    rows = [measure(name, asked.repeats, asked.seed, not asked.no_forest) for name in asked.data]
     for row in rows:
         show(row)
     trained = training_time()
