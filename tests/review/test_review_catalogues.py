@@ -36,7 +36,8 @@ MET = {
 """Modules whose errors a person on the pages can meet."""
 
 RETURNED = {
-    "answering/reasons.py": {"_text", "_stale_texts", "_complaint"},
+    "answering/arms.py": {"_why"},
+    "answering/reasons.py": {"_text", "_overlap_text", "_stale_texts", "_complaint"},
     "sources/patient.py": {"_refused"},
     "ledger/reviews.py": {"_next"},
     "ledger/suspensions.py": {"suspended_words"},

@@ -18,6 +18,7 @@ import numpy as np
 import onnx
 from argon2 import PasswordHasher
 from onnx import TensorProto, helper, numpy_helper
+from quantities import Dosing, Trial
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -160,7 +161,10 @@ def _manifest(name: str, classes: int, version: str, valid_until: dt.date | None
     )
 
 
-def _with_course(manifest: Manifest, course: Course | None) -> Manifest:
+def _asking(manifest: Manifest, course: Course | None, quantities: Trial | Dosing | None) -> Manifest:
+    if quantities is not None:
+        task = "treatment" if isinstance(quantities, Trial) else "dose"
+        return msgspec.structs.replace(manifest, task=task, outputs=quantities.outputs, conformal=None, threshold=None)
     if course is None:
         return manifest
     classes = ("no event seen", *course.events)
@@ -180,21 +184,30 @@ def make_release(
     review: ReviewRule = ReviewRule(),  # noqa: B008  # frozen
     targets: tuple[str, ...] = (),
     course: Course | None = None,
+    quantities: Trial | Dosing | None = None,
+    told: dict[str, Any] | None = None,
 ) -> tuple[Path, Path]:
     """A signed release and the public key, made in ``folder``; ``shift`` moves the logit of the last class.
 
-    With ``course`` it foresees when something happens, by the graph of ``course_model``.
+    With ``course`` it foresees when something happens, by the graph of ``course_model``; with ``quantities`` it
+    compares treatments or gives a dose, by that of ``quantities``. ``told`` goes into the evidence.
     """
     rng = np.random.default_rng(1)
     patients = MEAN + SCALE * rng.normal(size=(300, len(MEAN)))
     patients[:, len(NUMBERS) :] = rng.integers(0, 2, (300, len(CATEGORIES)))
     categorical = np.arange(len(MEAN)) >= len(NUMBERS)
+    if quantities is not None:
+        made, floor = (quantities.graph(MEAN, SCALE, WEIGHTS),) * 2
+    elif course is not None:
+        made, floor = (course_model.graph(MEAN, SCALE, WEIGHTS, course.events),) * 2
+    else:
+        made, floor = graph(classes, shift), graph(classes)
     parts = Parts(
-        graph=graph(classes, shift) if course is None else course_model.graph(MEAN, SCALE, WEIGHTS, course.events),
-        floor=graph(classes) if course is None else course_model.graph(MEAN, SCALE, WEIGHTS, course.events),
+        graph=made,
+        floor=floor,
         background=prototypes(patients, categorical, count=12),
         development={"floor": {"log_loss": 0.31}},
-        manifest=_with_course(_manifest(name, classes, version, valid_until, review), course),
+        manifest=_asking(_manifest(name, classes, version, valid_until, review), course, quantities),
         targets=targets,
     )
     candidate = pack(parts, folder / "candidate")
@@ -202,7 +215,7 @@ def make_release(
         "# Model card\n\nA **small** model, `made by hand`.\n\n| what | how |\n|---|---|\n| <b>x</b> | 1 |\n\n- one\n"
     )
     report = "<!doctype html><html><head><style>p{color:red}</style></head><body><p>Report</p></body></html>"
-    told = evidence(name, candidate.digest, targets)
+    told = evidence(name, candidate.digest, targets) | (told or {})
     if course is not None:
         told["development"] = {"course": course_model.marginal(course.events)}
         told["measures"] = {"band_coverage": {"value": 0.93, "low": None, "high": None}}

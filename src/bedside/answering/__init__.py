@@ -1,9 +1,20 @@
 """One patient's values in, one answer out: what validation judges is what serving serves."""
 
-from bedside.answering.answer import Answer, PatientCourse, Reason, ReleaseReference, Status, ValueGiven
+from bedside.answering.answer import (
+    Answer,
+    Difference,
+    PatientArms,
+    PatientCourse,
+    PatientDose,
+    Reason,
+    ReleaseReference,
+    Status,
+    ValueGiven,
+)
 from bedside.answering.bedside_answer import (
     answer_patient,
     answer_row,
+    asked_about,
     estimate_at,
     explain_row,
     explained_estimate,
@@ -18,9 +29,12 @@ __all__ = [
     "ABSTAINING",
     "Answer",
     "Cause",
+    "Difference",
     "Judgement",
     "Observed",
+    "PatientArms",
     "PatientCourse",
+    "PatientDose",
     "Reason",
     "ReleaseReference",
     "Status",
@@ -28,6 +42,7 @@ __all__ = [
     "ValueGiven",
     "answer_patient",
     "answer_row",
+    "asked_about",
     "estimate_at",
     "explain_row",
     "explained_estimate",

@@ -95,10 +95,12 @@ class PatientArms(msgspec.Struct, frozen=True, kw_only=True):
     outcome: what is expected, in words. kind: ``"probability"`` of it, ``"mean"``, or ``"restricted-mean"`` time.
     unit: UCUM; None for a probability. until: of a restricted mean, the time up to which it is counted.
     better: which outcomes are wanted. randomised: whether a trial drew the arms. alpha: of the intervals.
-    expected: by arm, the control first. differences: of each other arm against the control.
-    against_best: of each other arm against the one with the best expected outcome.
-    propensity: share of such patients who got each arm. unjudged: arms that too few of them got.
-    best: the arm with the best expected outcome. left: the arms that the data do not tell from it.
+    expected: by arm, the control first; None for an arm that is not judged.
+    differences: of each other arm against the control, where it is judged.
+    against_best: of each other judged arm against the one with the best expected outcome.
+    propensity: share of such patients who got each arm. overlap: an arm that a smaller share got is not judged.
+    unjudged: the arms that are not. best: the judged arm with the best expected outcome.
+    left: the arms that the data do not tell from it: those whose interval holds zero, and the unjudged ones.
     recommended: the arm that is left alone, and no guidance forbids; None: no recommendation. why: in a sentence, why
         there is none.
     """
@@ -110,10 +112,11 @@ class PatientArms(msgspec.Struct, frozen=True, kw_only=True):
     better: Literal["lower", "higher"]
     randomised: bool
     alpha: float
-    expected: dict[str, float]
+    expected: dict[str, float | None]
     differences: dict[str, Difference]
     against_best: dict[str, Difference]
     propensity: dict[str, float]
+    overlap: float
     unjudged: tuple[str, ...]
     best: str
     left: tuple[str, ...]
@@ -154,8 +157,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     id: unique, sorts by time.
     created: when, UTC. expires: a preliminary answer is void from then on.
     patient: reference of the patient in the ledger; identity is kept apart, encrypted. None for an anonymous one.
-    estimate: class → calibrated probability, or risk at each horizon, what each arm changes, or the dose, by its
-        name; None where the model abstains.
+    estimate: class → calibrated probability, or risk at each horizon, what each judged arm changes against the control,
+        or the dose, by its name; None where the model abstains.
     positive: the estimate that `alert` looks at; None with more than two classes.
     prediction_set: classes that the conformal set at `alpha` does not exclude; empty where the model abstains, and
         where the estimates are no classes (`alpha` is then None).

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float
 
@@ -10,12 +12,15 @@ from bedside.release import Arms, Dose
 
 
 def patient_arms(arms: Arms, columns: Float[np.ndarray, " column"]) -> PatientArms:
-    """What is expected of one patient under each arm, and which of them the data recommend."""
+    """What is expected of one patient under each arm, and which of them the data recommend.
+
+    Of an arm that is not judged nothing is said but that: what the model expects under it, nobody could check.
+    """
     one = columns[None]
     best, chosen = int(arms.best(one)[0]), int(arms.recommended(one)[0])
     left, judged = arms.left(one)[0], arms.judged(one)[0]
-    unjudged = tuple(name for name, known in zip(arms.arms, judged, strict=True) if not known)
-    others = [arm for arm in range(len(arms.arms)) if arm != best]
+    names, expected = arms.arms, arms.expected(one)[0].tolist()
+    known = [arm for arm in range(len(names)) if judged[arm]]
     return PatientArms(
         outcome=arms.outcome,
         kind=arms.kind,
@@ -24,15 +29,16 @@ def patient_arms(arms: Arms, columns: Float[np.ndarray, " column"]) -> PatientAr
         better=arms.better,
         randomised=arms.randomised,
         alpha=arms.alpha,
-        expected=dict(zip(arms.arms, arms.expected(one)[0].tolist(), strict=True)),
-        differences={arms.arms[arm]: _difference(arms, one, arm, 0) for arm in range(1, len(arms.arms))},
-        against_best={arms.arms[arm]: _difference(arms, one, arm, best) for arm in others},
-        propensity=dict(zip(arms.arms, arms.propensity(one)[0].tolist(), strict=True)),
-        unjudged=unjudged,
-        best=arms.arms[best],
-        left=tuple(name for name, still in zip(arms.arms, left, strict=True) if still),
-        recommended=None if chosen < 0 else arms.arms[chosen],
-        why=None if chosen >= 0 else _why(arms, unjudged),
+        expected={name: expected[arm] if judged[arm] else None for arm, name in enumerate(names)},
+        differences={names[arm]: _difference(arms, one, arm, 0) for arm in known if arm and judged[0]},
+        against_best={names[arm]: _difference(arms, one, arm, best) for arm in known if arm != best},
+        propensity=dict(zip(names, arms.propensity(one)[0].tolist(), strict=True)),
+        overlap=arms.overlap,
+        unjudged=tuple(name for arm, name in enumerate(names) if not judged[arm]),
+        best=names[best],
+        left=tuple(name for name, still in zip(names, left, strict=True) if still),
+        recommended=None if chosen < 0 else names[chosen],
+        why=None if chosen >= 0 else _why(arms, one, best),
     )
 
 
@@ -41,10 +47,21 @@ def _difference(arms: Arms, columns: Float[np.ndarray, "one column"], one: int, 
     return Difference(value=value, low=low, high=high)
 
 
-def _why(arms: Arms, unjudged: tuple[str, ...]) -> str:
-    if unjudged:
-        return f"Too few patients like this one got {', '.join(unjudged)}: nothing can be said about it"
-    return f"The interval of the difference at {1 - arms.alpha:.0%} holds zero: the data do not tell the arms apart"
+def _why(arms: Arms, columns: Float[np.ndarray, "one column"], best: int) -> str:
+    """Why there is no recommendation; unjudged arms are the first reason, as no more patients could settle the rest."""
+    judged, left = arms.judged(columns)[0], arms.left(columns)[0]
+    few = [name for name, known in zip(arms.arms, judged, strict=True) if not known]
+    if few:
+        return f"Fewer than {100 * arms.overlap:g} % of patients like this one got {_listed(few)}"
+    near = [name for arm, name in enumerate(arms.arms) if left[arm] and arm != best]
+    return (
+        f"The data do not tell {arms.arms[best]} from {_listed(near)}: "
+        f"the {100 * (1 - arms.alpha):g} % interval of the difference holds zero"
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " or ".join(names)
 
 
 def patient_dose(dose: Dose, columns: Float[np.ndarray, " column"]) -> PatientDose:

@@ -17,7 +17,7 @@ from bedside.answering.judgement import Judgement, judge
 from bedside.answering.reasons import NOTED, reason_texts
 from bedside.errors import ValueRefused
 from bedside.explanation import Explanation, explainer
-from bedside.release import Model, ReviewRule
+from bedside.release import Model, Outputs, ReviewRule
 from bedside.sources import Reading, Variable, moment, read_patient
 
 
@@ -28,6 +28,7 @@ def answer_patient(
     now: dt.datetime,
     explain: bool = True,
     horizon: float | None = None,
+    arm: str | None = None,
     asked: bool = False,
     patient: str | None = None,
     warnings: Sequence[str] = (),
@@ -39,22 +40,23 @@ def answer_patient(
     values: per variable a number, a category text, None, or ``{"value", "unit", "time"}``; see `read_patient`.
     now: ages of values and the release's validity are judged by it; without a time zone it is UTC.
     explain: whether to explain the estimate. horizon: explain the risk at this one, not at that of the decision.
+    arm: of several treatments, explain what this one changes against the control.
     asked: whether a person asked for a review of this answer.
     patient: reference of the patient in the ledger. warnings: sentences that a reader must see.
 
     Raises
     ------
-    ValueRefused: a value cannot be used; every such variable is named. Or the release gives no risk at this horizon.
+    ValueRefused: a value cannot be used; every such variable is named. Or the release gives no risk at this horizon, or
+        does not compare this arm, or not for this patient.
     """
-    if horizon is not None:
-        estimate_at(model, horizon)  # before anything is computed
+    about = asked_about(model, horizon, arm)  # before anything is computed
     now = now if now.tzinfo else now.replace(tzinfo=dt.UTC)
     # The day in UTC, in which the answer is stored: asked again, it must meet the same day.
     today = now.astimezone(dt.UTC).date()
     reading = read_patient(model.manifest.schema, values, now=now)
     return answer_row(
         model, reading, 0, judge(model, reading, today=today),
-        now=now, explain=explain, horizon=horizon, asked=asked, patient=patient, warnings=warnings, given=values,
+        now=now, explain=explain, about=about, asked=asked, patient=patient, warnings=warnings, given=values,
     )  # fmt: skip
 
 
@@ -66,7 +68,7 @@ def answer_row(
     *,
     now: dt.datetime,
     explain: bool = True,
-    horizon: float | None = None,
+    about: int | None = None,
     asked: bool = False,
     patient: str | None = None,
     warnings: Sequence[str] = (),
@@ -74,11 +76,12 @@ def answer_row(
 ) -> Answer:
     """The answer for one row of a reading that was judged as a whole.
 
-    Parameters are those of `answer_patient`; `given` holds the values as they were sent, where they were sent.
+    Parameters are those of `answer_patient`; `given` holds the values as they were sent, where they were sent, and
+    `about` is the position of the estimate to explain.
     """
     manifest, silent = model.manifest, bool(judged.abstained[row])
     outputs, created = manifest.outputs, now.astimezone(dt.UTC)
-    explained = explained_estimate(model, judged, row, horizon)
+    explained = explained_estimate(model, judged, row, about)
     reasons = reason_texts(model, reading, judged, row) if judged.reasons[row] else ()
     alert = None if silent or judged.alert is None else bool(judged.alert[row])
     return Answer(
@@ -93,7 +96,7 @@ def answer_row(
             processor=model.processor,
         ),
         patient=patient,
-        estimate=None if silent else dict(zip(outputs.estimates, judged.estimates[row].tolist(), strict=True)),
+        estimate=None if silent else _estimate(outputs, judged, row),
         positive=outputs.decisive,
         prediction_set=()
         if silent or judged.sets is None
@@ -127,17 +130,52 @@ def _finite(number: float) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def explained_estimate(model: Model, judged: Judgement, row: int, horizon: float | None = None) -> int:
-    """Position of the estimate that is explained: the one that a decision is about, else the most probable class.
+def _estimate(outputs: Outputs, judged: Judgement, row: int) -> dict[str, float]:
+    """By name; without the effects of arms that are not judged."""
+    found = dict(zip(outputs.estimates, judged.estimates[row].tolist(), strict=True))
+    if outputs.arms is None:
+        return found
+    known = outputs.arms.judged(judged.columns[row][None])[0, 1:]
+    return {name: value for (name, value), told in zip(found.items(), known, strict=True) if told}
 
-    Of a course, the risk at `horizon` where one is asked for; raises ``ValueRefused`` as `estimate_at` does.
+
+def explained_estimate(model: Model, judged: Judgement, row: int, about: int | None = None) -> int:
+    """Position of the estimate that is explained: the one asked `about`, or that a decision is about, or that leads.
+
+    Raises ``ValueRefused`` where it is what an arm changes that is not judged for this patient.
     """
-    if horizon is not None:
-        return estimate_at(model, horizon)
     outputs = model.manifest.outputs
+    if about is not None:
+        arms = outputs.arms
+        if arms is not None and not judged.abstained[row] and not arms.judged(judged.columns[row][None])[0, about + 1]:
+            raise ValueRefused(
+                {"arm": f"too few patients like this one got {arms.arms[about + 1]}: nothing is told of it"}
+            )
+        return about
     if outputs.decisive is not None:
         return outputs.estimates.index(outputs.decisive)
     return outputs.leading(judged.columns[row])
+
+
+def asked_about(model: Model, horizon: float | None, arm: str | None) -> int | None:
+    """Position of the estimate that somebody asks to have explained; None: nobody said which.
+
+    Raises ``ValueRefused`` where the release has no such estimate.
+    """
+    if horizon is not None:
+        return estimate_at(model, horizon)
+    return None if arm is None else effect_of(model, arm)
+
+
+def effect_of(model: Model, arm: str) -> int:
+    """Position of what an arm changes against the control; raises ``ValueRefused`` where the release has none."""
+    arms = model.manifest.outputs.arms
+    if arms is None:
+        raise ValueRefused({"arm": "this release compares no treatments; leave it out"})
+    if arm not in arms.arms[1:]:
+        what = f"this release compares no {arm!r} with {arms.arms[0]}; use one of: {', '.join(arms.arms[1:])}"
+        raise ValueRefused({"arm": what})
+    return arms.arms.index(arm) - 1
 
 
 def estimate_at(model: Model, horizon: float) -> int:

@@ -12,12 +12,12 @@ from jaxtyping import Bool, Float, UInt16
 from bedside.errors import DataError
 from bedside.measures import conformal_sets
 from bedside.measures.predictions import checked_probabilities
-from bedside.release import Manifest, Model
+from bedside.release import Manifest, Model, Outputs
 from bedside.sources import Problem, Reading, Schema
 
 
 class Cause(IntFlag):
-    """Bits of `Judgement.reasons`. Those before IMPLAUSIBLE make the answer abstain; the others are only noted."""
+    """Bits of `Judgement.reasons`. Those in `ABSTAINING` make the answer abstain; the others are only noted."""
 
     EXPIRED = 1
     TOO_MUCH_MISSING = 2
@@ -28,9 +28,10 @@ class Cause(IntFlag):
     IMPLAUSIBLE = 64
     NOT_CALLABLE = 128
     OTHER_GENOTYPE = 256
+    POOR_OVERLAP = 512
 
 
-ABSTAINING = Cause.IMPLAUSIBLE - 1
+ABSTAINING = (Cause.IMPLAUSIBLE - 1) | Cause.POOR_OVERLAP
 """The bits of `Judgement.reasons` that withhold the estimate."""
 
 _CELLS = tuple(problem for problem in Problem if problem.name in Cause.__members__)
@@ -79,18 +80,20 @@ def judge(model: Model, reading: Reading, *, today: dt.date) -> Judgement:
 
     Raises
     ------
-    DataError: the graph gives something that is no probability, or no number.
+    DataError: the graph gives something that is no probability, or a quantity that cannot be.
     """
     manifest = model.manifest
     predicted = model.predict(reading.values)
     columns = predicted.columns.astype(np.float64)
     conformal, spread = manifest.conformal, predicted.spread
     if manifest.outputs.tensor == "estimate":
-        _check_finite(columns)
+        _check_quantities(manifest.outputs, columns)
     elif conformal is None:  # else `conformal_sets` looks
         checked_probabilities(columns)
     estimates = manifest.outputs.estimated(columns)
     reasons = _reasons(manifest, reading, predicted.distance, today)
+    if manifest.outputs.arms is not None:
+        _mark(reasons, Cause.POOR_OVERLAP, ~manifest.outputs.arms.comparable(columns))
     return Judgement(
         today=today,
         columns=columns,
@@ -104,9 +107,10 @@ def judge(model: Model, reading: Reading, *, today: dt.date) -> Judgement:
     )
 
 
-def _check_finite(columns: Float[np.ndarray, "patient column"]) -> None:
-    if not np.isfinite(columns).all():
-        raise DataError("the graph gives an estimate that is no number", where="estimate")
+def _check_quantities(outputs: Outputs, columns: Float[np.ndarray, "patient column"]) -> None:
+    problem = outputs.problem(columns)
+    if problem:
+        raise DataError(f"what the graph gives cannot be right: {problem}", where="estimate")
 
 
 # A request for one patient spends its time in calls of numpy, not in arithmetic: `count_nonzero` costs a sixth of

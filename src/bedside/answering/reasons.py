@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from jaxtyping import Float
 
 from bedside.answering.answer import Reason
 from bedside.answering.judgement import Cause, Judgement, most_unknown, stale, unknown
-from bedside.release import Manifest, Model
+from bedside.release import Arms, Manifest, Model
 from bedside.sources import Problem, Reading, Variable
 
 NOTED = frozenset({"implausible", "not-callable", "other-genotype"})
@@ -48,7 +49,16 @@ def _text(cause: Cause, manifest: Manifest, reading: Reading, judgement: Judgeme
         )
     if cause is Cause.STALE_VALUE:
         return "; ".join(_stale_texts(manifest, reading, row))
+    if cause is Cause.POOR_OVERLAP:
+        assert manifest.outputs.arms is not None
+        return _overlap_text(manifest.outputs.arms, judgement.columns[row])
     return "; ".join(_cell_texts(cause, manifest, reading, row))
+
+
+def _overlap_text(arms: Arms, columns: Float[np.ndarray, " column"]) -> str:
+    judged = arms.judged(columns[None])[0]
+    few = ", ".join(name for name, known in zip(arms.arms, judged, strict=True) if not known)
+    return f"Fewer than {100 * arms.overlap:g} % of patients like this one got {few}: the treatments cannot be compared"
 
 
 def _stale_texts(manifest: Manifest, reading: Reading, row: int) -> Iterator[str]:

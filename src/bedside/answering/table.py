@@ -18,7 +18,7 @@ def predictions(model: Model, reading: Reading, *, today: dt.date) -> dict[str, 
     ``probability`` (of the positive class; with more than two classes ``probability_<class>`` each; of a course
     ``risk_<horizon>`` each; of arms ``expected_<arm>``, ``effect_<arm>`` against the control, its ``low_<arm>`` and
     ``high_<arm>``, and ``recommended``, empty where there is no recommendation; ``dose``, ``low``, ``high``; ``nan``
-    where the model abstains), ``abstained``, and ``reasons``: codes joined by a semicolon.
+    where the model abstains, or does not judge an arm), ``abstained``, and ``reasons``: codes joined by a semicolon.
     """
     judged = judge(model, reading, today=today)
     return _estimates(model.manifest, judged) | {"abstained": judged.abstained, "reasons": _reason_column(judged)}
@@ -39,14 +39,19 @@ def _estimates(manifest: Manifest, judged: Judgement) -> dict[str, np.ndarray]:
 
 
 def _arms(arms: Arms, judged: Judgement) -> dict[str, np.ndarray]:
-    silent, columns = judged.abstained, judged.columns
-    found = {f"expected_{name}": arms.expected(columns)[:, j] for j, name in enumerate(arms.arms)}
+    """Of an arm that is not judged there is no number."""
+    columns = judged.columns
+    told = arms.judged(columns) & ~judged.abstained[:, None]
+    found = {
+        f"expected_{name}": np.where(told[:, arm], arms.expected(columns)[:, arm], np.nan)
+        for arm, name in enumerate(arms.arms)
+    }
     for arm, name in enumerate(arms.arms[1:], start=1):
-        middle, low, high = arms.difference(columns, arm, 0)
-        found |= {f"effect_{name}": middle, f"low_{name}": low, f"high_{name}": high}
-    found = {name: np.where(silent, np.nan, numbers) for name, numbers in found.items()}
+        both = told[:, 0] & told[:, arm]
+        for part, numbers in zip(("effect", "low", "high"), arms.difference(columns, arm, 0), strict=True):
+            found[f"{part}_{name}"] = np.where(both, numbers, np.nan)
     names = np.array([*arms.arms, ""], dtype=object)
-    return found | {"recommended": np.where(silent, "", names[arms.recommended(columns)])}
+    return found | {"recommended": np.where(judged.abstained, "", names[arms.recommended(columns)])}
 
 
 def _reason_column(judged: Judgement) -> np.ndarray:

@@ -153,6 +153,7 @@ COMMANDS: tuple[Command, ...] = (
             Argument("INPUT", "input", "CSV or Parquet table, or a JSON file with one patient's values"),
             Argument("--method", "method", "explainer (default: shap)", {"default": "shap"}),
             Argument("--horizon", "horizon", "of a course: explain the risk at this horizon", {"type": float}),
+            Argument("--arm", "arm", "of several treatments: explain what this one changes against the control"),
             PUBLIC_KEY,
         ),
         progress=True,

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from bedside.cli.progress import Progress
-from bedside.errors import DataError, UsageError
+from bedside.errors import DataError, UsageError, ValueRefused
 
 if TYPE_CHECKING:
     from bedside.answering import Judgement
@@ -170,22 +170,22 @@ def explain(
     *,
     method: str = "shap",
     horizon: float | None = None,
+    arm: str | None = None,
     key: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Explained:
     """How much each variable moved each patient's estimate.
 
     `input` is a table, or a JSON file with one patient's values (as in ``{"values": {...}}`` of the HTTP interface).
-    `horizon`: of a course, explain the risk at this one of its horizons, not at that of the decision.
+    `horizon`: of a course, explain the risk at this one of its horizons, not at that of the decision. `arm`: of several
+    treatments, explain what this one changes against the control, not what the best of them does.
     """
-    from bedside.answering import estimate_at
+    from bedside.answering import asked_about
     from bedside.explanation import explainer
 
     explainer(method)  # a method that is not installed is refused before anything is computed
     model = open_model(release, key=key).model
-    if horizon is not None:
-        estimate_at(model, horizon)
-    path, how = Path(input), _How(method, horizon)
+    path, how = Path(input), _How(method, asked_about(model, horizon, arm))
     return Explained(
         _from_json(model, path, how) if path.suffix == ".json" else _from_table(model, path, how, progress)
     )
@@ -193,10 +193,10 @@ def explain(
 
 @dataclass(frozen=True)
 class _How:
-    """What is explained, and by which method."""
+    """By which method, and the position of the estimate that is asked about; None: the one that matters most."""
 
     method: str
-    horizon: float | None
+    about: int | None
 
 
 def _from_json(model: Model, path: Path, how: _How) -> Iterator[dict[str, Any]]:
@@ -243,7 +243,9 @@ def _case(
     if judged.abstained[row]:
         texts = reason_texts(model, reading, judged, row)
         return {"patient": patient, "abstained": True, "reasons": [reason.text for reason in texts]}
-    explained: dict[str, Any] = msgspec.to_builtins(
-        explain_row(model, reading.values[row], explained_estimate(model, judged, row, how.horizon), how.method)
-    )
+    try:
+        position = explained_estimate(model, judged, row, how.about)
+    except ValueRefused as error:  # of this patient only
+        return {"patient": patient, "abstained": False, "reasons": list(error.problems.values())}
+    explained: dict[str, Any] = msgspec.to_builtins(explain_row(model, reading.values[row], position, how.method))
     return {"patient": patient} | explained

@@ -49,7 +49,8 @@ class OwnEstimate(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    answer: the answer's id. estimate: probability by class; None: the clinician could not say.
+    answer: the answer's id. estimate: probability by class, or a dose in `unit`; None: the clinician could not say, or
+        said a choice. choice: the treatment that the clinician would give. unit: UCUM, where `estimate` has one.
     clinician, clinician_name: the user's name, and the person's. at: when, UTC.
     """
 
@@ -58,6 +59,8 @@ class OwnEstimate(msgspec.Struct, frozen=True, kw_only=True):
     clinician: str
     clinician_name: str
     at: str
+    choice: str | None = None
+    unit: str | None = None
 
 
 class StoredAnswer(msgspec.Struct, frozen=True, kw_only=True):

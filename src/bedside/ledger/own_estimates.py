@@ -18,15 +18,24 @@ from bedside.ledger.user import User
 class OwnEstimates(Answers):
     """One own estimate for each clinician and answer."""
 
-    def own_estimate(self, answer_id: str, *, estimate: Mapping[str, float] | None, clinician: User) -> OwnEstimate:
-        """Enter what the clinician expects: probability by class; None: cannot say.
+    def own_estimate(
+        self,
+        answer_id: str,
+        *,
+        estimate: Mapping[str, float] | None,
+        clinician: User,
+        choice: str | None = None,
+        unit: str | None = None,
+    ) -> OwnEstimate:
+        """Enter what the clinician expects: probability by class, or a quantity in `unit`, or the treatment chosen.
 
-        Raises ``AccessDenied`` for other roles, ``NotFound``, ``ValueRefused`` for what is no probability, and
-        ``Conflict`` where the answer does not ask for it or the clinician has given one before.
+        With neither the clinician could not say. Raises ``AccessDenied`` for other roles, ``NotFound``,
+        ``ValueRefused`` for what is no probability and no quantity, and ``Conflict`` where the answer does not ask for
+        it or the clinician has given one before.
         """
         if clinician.role != "clinician" or not clinician.active:
             raise AccessDenied("only a clinician can give an own estimate")
-        given = None if estimate is None else _checked(estimate)
+        given = None if estimate is None else _checked(estimate) if unit is None else _quantities(estimate)
         with self._writing() as connection:
             row = self._row(connection, answer_id)
             if not row.own_first:
@@ -35,6 +44,7 @@ class OwnEstimates(Answers):
                 raise Conflict("you have given your own estimate already", where=answer_id)
             body = {"estimate": given, "clinician": clinician.name}
             body |= {"clinician_name": clinician.full_name or clinician.name}
+            body |= {name: told for name, told in (("choice", choice), ("unit", unit)) if told is not None}
             entry = self._enter(
                 connection, OWN_ESTIMATE, actor=clinician.name, body=body, subject=row.id, patient=row.patient
             )
@@ -48,6 +58,13 @@ class OwnEstimates(Answers):
         )
         with self._reading() as connection:
             return frozenset(connection.execute(query).scalars()) if answer_ids else frozenset()
+
+
+def _quantities(estimate: Mapping[str, float]) -> dict[str, float]:
+    wrong = [name for name, value in estimate.items() if not (math.isfinite(value) and value >= 0.0)]
+    if wrong or not estimate:
+        raise ValueRefused({"estimate": "give a number that is not below 0, or say that you cannot"})
+    return dict(estimate)
 
 
 def _checked(estimate: Mapping[str, float]) -> dict[str, float]:

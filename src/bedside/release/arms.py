@@ -10,6 +10,9 @@ import msgspec
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+ROUNDING = 1e-4
+"""How far a sum of shares may be from 1: graphs compute in single precision."""
+
 
 class Arms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The columns of ``estimate``: three blocks, side by side.
@@ -103,6 +106,17 @@ class Arms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Which arms enough of such patients got."""
         return self.propensity(columns) >= self.overlap
 
+    def comparable(self, columns: Float[np.ndarray, "patient column"]) -> Bool[np.ndarray, " patient"]:
+        """Whether anything can be compared: the control is judged, and another arm."""
+        judged = self.judged(columns)
+        return np.asarray(judged[:, 0] & judged[:, 1:].any(axis=1))
+
+    def leading(self, columns: Float[np.ndarray, "patient column"]) -> Int[np.ndarray, " patient"]:
+        """Position of the effect that does most good: of the other arms that are judged, or of all where none is."""
+        judged, effects = self.judged(columns)[:, 1:], self.sign * self.effects(columns)
+        known = judged | ~judged.any(axis=1, keepdims=True)
+        return np.asarray(np.where(known, effects, -np.inf).argmax(axis=1), dtype=np.int64)
+
     def best(self, columns: Float[np.ndarray, "patient column"]) -> Int[np.ndarray, " patient"]:
         """The arm with the best expected outcome, among those that are judged; `single` where none is."""
         judged = self.judged(columns)
@@ -127,6 +141,23 @@ class Arms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return found
 
     def recommended(self, columns: Float[np.ndarray, "patient column"]) -> Int[np.ndarray, " patient"]:
-        """The one arm that is left; -1 where several are: then there is no recommendation."""
+        """The one arm that is left; -1 where several are: then there is no recommendation.
+
+        So every arm must be judged, and the best one must lie beyond the interval of its difference to each other arm.
+        A wrong arm is then recommended to at most ``alpha / 2`` of patients for each arm that is better than it.
+        """
         left = self.left(columns)
         return np.where(left.sum(axis=1) == 1, left.argmax(axis=1), -1).astype(np.int64)
+
+    def problem(self, columns: Float[np.ndarray, "patient column"]) -> str:
+        """What cannot be in these columns, in words; empty where everything can."""
+        expected, propensity = self.expected(columns), self.propensity(columns)
+        highest = {"probability": 1.0, "restricted-mean": self.until}.get(self.kind)
+        if highest is not None and not ((expected >= 0.0) & (expected <= highest)).all():
+            return f"an expected outcome lies beyond 0 to {highest:g}"
+        if not (columns[:, len(self.arms) : -len(self.arms)] >= 0.0).all():
+            return "a standard error is below 0"
+        sums = propensity.sum(axis=1)
+        if not ((propensity >= 0.0) & (propensity <= 1.0)).all() or not (np.abs(sums - 1.0) <= ROUNDING).all():
+            return "the shares of patients who got each arm are no shares that sum to 1"
+        return ""

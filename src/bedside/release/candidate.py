@@ -22,6 +22,7 @@ from bedside.release.guidance import Guidance
 from bedside.release.json_document import read_document
 from bedside.release.manifest import Manifest
 from bedside.release.model import Model
+from bedside.release.quantities import wrong_quantities
 from bedside.release.target import REFERENCE
 from bedside.release.target import target as find_target
 
@@ -169,14 +170,28 @@ def _check_manifest(manifest: Manifest, where: Path) -> None:
         raise DataError(
             f"is of format {manifest.format}; this version of bedside reads format {FORMAT}", where=str(where)
         )
-    classes, schema = manifest.outputs.classes, manifest.schema
-    threshold, course = manifest.threshold, manifest.outputs.course
+    schema = manifest.schema
     lost = REQUIRED - manifest.files.keys()
     wrong = {
         "schema: no variables, or one of them twice": not schema.names or len(set(schema.names)) != len(schema.names),
         "schema: a category without categories": any(
             (v.kind == "category") != bool(v.categories) for v in schema.variables
         ),
+        **(_wrong_classes(manifest) if manifest.outputs.tensor == "probability" else wrong_quantities(manifest)),
+        f"files: {', '.join(sorted(lost))} not listed": bool(lost),
+        f"targets: {REFERENCE} is not among them": REFERENCE not in manifest.targets,
+        "targets: a file that is not listed in files, or with another digest": not manifest.targets
+        or any(manifest.files.get(t.file) != t.digest for t in manifest.targets.values()),
+    }
+    for problem, holds in wrong.items():
+        if holds:
+            raise DataError(problem, where=str(where))
+
+
+def _wrong_classes(manifest: Manifest) -> dict[str, bool]:
+    """Of a graph that gives probabilities, of classes or of the cells of a course."""
+    classes, threshold, course = manifest.outputs.classes, manifest.threshold, manifest.outputs.course
+    return {
         "outputs: fewer than two classes, or one of them twice": len(classes) < 2 or len(set(classes)) != len(classes),
         "outputs: `positive` must be the second of two classes, or of those of a course": (
             manifest.outputs.positive is None
@@ -193,14 +208,7 @@ def _check_manifest(manifest: Manifest, where: Path) -> None:
         "conformal: one quantile per class is needed, and none for a course": (manifest.conformal is None)
         != (course is not None)
         or (manifest.conformal is not None and len(manifest.conformal.quantiles) != len(classes)),
-        f"files: {', '.join(sorted(lost))} not listed": bool(lost),
-        f"targets: {REFERENCE} is not among them": REFERENCE not in manifest.targets,
-        "targets: a file that is not listed in files, or with another digest": not manifest.targets
-        or any(manifest.files.get(t.file) != t.digest for t in manifest.targets.values()),
     }
-    for problem, holds in wrong.items():
-        if holds:
-            raise DataError(problem, where=str(where))
 
 
 def _rises(course: Course) -> bool:

@@ -6,6 +6,9 @@ import msgspec
 import numpy as np
 from jaxtyping import Float
 
+ROUNDING = 1e-4
+"""How far a dose may be beyond an end, in standard deviations: graphs compute in single precision."""
+
 
 class Dose(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The columns of ``estimate``: the dose, and the ends of the interval around it.
@@ -47,3 +50,13 @@ class Dose(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ) -> tuple[Float[np.ndarray, " patient"], Float[np.ndarray, " patient"]]:
         """The ends of the interval."""
         return columns[:, 1].astype(np.float64), columns[:, 2].astype(np.float64)
+
+    def problem(self, columns: Float[np.ndarray, "patient column"]) -> str:
+        """What cannot be in these columns, in words; empty where everything can."""
+        dose, (low, high) = self.dose(columns), self.interval(columns)
+        slack = ROUNDING * self.scale
+        if not ((dose >= self.lowest - slack) & (dose <= self.highest + slack)).all():
+            return f"a dose lies beyond {self.lowest:g} to {self.highest:g}, those of the development patients"
+        if not ((low >= 0.0) & (low <= dose + slack) & (dose <= high + slack)).all():
+            return "an interval does not hold its dose, or begins below 0"
+        return ""

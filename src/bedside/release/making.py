@@ -78,8 +78,9 @@ def refuse_impossible(answered: Prediction, outputs: Outputs, name: str) -> None
             raise DataError(
                 "`probability` is not a probability per class that sums to 1 on the golden cases", where=name
             )
-    elif not np.isfinite(columns).all():
-        raise DataError("`estimate` is not finite on the golden cases", where=name)
+    problem = outputs.problem(columns)
+    if problem:
+        raise DataError(f"`estimate` cannot be right on the golden cases: {problem}", where=name)
     if not np.isfinite(answered.distance).all():
         raise DataError("`distance` is not finite on the golden cases", where=name)
 

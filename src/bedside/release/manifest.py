@@ -86,7 +86,16 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """
         if self.arms is None:
             return int(np.argmax(columns))
-        return int(np.argmax(self.arms.sign * self.arms.effects(columns[None])[0]))
+        return int(self.arms.leading(columns[None])[0])
+
+    def problem(self, columns: Float[np.ndarray, "patient column"]) -> str:
+        """What cannot be in quantities that a graph gives, in words; empty where everything can."""
+        quantities = self.arms or self.dose
+        if quantities is None:
+            return ""
+        if not np.isfinite(columns).all():
+            return "an estimate is no number"
+        return quantities.problem(columns)
 
     def one_estimated(
         self, columns: Float[np.ndarray, "patient column"], position: int

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 from starlette.responses import Response
 
 from bedside.errors import BedsideError
@@ -23,7 +24,7 @@ from bedside.serving import answers
 from bedside.serving.access import Caller
 from bedside.serving.call import Call
 from bedside.serving.documents import AnswerReply, OwnEstimateRequest, ReviewRequest, WithdrawalRequest
-from bedside.serving.explaining import explained_at
+from bedside.serving.explaining import explained_about
 from bedside.serving.finding import earlier
 from bedside.serving.served import NOT_FOR_CARE, Loaded
 from bedside.serving.service import Service
@@ -36,14 +37,15 @@ FOR_WITHDRAWAL = ("wrong-patient", "duplicate", "values-wrong")
 
 
 class AnswerQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which risk of a course is to be explained; by default that of the decision."""
+    """What is to be explained: of a course the risk at a horizon, of several treatments what one of them changes."""
 
     horizon: float | None = None
+    arm: Annotated[str, Meta(max_length=200)] | None = None
 
 
 def answer(service: Service, call: Call, caller: Caller) -> Response:
     """``GET /answers/{id}``."""
-    return _page(service, call, caller, 200, {}, {}, call.filters(AnswerQuery).horizon)
+    return _page(service, call, caller, 200, {}, {}, call.filters(AnswerQuery))
 
 
 def review(service: Service, call: Call, caller: Caller) -> Response:
@@ -86,7 +88,7 @@ def own_estimate(service: Service, call: Call, caller: Caller) -> Response:
         problem = t("Give your estimate in percent, or say that you cannot.")
         return _page(service, call, caller, 422, {"own": problem}, form)
     try:
-        shares = {name: float(text.replace(",", ".").rstrip(" %")) / 100 for name, text in typed.items()}
+        shares = {name: _share(text) for name, text in typed.items()}
         request = msgspec.convert({"estimate": None if form.get("unable") else shares}, OwnEstimateRequest)
     except (ValueError, msgspec.ValidationError):
         problem = t("An estimate is a number from 0 to 100.")
@@ -96,6 +98,13 @@ def own_estimate(service: Service, call: Call, caller: Caller) -> Response:
     except BedsideError as error:
         return _again(service, call, caller, error, "own", form)
     return go(f"/answers/{call.parameters['id']}")
+
+
+def _share(typed: str) -> float:
+    share = float(typed.replace(",", ".").rstrip(" %")) / 100
+    if not 0.0 <= share <= 1.0:
+        raise ValueError(typed)
+    return share
 
 
 def _codes(form: Mapping[str, str]) -> list[str]:
@@ -118,17 +127,17 @@ def _page(
     status: int,
     problems: Mapping[str, str],
     form: Mapping[str, str],
-    horizon: float | None = None,
+    asked: AnswerQuery = AnswerQuery(),  # noqa: B008  # frozen
 ) -> Response:
     """``problems``: what was refused, by the form that it was refused in; ``form``: what was typed there.
 
-    ``horizon``: of a course, explain the risk there.
+    ``asked``: what is to be explained, where it is not what was stored.
     """
     reader = reader_of(call)
     shown = answers.read(service, caller.user, call.parameters["id"])
     loaded, found = _loaded(service, shown), earlier(service, caller.user, shown)
-    if horizon is not None and loaded is not None:
-        explanation = explained_at(service, shown, loaded, horizon) or shown.explanation
+    if loaded is not None and (asked.horizon is not None or asked.arm is not None):
+        explanation = explained_about(service, shown, loaded, asked.horizon, asked.arm) or shown.explanation
         shown = msgspec.structs.replace(shown, explanation=explanation)
     return render(
         service,

@@ -43,6 +43,7 @@ def ask(service: Service, user: User, name: str, request: AnswerRequest, *, mean
             now=now,
             explain=request.explain,
             horizon=request.horizon,
+            arm=request.arm,
             asked=user.role == "clinician" if request.asked is None else request.asked,
             warnings=cleared(served, loaded, solo=service.solo),
         )
@@ -149,17 +150,36 @@ def withdraw(service: Service, user: User, answer_id: str, request: WithdrawalRe
 def own_estimate(service: Service, user: User, answer_id: str, request: OwnEstimateRequest) -> OwnEstimate:
     """Enter what the clinician expects.
 
-    Raises ``ValueRefused`` for a class that the answer has not, and for a risk that falls as time goes on.
+    Raises ``ValueRefused`` for a class or a treatment that the answer has not, for a probability above 1, and for a
+    risk that falls as time goes on.
     """
+    stored = msgspec.convert(find(service, user, answer_id).answer, Answer)
+    if request.choice is not None:
+        _require_arm(stored, request.choice)
     if request.estimate is not None:
-        stored = msgspec.convert(find(service, user, answer_id).answer, Answer)
-        classes = stored.estimate or {}
-        strange = [name for name in request.estimate if name not in classes]
-        if strange:
-            raise ValueRefused({"estimate": f"{strange[0]!r} is none of {', '.join(classes)}"})
-        if stored.course is not None:
-            _require_rising(stored.course, request.estimate)
-    return service.ledger.own_estimate(answer_id, estimate=request.estimate, clinician=user)
+        _require_estimate(stored, request.estimate)
+    unit = stored.dose.unit if stored.dose is not None else None
+    return service.ledger.own_estimate(
+        answer_id, estimate=request.estimate, choice=request.choice, unit=unit, clinician=user
+    )
+
+
+def _require_arm(stored: Answer, choice: str) -> None:
+    if stored.arms is None:
+        raise ValueRefused({"choice": "this answer is not about treatments; give an estimate"})
+    if choice not in stored.arms.expected:
+        raise ValueRefused({"choice": f"{choice!r} is none of {', '.join(stored.arms.expected)}"})
+
+
+def _require_estimate(stored: Answer, said: dict[str, float]) -> None:
+    if stored.arms is not None:
+        raise ValueRefused({"estimate": "this answer is about treatments; give the choice of one"})
+    known = stored.estimate or {}
+    strange = [name for name in said if name not in known]
+    if strange:
+        raise ValueRefused({"estimate": f"{strange[0]!r} is none of {', '.join(known)}"})
+    if stored.course is not None:
+        _require_rising(stored.course, said)
 
 
 def _require_rising(course: PatientCourse, said: dict[str, float]) -> None:

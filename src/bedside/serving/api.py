@@ -123,6 +123,8 @@ def summary(served: Served, loaded: Loaded) -> ReleaseSummary:
         valid_until=manifest.valid_until,
         approved_for_care=served.standings[loaded.digest].approved,
         course=manifest.outputs.course,
+        arms=manifest.outputs.arms,
+        dose=manifest.outputs.dose,
     )
 
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from bedside.answering import Answer, Status
 from bedside.ledger import Listed, OwnEstimate, Review
-from bedside.release import Course
+from bedside.release import Arms, Course, Dose
 from bedside.sources import Variable
 
 Verdict = Literal["agree", "disagree", "unsure"]
@@ -59,14 +59,16 @@ class AnswerRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     values: per variable a number or text in the declared unit, or an object with ``value``, ``unit`` and ``time``; null
         or left out: not known. The schema of each release is in ``GET /api/v1/releases``.
     explain: whether to explain the estimate. horizon: of a course, explain the risk at this one of its horizons, not at
-        that of the decision. asked: whether a person wants a review of it, whatever it says; by default
-        so where a clinician asks, not where a service does.
+        that of the decision. arm: of several treatments, explain what this one changes against the control.
+    asked: whether a person wants a review of it, whatever it says; by default so where a clinician asks, not where a
+        service does.
     """
 
     values: Annotated[dict[str, Any], Meta(extra_json_schema={"additionalProperties": _VALUE})]
     patient: PatientIdentity | None = None
     explain: bool = True
     horizon: float | None = None
+    arm: Annotated[str, Meta(max_length=200)] | None = None
     asked: bool | None = None
 
 
@@ -155,9 +157,16 @@ class WithdrawalRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
 
 class OwnEstimateRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the clinician expects before seeing the model's estimate: class → probability; null: cannot say."""
+    """What the clinician expects before seeing the model's estimate.
 
-    estimate: dict[str, Annotated[float, Meta(ge=0, le=1)]] | None
+    Attributes
+    ----------
+    estimate: class → probability, or ``{"dose": 35}`` in the dose's unit; null: cannot say, or the answer is about
+        treatments. choice: of treatments, the one that the clinician would give; null: cannot say.
+    """
+
+    estimate: dict[str, Annotated[float, Meta(ge=0)]] | None
+    choice: Annotated[str, Meta(max_length=200)] | None = None
 
 
 class PatientSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -179,9 +188,10 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    result: ``bit-for-bit``: every number is equal; ``within-tolerance``: no probability differs by more than the
-        release allows; ``different``: at least one does, or only one of the two answers abstains.
-    largest_difference: over the probabilities; None where one of the two answers abstains.
+    result: ``bit-for-bit``: every number is equal; ``within-tolerance``: no estimate differs by more than the release
+        allows; ``different``: at least one does, or only one of the two answers abstains.
+    largest_difference: over the estimates and the ends of their intervals, in probability, or of a quantity in its
+        standard deviations; None where one of the two answers abstains.
     tolerance: the signed one, on the golden cases of this target.
     processor_then, processor_now: what ran the graph; bits are promised to be equal only where these are.
     """
@@ -197,7 +207,11 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReleaseSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A release that answers here, and what to send it; ``course`` where the question is when something happens."""
+    """A release that answers here, and what to send it.
+
+    ``course`` is there where the question is when something happens, ``arms`` where it is which treatment, and ``dose``
+    where it is how much of a drug.
+    """
 
     name: str
     version: str
@@ -213,6 +227,8 @@ class ReleaseSummary(msgspec.Struct, frozen=True, kw_only=True):
     valid_until: dt.date | None
     approved_for_care: bool
     course: Course | None = None
+    arms: Arms | None = None
+    dose: Dose | None = None
 
 
 class ReleaseList(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,7 +25,7 @@ def replay(service: Service, stored: StoredAnswer) -> Replay:
     loaded = _same_bytes(service, then)
     now = again(loaded, then, explain=False)
     tolerance = loaded.model.manifest.targets[loaded.model.target].tolerance
-    difference = _difference(then, now)
+    difference = _difference(then, now, loaded.model.manifest.outputs.scale)
     return Replay(
         answer=then.id,
         digest=then.release.digest,
@@ -38,10 +38,12 @@ def replay(service: Service, stored: StoredAnswer) -> Replay:
     )
 
 
-def again(loaded: Loaded, then: Answer, *, explain: bool, horizon: float | None = None) -> Answer:
-    """The stored values answered once more, as of then; `explain` and `horizon` as for ``answer_patient``."""
+def again(
+    loaded: Loaded, then: Answer, *, explain: bool, horizon: float | None = None, arm: str | None = None
+) -> Answer:
+    """The stored values answered once more, as of then; `explain`, `horizon`, `arm` as for ``answer_patient``."""
     given = {name: _given(value) for name, value in then.values.items()}
-    return answer_patient(loaded.model, given, now=then.created, explain=explain, horizon=horizon)
+    return answer_patient(loaded.model, given, now=then.created, explain=explain, horizon=horizon, arm=arm)
 
 
 def _same_bytes(service: Service, then: Answer) -> Loaded:
@@ -63,15 +65,28 @@ def _given(value: ValueGiven) -> dict[str, Any]:
     return {"value": value.value, "unit": value.unit, "time": time}
 
 
-def _difference(then: Answer, now: Answer) -> float | None:
-    if then.estimate is None or now.estimate is None:
+def _difference(then: Answer, now: Answer, scale: float) -> float | None:
+    """The largest one between their numbers; None where they have not the same ones."""
+    before, after = _told(then), _told(now)
+    if not before or before.keys() != after.keys():
         return None
-    before, after = then.estimate, now.estimate
-    return max(abs(before[name] - after[name]) for name in before)
+    return max(abs(before[name] - after[name]) for name in before) / scale
+
+
+def _told(answer: Answer) -> dict[str, float]:
+    """The numbers that an answer tells, each by a name."""
+    found = dict(answer.estimate or {})
+    if answer.dose is not None:
+        found |= {"low": answer.dose.low, "high": answer.dose.high}
+    if answer.arms is not None:
+        found |= {f"expected {arm}": value for arm, value in answer.arms.expected.items() if value is not None}
+        for arm, one in answer.arms.differences.items():
+            found |= {f"low {arm}": one.low, f"high {arm}": one.high}
+    return found
 
 
 def _result(then: Answer, now: Answer, difference: float | None, tolerance: float) -> Any:
-    same = ("estimate", "prediction_set", "spread", "alert", "abstained", "reasons")
+    same = ("estimate", "prediction_set", "spread", "alert", "abstained", "reasons", "arms", "dose")
     if all(getattr(then, name) == getattr(now, name) for name in same):
         return "bit-for-bit"
     return "within-tolerance" if difference is not None and difference <= tolerance else "different"

@@ -53,7 +53,7 @@ def infer(model: Model, body: bytes, header_length: int | None, *, today: dt.dat
     wanted = _wanted(request, outputs_of(model.manifest))
     given = [(tensor, elements(tensor, own)) for tensor, own in _with_bytes(request.inputs, binary)]
     judged = judge(model, patients(model.manifest.schema, given), today=today)
-    outputs, packed = tensors(judged, model.manifest.outputs.course, wanted)
+    outputs, packed = tensors(judged, model.manifest.outputs, wanted)
     abstained = int(np.count_nonzero(judged.abstained))
     reply = InferenceReply(
         model_name=model.manifest.name,

@@ -11,19 +11,19 @@ import numpy as np
 from jaxtyping import Float
 
 from bedside.answering import Judgement, reason_codes
-from bedside.release import Course, Manifest
+from bedside.release import Arms, Course, Dose, Manifest, Outputs
 from bedside.serving.oip.documents import BinarySize, Datatype, OutputTensor, TensorMetadata
 from bedside.serving.oip.tensors import packed
 
 
 class Said(NamedTuple):
-    """What is to be told: a judgement, its course where there is one, and whether any row abstains.
+    """What is to be told: a judgement, what its columns mean, and whether any row abstains.
 
     Usually none does, and then nothing has to be hidden.
     """
 
     judged: Judgement
-    course: Course | None
+    outputs: Outputs
     silent: bool
 
 
@@ -31,8 +31,8 @@ class Said(NamedTuple):
 class Output:
     """One output: its datatype, what it has a column for, and how it is told.
 
-    ``columns`` is ``""`` (one number a row), ``"class"``, ``"horizon"`` or ``"edge"``. ``values`` is for binary data;
-    ``shown`` gives the elements for JSON, None where there is none.
+    ``columns`` is ``""`` (one element a row), ``"class"``, ``"horizon"``, ``"edge"``, ``"arm"`` or ``"other"`` (an arm
+    but the control). ``values`` is for binary data; ``shown`` gives the elements for JSON, None where there is none.
     """
 
     datatype: Datatype
@@ -41,24 +41,64 @@ class Output:
     shown: Callable[[Said], list[Any]]
 
 
-def _numbers(columns: str, of: Callable[[Judgement, Course | None], Float[np.ndarray, "patient any"]]) -> Output:
+def _numbers(columns: str, of: Callable[[Judgement, Outputs], np.ndarray]) -> Output:
     """Numbers that are nan where the row abstains; in JSON null, as msgspec writes nan."""
 
     def values(said: Said) -> np.ndarray:
-        found = of(said.judged, said.course)
-        return np.where(said.judged.abstained[:, None], np.nan, found) if said.silent else found
+        found = of(said.judged, said.outputs)
+        if not said.silent:
+            return found
+        silent = said.judged.abstained
+        return np.where(silent[:, None] if found.ndim > 1 else silent, np.nan, found)
 
     return Output("FP64", columns, values, lambda said: values(said).ravel().tolist())
 
 
-def _incidence(judged: Judgement, course: Course | None) -> Float[np.ndarray, "patient edge"]:
-    assert course is not None  # `outputs_of` lists it only where there is one
-    return course.incidence(judged.columns)[:, 0]
+def _incidence(judged: Judgement, outputs: Outputs) -> Float[np.ndarray, "patient edge"]:
+    assert outputs.course is not None  # `outputs_of` lists it only where there is one
+    return outputs.course.incidence(judged.columns)[:, 0]
 
 
-def _survival(judged: Judgement, course: Course | None) -> Float[np.ndarray, "patient edge"]:
-    assert course is not None
-    return course.survival(judged.columns)
+def _survival(judged: Judgement, outputs: Outputs) -> Float[np.ndarray, "patient edge"]:
+    assert outputs.course is not None
+    return outputs.course.survival(judged.columns)
+
+
+def _arms(outputs: Outputs) -> Arms:
+    assert outputs.arms is not None
+    return outputs.arms
+
+
+def _told(of: Callable[[Arms, Judgement], np.ndarray]) -> Callable[[Judgement, Outputs], np.ndarray]:
+    """Differences against the control; nan where one of the two is not judged."""
+
+    def numbers(judged: Judgement, outputs: Outputs) -> Float[np.ndarray, "patient other"]:
+        arms = _arms(outputs)
+        known = arms.judged(judged.columns)
+        return np.where(known[:, 1:] & known[:, :1], of(arms, judged), np.nan)
+
+    return numbers
+
+
+def _expected(judged: Judgement, outputs: Outputs) -> Float[np.ndarray, "patient arm"]:
+    arms = _arms(outputs)
+    return np.where(arms.judged(judged.columns), arms.expected(judged.columns), np.nan)
+
+
+def _end(place: int) -> Callable[[Arms, Judgement], np.ndarray]:
+    """The difference (0), or the lower (1) or upper (2) end of its interval, of each other arm against the control."""
+
+    def numbers(arms: Arms, judged: Judgement) -> Float[np.ndarray, "patient other"]:
+        ends = [arms.difference(judged.columns, arm, 0)[place] for arm in range(1, len(arms.arms))]
+        return np.stack(ends, axis=1)
+
+    return numbers
+
+
+def _recommended(said: Said) -> list[str]:
+    arms, judged = _arms(said.outputs), said.judged
+    chosen = np.where(judged.abstained, -1, arms.recommended(judged.columns))
+    return ["" if arm < 0 else arms.arms[arm] for arm in chosen.tolist()]
 
 
 def _abstained(said: Said) -> np.ndarray:
@@ -96,50 +136,95 @@ def _sets_shown(said: Said) -> list[Any]:
     return _sets(said).ravel().tolist()
 
 
-OUTPUTS: dict[str, Output] = {
-    "probability": _numbers("class", lambda judged, _: judged.columns),
-    "risk": _numbers("horizon", lambda judged, _: judged.estimates),
-    "incidence": _numbers("edge", _incidence),
-    "survival": _numbers("edge", _survival),
+_ALWAYS = {
     "abstained": Output("BOOL", "", _abstained, _abstained_shown),
     "reasons": Output("BYTES", "", _reasons, _reasons),
-    "alert": Output("BOOL", "", _alert, _alert_shown),
-    "prediction_set": Output("BOOL", "class", _sets, _sets_shown),
 }
+_ALERT = {"alert": Output("BOOL", "", _alert, _alert_shown)}
+OUTPUTS: dict[str, dict[str, Output]] = {
+    "classes": {
+        "probability": _numbers("class", lambda judged, _: judged.columns),
+        **_ALWAYS,
+        **_ALERT,
+        "prediction_set": Output("BOOL", "class", _sets, _sets_shown),
+    },
+    "course": {
+        "risk": _numbers("horizon", lambda judged, _: judged.estimates),
+        "incidence": _numbers("edge", _incidence),
+        "survival": _numbers("edge", _survival),
+        **_ALWAYS,
+        **_ALERT,
+    },
+    "arms": {
+        "expected": _numbers("arm", _expected),
+        "effect": _numbers("other", _told(_end(0))),
+        "low": _numbers("other", _told(_end(1))),
+        "high": _numbers("other", _told(_end(2))),
+        "propensity": _numbers("arm", lambda judged, outputs: _arms(outputs).propensity(judged.columns)),
+        "recommended": Output("BYTES", "", _recommended, _recommended),
+        **_ALWAYS,
+    },
+    "dose": {
+        "dose": _numbers("", lambda judged, _: judged.columns[:, 0]),
+        "low": _numbers("", lambda judged, _: judged.columns[:, 1]),
+        "high": _numbers("", lambda judged, _: judged.columns[:, 2]),
+        **_ALWAYS,
+    },
+}
+"""By what a release answers with. No cell of a course goes out by itself: under the name of a class's probability it
+would be read as one."""
+
+
+def _kind(outputs: Outputs) -> str:
+    for kind in ("course", "arms", "dose"):
+        if getattr(outputs, kind) is not None:
+            return kind
+    return "classes"
 
 
 @lru_cache(maxsize=16)
-def _given(*, alert: bool, course: bool) -> tuple[str, ...]:
-    """No cell of a course goes out by itself: under the name of a class's probability it would be read as one."""
-    left_out = {"probability", "prediction_set"} if course else {"risk", "incidence", "survival"}
-    return tuple(name for name in OUTPUTS if name not in left_out and (alert or name != "alert"))
+def _given(kind: str, *, alert: bool) -> tuple[str, ...]:
+    return tuple(name for name in OUTPUTS[kind] if alert or name != "alert")
 
 
 def outputs_of(manifest: Manifest) -> tuple[str, ...]:
     """Names of the outputs that this release gives: an alert only with a threshold, sets only of classes."""
-    return _given(alert=manifest.threshold is not None, course=manifest.outputs.course is not None)
+    return _given(_kind(manifest.outputs), alert=manifest.threshold is not None)
 
 
 def declared_outputs(manifest: Manifest) -> tuple[TensorMetadata, ...]:
     """The outputs as the model's metadata list them."""
-    outputs, course = manifest.outputs, manifest.outputs.course
-    edges = 0 if course is None else len(course.edges)
-    width = {"class": len(outputs.classes), "horizon": len(outputs.estimates), "edge": edges}
+    width, there = _widths(manifest.outputs), OUTPUTS[_kind(manifest.outputs)]
     return tuple(
         TensorMetadata(
             name=name,
-            datatype=OUTPUTS[name].datatype,
-            shape=(-1, width[OUTPUTS[name].columns]) if OUTPUTS[name].columns else (-1,),
+            datatype=there[name].datatype,
+            shape=(-1, width[there[name].columns]) if there[name].columns else (-1,),
         )
         for name in outputs_of(manifest)
     )
 
 
+def _widths(outputs: Outputs) -> dict[str, int]:
+    edges = 0 if outputs.course is None else len(outputs.course.edges)
+    arms = 0 if outputs.arms is None else len(outputs.arms.arms)
+    width = {"class": len(outputs.classes), "horizon": len(outputs.estimates), "edge": edges}
+    return width | {"arm": arms, "other": arms - 1}
+
+
 def columns(manifest: Manifest) -> dict[str, str]:
     """What the columns of the outputs are about, for the model's metadata."""
-    course = manifest.outputs.course
-    if course is None:
-        return {"classes": ", ".join(manifest.outputs.classes)}
+    outputs = manifest.outputs
+    if outputs.course is not None:
+        return _of_course(outputs.course)
+    if outputs.arms is not None:
+        return _of_arms(outputs.arms)
+    if outputs.dose is not None:
+        return _of_dose(outputs.dose)
+    return {"classes": ", ".join(outputs.classes)}
+
+
+def _of_course(course: Course) -> dict[str, str]:
     return {
         "event": course.events[0],
         "competing": ", ".join(course.events[1:]),
@@ -150,15 +235,34 @@ def columns(manifest: Manifest) -> dict[str, str]:
     }
 
 
+def _of_arms(arms: Arms) -> dict[str, str]:
+    told = {
+        "arms": ", ".join(arms.arms),
+        "control": arms.arms[0],
+        "outcome": arms.outcome,
+        "kind": arms.kind,
+        "unit": arms.unit or "",
+        "better": arms.better,
+        "randomised": "true" if arms.randomised else "false",
+        "alpha": f"{arms.alpha:g}",
+        "overlap": f"{arms.overlap:g}",
+    }
+    return told if arms.until is None else told | {"until": f"{arms.until:g}"}
+
+
+def _of_dose(dose: Dose) -> dict[str, str]:
+    return {"drug": dose.drug, "unit": dose.unit, "alpha": f"{dose.alpha:g}", "tolerance": f"{dose.tolerance:g}"}
+
+
 def tensors(
-    judged: Judgement, course: Course | None, wanted: Sequence[tuple[str, bool]]
+    judged: Judgement, outputs: Outputs, wanted: Sequence[tuple[str, bool]]
 ) -> tuple[tuple[OutputTensor, ...], bytes]:
     """The outputs wanted, each as (name, whether binary), and the bytes of the binary ones in the same order."""
     made, binary = [], []
-    said = Said(judged, course, bool(np.count_nonzero(judged.abstained)))
-    rows = len(judged)
+    said = Said(judged, outputs, bool(np.count_nonzero(judged.abstained)))
+    rows, there = len(judged), OUTPUTS[_kind(outputs)]
     for name, as_binary in wanted:
-        output = OUTPUTS[name]
+        output = there[name]
         content: Any = output.values(said) if as_binary else output.shown(said)
         if as_binary:
             shape = content.shape if output.columns else (rows,)
