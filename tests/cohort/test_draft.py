@@ -151,8 +151,10 @@ def test_what_cannot_be_drafted(tmp_path: Path) -> None:
     source = table(tmp_path)
     with pytest.raises(UsageError, match="no task"):
         draft_study(source, "diagnos", tmp_path / "a")
-    with pytest.raises(UsageError, match="does not have the task"):
+    with pytest.raises(DataError, match="no column could be the dose"):
         draft_study(source, "dose", tmp_path / "a")
+    with pytest.raises(DataError, match="no column could be the treatment"):
+        draft_study(source, "treatment", tmp_path / "a")
     (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"{i / 7},{i / 3}\n" for i in range(30)))
     with pytest.raises(DataError, match="no column could be the outcome"):
         draft_study(tmp_path / "t.csv", "diagnosis", tmp_path / "a")

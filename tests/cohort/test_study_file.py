@@ -155,7 +155,7 @@ WRONG = [
     ("seed = 7", "seed = 7\n[privacy]\nepsilon = 3.0", "does not have privacy", "privacy", "Drop"),
     ('column = "ill"', 'column = "ill"\ntime = "days"', "a diagnosis has no outcome.time", "outcome.time", "positive"),
     ('table = "patients.csv"', 'table = "patients.csv"\nimages = "x"', "image data", "data.images", "Drop"),
-    ('task = "diagnosis"', 'task = "treatment"', "does not have the task 'treatment'", "line 4", "diagnosis"),
+    ('task = "diagnosis"', 'task = "triage"', "there is no task 'triage'", "line 4", "diagnosis"),
     ('task = "diagnosis"', 'task = "diagnossis"', "no task 'diagnossis'", "study.task", "'diagnosis'"),
     ('name = "small"', 'name = "a b"', "cannot be the name", "study.name", "Letters"),
     ('name = "small"', "name = 3", "a whole number, a text belongs here", "study.name", "..."),

@@ -68,11 +68,15 @@ def is_map(block: Block) -> bool:
     return bool(MAP_SECTIONS & content.keys()) or "codes" in content.get("outcome", {})
 
 
+TABLES = {"validation.threshold", "outcome.competing", "outcome.arms", "outcome.propensity", "outcome.comparators"}
+"""Tables whose keys are a study's own words."""
+
+
 def _paths(values: dict[str, Any], path: str = "") -> Iterator[str]:
-    """Dotted paths of the leaves. The tables of threshold and competing hold classes and texts, which are no keys."""
+    """Dotted paths of the leaves. What is in `TABLES` is no key."""
     for key, value in values.items():
         here = f"{path}.{key}" if path else key
-        if isinstance(value, dict) and here not in {"validation.threshold", "outcome.competing"}:
+        if isinstance(value, dict) and here not in TABLES:
             yield from _paths(value, here)
         else:
             yield here

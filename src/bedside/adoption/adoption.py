@@ -17,7 +17,7 @@ from bedside.adoption.joining import Joined, joined_graph, model_rows
 from bedside.adoption.meaning import Meaning, meaning_of, probabilities, refuse_no_probabilities
 from bedside.adoption.original import Asked, Format, Original
 from bedside.adoption.proof import edge_rows, proved, random_rows, refuse_company
-from bedside.cohort import AdoptionPlan, Cohort, Study
+from bedside.cohort import AdoptionPlan, Cohort, Study, not_adoptable
 from bedside.errors import DataError, StudyError, UsageError
 from bedside.measures import auroc, auroc_multiclass, conformal_quantiles
 from bedside.preparation import NUMPY
@@ -101,11 +101,11 @@ def adopt(
     UsageError: the file is of no format that can be adopted, or a pickle; or it needs no `module`.
     MissingExtra: its framework is not installed.
     DataError: it takes or gives something that cannot be adopted, or its graph does not equal it.
-    StudyError: ``[adoption]`` does not fit the model, or the study asks when something happens.
+    StudyError: ``[adoption]`` does not fit the model, or the study asks what no such model can answer.
     """
-    if study.outcome.follow_up is not None:
+    if (why := not_adoptable(study.outcome)) is not None:
         raise StudyError(
-            "a model of when something happens cannot be adopted in this version",
+            why,
             where=f"{study.path}, study.task",
             remedy="Train one on the study with bedside train",
         )

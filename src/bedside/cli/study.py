@@ -7,7 +7,7 @@ import getpass
 import hashlib
 import platform
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bedside.adoption import Adopted
     from bedside.cohort import Cohort, DataCheck, Split, Study
     from bedside.privacy import Prototypes
-    from bedside.release import Candidate, Course, Guidance, Manifest
+    from bedside.release import Arms, Candidate, Course, Dose, Guidance, Manifest
     from bedside.training import Fit
 
 STUDY_FILE = "study.toml"
@@ -267,6 +267,8 @@ def _manifest(study: Study, cohort: Cohort, fitted: Fit | Adopted) -> Manifest:
             codes=dict(study.outcome.codes),
             others_negative=study.outcome.others_negative,
             course=_course(study, fitted),
+            arms=_arms(study, fitted),
+            dose=_dose(study, fitted),
         ),
         threshold=study.validation.threshold,
         conformal=Conformal(alpha=study.validation.alpha, quantiles=fitted.quantiles) if fitted.quantiles else None,
@@ -317,6 +319,54 @@ def _course(study: Study, fitted: Fit | Adopted) -> Course | None:
         landmarks=asked.landmarks,
         visit=asked.visit,
         band=None if band is None else Band(half_width=band.half_width, alpha=band.alpha, group=band.group),
+    )
+
+
+def _arms(study: Study, fitted: Fit | Adopted) -> Arms | None:
+    """What they mean where the question is which treatment."""
+    from bedside.release import Arms
+
+    found, asked, outcome = getattr(fitted, "arms", None), study.outcome.treatment, study.outcome
+    if found is None or asked is None:
+        return None
+    quantity, followed = outcome.quantity, outcome.follow_up
+    kind: Literal["probability", "mean", "restricted-mean"] = "probability"
+    if quantity is not None or followed is not None:
+        kind = "restricted-mean" if quantity is None else "mean"
+    return Arms(
+        arms=asked.arms,
+        column=asked.column,
+        codes=dict(asked.codes),
+        outcome=quantity.name if quantity is not None else outcome.positive or "",
+        unit=quantity.unit if quantity is not None else followed.unit if followed is not None else None,
+        kind=kind,
+        better=asked.better,
+        randomised=asked.randomised,
+        alpha=study.validation.alpha,
+        overlap=asked.overlap,
+        scale=found.scale,
+        single=found.single,
+        until=None if followed is None else followed.horizons[-1],
+        time=None if followed is None else followed.time,
+    )
+
+
+def _dose(study: Study, fitted: Fit | Adopted) -> Dose | None:
+    """What they mean where the question is how much of a drug."""
+    from bedside.release import Dose
+
+    found, quantity = getattr(fitted, "dose", None), study.outcome.quantity
+    if found is None or quantity is None or quantity.tolerance is None:
+        return None
+    return Dose(
+        drug=quantity.name,
+        column=study.outcome.column,
+        unit=quantity.unit,
+        tolerance=quantity.tolerance,
+        alpha=study.validation.alpha,
+        lowest=found.lowest,
+        highest=found.highest,
+        scale=found.scale,
     )
 
 

@@ -1,6 +1,7 @@
 """Who is in, what is asked, and how patients are split."""
 
 from bedside.cohort.adoption_plan import AdoptionPlan, Column, Prepared
+from bedside.cohort.adoption_section import not_adoptable
 from bedside.cohort.assembly import assemble
 from bedside.cohort.checking import DataCheck, SiteFacts, VariableFacts, check
 from bedside.cohort.cohort import AttritionStep, Cohort, Finding
@@ -17,12 +18,14 @@ from bedside.cohort.study import (
     FollowUp,
     Gate,
     Outcome,
+    Quantity,
     Scale,
     Study,
     Subgroup,
     TargetLimits,
     Task,
     Training,
+    Treatment,
     ValidationPlan,
 )
 from bedside.cohort.study_file import read_study
@@ -45,6 +48,7 @@ __all__ = [
     "HorizonFacts",
     "Outcome",
     "Prepared",
+    "Quantity",
     "SampleSizeFacts",
     "Scale",
     "SiteFacts",
@@ -54,6 +58,7 @@ __all__ = [
     "TargetLimits",
     "Task",
     "Training",
+    "Treatment",
     "ValidationPlan",
     "VariableFacts",
     "assemble",
@@ -61,6 +66,7 @@ __all__ = [
     "draft_study",
     "external_cohort",
     "marginal_course",
+    "not_adoptable",
     "patient_groups",
     "read_study",
     "split",

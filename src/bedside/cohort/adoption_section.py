@@ -16,16 +16,29 @@ _LEAST = {"log": 0.0, "log10": 0.0, "log1p": -1.0}
 """A transform takes numbers above this."""
 
 
+def not_adoptable(outcome: Outcome) -> str | None:
+    """Why no model from elsewhere can answer what is asked, in a sentence; None where one can."""
+    if outcome.treatment is not None:
+        return (
+            "a model of what a treatment does cannot be adopted in this version: nobody could judge how it was learned"
+        )
+    if outcome.quantity is not None:
+        return "a model of a dose cannot be adopted in this version: its interval would be nobody's"
+    if outcome.follow_up is not None:
+        return "a model of when something happens cannot be adopted in this version"
+    return None
+
+
 def read_adoption(section: Section, schema: Schema, outcome: Outcome) -> AdoptionPlan:
     """What the study says about a model from elsewhere; without the section, the order of ``[predictors]``.
 
     Raises
     ------
     StudyError: a name that is no predictor, no category or no class; a preparation that does not suit its variable; the
-        study asks when something happens.
+        study asks for something that no model can be adopted for.
     """
-    if outcome.follow_up is not None:
-        raise section.error("", "a model of when something happens cannot be adopted in this version", "Drop it")
+    if (why := not_adoptable(outcome)) is not None:
+        raise section.error("", why, "Drop it")
     given = section.below("inputs")
     for name in given.names():
         if name not in schema.names:

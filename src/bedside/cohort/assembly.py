@@ -13,9 +13,11 @@ from jaxtyping import Bool, Float, Int
 
 from bedside.cohort.cohort import AttritionStep, Cohort
 from bedside.cohort.copies import repeated_rows
-from bedside.cohort.follow_up import Times, read_times, refuse_several_rows, refuse_unfollowed
+from bedside.cohort.follow_up import Times, read_times, refuse_several_rows, refuse_short, refuse_unfollowed
 from bedside.cohort.landmarking import landmarked, refuse_differing, refuse_same_visit
-from bedside.cohort.study import FollowUp, Outcome, Study
+from bedside.cohort.study import FollowUp, Outcome, Study, Treatment
+from bedside.cohort.treated import read_amounts, read_treatments, refuse_treated_again
+from bedside.cohort.wrong_cells import LISTED
 from bedside.errors import DataError
 from bedside.sources import (
     Problem,
@@ -25,9 +27,6 @@ from bedside.sources import (
     read_table,
 )
 
-LISTED = 5
-"""How many wrong cells an error lists."""
-
 _DATE = re.compile(r"(\d{4}-\d{2}-\d{2})([T ].*)?")
 
 
@@ -35,15 +34,17 @@ def assemble(study: Study) -> Cohort:
     """The study's patients: read, cleaned, and counted from the rows read to the rows used.
 
     Dropped, in this order: rows that repeat another one in every column used (see `bedside.cohort.copies`), rows
-    without an outcome, in a prognosis rows that were not followed (see `bedside.cohort.follow_up`), and, where the
-    split needs them, rows without an index date or a site. A patient may have several rows; they stay, except that a
-    prognosis takes one, or with landmarks makes one for each of them (see `bedside.cohort.landmarking`). The digest
-    covers the rows used in the table's order: the same rows in another order are another cohort.
+    without an outcome, rows without a treatment where the question is which, where it has a time rows that were not
+    followed (see `bedside.cohort.follow_up`), and, where the split needs them, rows without an index date or a site. A
+    patient may have several rows; they stay, except that a treatment takes one, and a prognosis one, or with landmarks
+    makes one for each of them (see `bedside.cohort.landmarking`). The digest covers the rows used in the table's order:
+    the same rows in another order are another cohort.
 
     Raises
     ------
     DataError: cells of a predictor are no numbers or no declared categories, an outcome is not declared, a date
-        is none, a row names no patient, or nobody is left. In a prognosis also: a time is no number or negative, a
+        is none, a row names no patient, or nobody is left. A number is none or out of its range, a text is none of the
+        treatments, a patient was treated in several rows. In a prognosis also: a time is no number or negative, a
         patient has several rows, a horizon is out of reach, nobody has the event by the first; with landmarks: a
         patient has two visits at the same time, or rows that tell different courses.
     """
@@ -57,6 +58,8 @@ def assemble(study: Study) -> Cohort:
     )
     if outcome.follow_up is not None:
         _refuse_unfollowed(cohort, outcome.follow_up, str(study.data.table))
+    if outcome.treatment is not None and outcome.follow_up is not None:
+        _refuse_unfollowed_arms(cohort, outcome.treatment, outcome.follow_up, str(study.data.table))
     return cohort
 
 
@@ -73,6 +76,15 @@ def _refuse_unfollowed(cohort: Cohort, follow_up: FollowUp, where: str) -> None:
         refuse_unfollowed(there.followed, there.entered, there.outcome, follow_up, at)
 
 
+def _refuse_unfollowed_arms(cohort: Cohort, treatment: Treatment, follow_up: FollowUp, where: str) -> None:
+    """The time without the event is averaged up to the limit in every arm, so each must be followed that far."""
+    assert cohort.arm is not None
+    for code, name in enumerate(treatment.arms):
+        there = cohort.take(cohort.arm == code)
+        assert there.followed is not None
+        refuse_short(there.followed, None, follow_up, f"{where}, treatment '{name}'")
+
+
 def extra_columns(schema: Schema, outcome: Outcome) -> tuple[str, ...]:
     """The columns besides predictors that a cohort is made of, each once."""
     named = (*outcome.columns, schema.patient, schema.site, schema.time)
@@ -81,7 +93,7 @@ def extra_columns(schema: Schema, outcome: Outcome) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Rows:
-    """Everything read, before anybody is dropped. `unit`: of its times, where it is not the study's."""
+    """Everything read, before anybody is dropped. `unit`: of its times or amounts, where it is not the study's."""
 
     path: Path
     schema: Schema
@@ -110,12 +122,15 @@ def cohort_of(rows: Rows, *, time_needed: bool, site_needed: bool) -> Cohort:
     DataError: as `assemble` does, but for wrong cells of predictors and horizons out of reach.
     """
     patient, site = _patients(rows), rows.texts(rows.schema.site)
-    codes, time = _outcome_codes(rows), _times(rows)
+    amount, arm = _amounts(rows), _arms(rows)
+    codes, time = _outcome_codes(rows) if amount is None else np.where(np.isnan(amount), -1, 0), _times(rows)
     times = _follow_up(rows, codes)
     keep = ~repeated_rows(rows.reading, rows.schema, rows.reading.extra)
     steps = [AttritionStep(step="rows read", rows=len(keep), removed=0)]
     _count(steps, keep, "after dropping rows that repeat another one exactly")
     _drop(steps, keep, codes >= 0, "after dropping rows without an outcome")
+    if arm is not None:
+        _drop(steps, keep, arm >= 0, "after dropping rows without a treatment")
     for step, good in times.exclusions() if times is not None else ():
         _drop(steps, keep, good, step)
     if time_needed and time is not None:
@@ -124,7 +139,9 @@ def cohort_of(rows: Rows, *, time_needed: bool, site_needed: bool) -> Cohort:
         _drop(steps, keep, np.array([text is not None for text in site]), "after dropping rows without a site")
     if times is not None and (later := int((times.later & keep).sum())):
         _count(steps, keep, f"of which {later} have an event after the end of follow-up, which does not count")
-    if times is not None:
+    if arm is not None:
+        refuse_treated_again(patient[keep], rows.path)
+    elif times is not None:
         _refuse_rows(rows, patient, times, keep)
     whole = Cohort(
         reading=rows.reading,
@@ -132,6 +149,8 @@ def cohort_of(rows: Rows, *, time_needed: bool, site_needed: bool) -> Cohort:
         outcome=codes if times is None else times.outcome,
         followed=None if times is None else times.followed,
         entered=None if times is None else times.entered,
+        amount=amount,
+        arm=arm,
         site=None if site is None else np.array([text or "not stated" for text in site], dtype=object),
         time=time,
         attrition=(),
@@ -208,6 +227,18 @@ def _outcome_codes(rows: Rows) -> Int[np.ndarray, " row"]:
             "Another hospital's texts are translated by [outcome.codes] of a map",
         )
     return codes
+
+
+def _amounts(rows: Rows) -> Float[np.ndarray, " row"] | None:
+    quantity = rows.outcome.quantity
+    if quantity is None:
+        return None
+    return read_amounts(rows.reading, rows.path, rows.outcome.column, quantity, rows.unit)
+
+
+def _arms(rows: Rows) -> Int[np.ndarray, " row"] | None:
+    treatment = rows.outcome.treatment
+    return None if treatment is None else read_treatments(rows.reading, rows.path, treatment)
 
 
 def _times(rows: Rows) -> np.ndarray | None:

@@ -228,6 +228,8 @@ def _genotype_findings(one: VariableFacts) -> list[Finding]:
 def _differs(study: Study, cohort: Cohort, one: VariableFacts) -> bool:
     """A gap between two classes of at least `CLASS_GAP`, and of three standard errors."""
     sizes = _classes(study, cohort)
+    if not sizes:
+        return False
     shares = sorted(one.by_class.items(), key=lambda item: item[1])
     (low, p), (high, q) = shares[0], shares[-1]
     pooled = one.share * (1 - one.share)

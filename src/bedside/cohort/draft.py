@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bedside.cohort.column_profile import MOST_CATEGORIES, ColumnProfile, holds_dates, profile, unfit
+from bedside.cohort.draft_dose import drafted_dose
 from bedside.cohort.draft_outcome import PATIENT, DraftedOutcome, drafted_classes, ordered, quoted
 from bedside.cohort.draft_over_time import drafted_time_to_event
+from bedside.cohort.draft_treatment import drafted_treatment
 from bedside.cohort.section import dotted
 from bedside.cohort.tasks import task as task_named
 from bedside.errors import Conflict, DataError
@@ -25,6 +27,8 @@ _UNITS = {"age": "a", "bmi": "kg/m2", "height_cm": "cm", "weight_kg": "kg", "hei
 OUTCOMES: Mapping[str, Callable[[Sequence[ColumnProfile], Path], DraftedOutcome]] = {
     "classes": drafted_classes,
     "time-to-event": drafted_time_to_event,
+    "arms": drafted_treatment,
+    "quantity": drafted_dose,
 }
 """By `bedside.cohort.study.Task.label`."""
 
@@ -78,9 +82,14 @@ class _Draft:
             self._data(roles, left_out),
             *(_predictor(column) for column in predictors),
             self.outcome.text + (self.outcome.repeated if self._several_rows(roles.get("patient")) else ""),
-            _REST.format(threshold=self.outcome.threshold, gates=self.outcome.gates),
+            self._rest(),
         ]
         return "\n".join(parts)
+
+    def _rest(self) -> str:
+        asked = self.outcome
+        threshold = f"{asked.threshold}\n" if asked.threshold else ""
+        return _REST.format(threshold=threshold, alpha=asked.alpha, gates=asked.gates)
 
     def _roles(self) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -201,8 +210,7 @@ members = 5
 
 [validation]
 holdout = 0.25
-{threshold}
-alpha = 0.1
+{threshold}alpha = {alpha}
 subgroups = []  # CONFIRM: groups to judge separately, for example "sex" or "age >= 65"
 seed = 1
 

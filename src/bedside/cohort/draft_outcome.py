@@ -32,9 +32,9 @@ class DraftedOutcome:
     Attributes
     ----------
     text: the section. columns: those that it names.
-    threshold, gates: lines for ``[validation]`` and ``[accept]``.
+    threshold, gates: lines for ``[validation]`` and ``[accept]``; an empty threshold: none goes with the task.
     left_out: columns that can be no predictors → why.
-    repeated: lines for patients with several rows.
+    repeated: lines for patients with several rows. alpha: of ``[validation]``.
     """
 
     text: str
@@ -43,6 +43,7 @@ class DraftedOutcome:
     gates: str
     left_out: Mapping[str, str] = field(default_factory=dict)
     repeated: str = ""
+    alpha: float = 0.1
 
 
 def drafted_classes(columns: Sequence[ColumnProfile], data: Path) -> DraftedOutcome:

@@ -38,8 +38,8 @@ VISITS = """\
 """
 
 
-def drafted_time_to_event(columns: Sequence[ColumnProfile], data: Path) -> DraftedOutcome:
-    """The outcome of a prognosis.
+def drafted_time_to_event(columns: Sequence[ColumnProfile], data: Path, *, until: bool = False) -> DraftedOutcome:
+    """The outcome of a prognosis, or with `until` that of a treatment: the mean time without the event up to a limit.
 
     Other columns that look like a time or an event are left out of the predictors: they are hardly known at the index
     time.
@@ -61,7 +61,7 @@ def drafted_time_to_event(columns: Sequence[ColumnProfile], data: Path) -> Draft
     why = "it looks like an outcome, not known at the index time"
     others = {column.name: why for column in columns if column in times or _EVENT.search(column.name)}
     return DraftedOutcome(
-        _text(time, event),
+        _text(time, event, until=until),
         frozenset({time.name, event.name}),
         "threshold = 0.2  # CONFIRM: the risk, at the last horizon, at which a physician would act",
         GATES,
@@ -96,7 +96,7 @@ def _could_be_time(column: ColumnProfile) -> bool:
     return bool(numbers.min() >= 0)
 
 
-def _text(time: ColumnProfile, event: ColumnProfile) -> str:
+def _text(time: ColumnProfile, event: ColumnProfile, *, until: bool) -> str:
     unit = _unit(time)
     listed = ", ".join(f"{horizon:g}" for horizon in _horizons(time, unit))
     seen = ", ".join(f"{text} ({event.counts[text]} rows)" for text in ordered(event.counts))
@@ -111,11 +111,14 @@ def _text(time: ColumnProfile, event: ColumnProfile) -> str:
         f"event = {quoted(event.name)}  # CONFIRM: guessed; it holds {seen}",
         f"event_value = {quoted(asked)}  # CONFIRM: the text that means the event",
     ]
-    if competing:
+    if competing and not until:
         table = ", ".join(f"{quoted(text)} = {quoted(text)}" for text in competing)
         lines.append(f"competing = {{ {table} }}  # CONFIRM: after which the event can no longer come; name them")
     lines.append(f"censored = [{', '.join(map(quoted, censored))}]  # CONFIRM: no event was seen")
-    lines.append(f"horizons = [{listed}]  # CONFIRM: times at which a risk is wanted")
+    if until:
+        lines.append(f"until = {_horizons(time, unit)[-1]:g}  # CONFIRM: the time without the event counts up to this")
+    else:
+        lines.append(f"horizons = [{listed}]  # CONFIRM: times at which a risk is wanted")
     if number_in(asked) is not None:
         lines.append('# name = "..."  # how people read the event')
     return "\n".join(lines) + "\n"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,18 +9,16 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from bedside.cohort.study import FollowUp
+from bedside.cohort.wrong_cells import instead, refuse_cells
 from bedside.errors import DataError
 from bedside.measures import number_at_risk
-from bedside.sources import Reading, convert, number_in, place
+from bedside.sources import Reading, convert, number_in
 
 LEAST_AT_RISK = 20
 """Patients who must be followed to a horizon: with fewer, one event moves the curve there by more than 5 %."""
 
 LIFETIME = 120.0
 """Years that nobody is followed beyond, in whatever unit the times are."""
-
-LISTED = 5
-"""How many wrong cells an error lists."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +93,7 @@ def _refuse_beyond_life(followed: Float[np.ndarray, " row"], reading: Reading, p
     beyond = np.flatnonzero(followed > LIFETIME * convert(1.0, "a", follow_up.unit)).tolist()
     if beyond:
         remedy = f"are these times in {follow_up.unit}? The unit stands in [outcome], of the study or of the map"
-        _refuse(reading, path, follow_up.time, beyond, f"beyond {LIFETIME:g} years", remedy)
+        refuse_cells(reading, path, follow_up.time, beyond, f"beyond {LIFETIME:g} years", remedy)
 
 
 def _ended(read: Times, end: Float[np.ndarray, " row"]) -> Times:
@@ -120,31 +116,12 @@ def _numbers(reading: Reading, path: Path, column: str, *, before: bool) -> Floa
         row for row, (text, number) in enumerate(zip(texts, read, strict=True)) if text is not None and number is None
     ]
     if wrong:
-        _refuse(reading, path, column, wrong, "no number", _instead(texts[wrong[0]]))
+        refuse_cells(reading, path, column, wrong, "no number", instead(texts[wrong[0]]))
     negative = np.flatnonzero(found < 0).tolist()
     if negative and not before:
         remedy = "times count from the index time; who was under observation before it entered at 0"
-        _refuse(reading, path, column, negative, "negative", remedy)
+        refuse_cells(reading, path, column, negative, "negative", remedy)
     return found
-
-
-def _instead(text: str) -> str:
-    if re.match(r"\d{4}-\d{2}-\d{2}", text):
-        return "a time is a number: the days from the index date to this date, say"
-    if re.fullmatch(r"[+-]?\d+,\d+", text):
-        return "write numbers with a decimal point; a decimal comma is not read"
-    return "or add the text to [data] missing if it means not known"
-
-
-def _refuse(reading: Reading, path: Path, column: str, rows: Sequence[int], what: str, remedy: str) -> None:
-    shown = "; ".join(f"{place(path, int(reading.rows[row]))}: '{reading.extra[column][row]}'" for row in rows[:LISTED])
-    more = f" and {len(rows) - LISTED} more" if len(rows) > LISTED else ""
-    cells = "1 cell is" if len(rows) == 1 else f"{len(rows)} cells are"
-    raise DataError(
-        f"{cells} {what} in the column '{column}': {shown}{more}",
-        where=str(path),
-        remedy=f"Mend the table; {remedy}",
-    )
 
 
 def refuse_several_rows(patient: np.ndarray, path: Path) -> None:
@@ -178,6 +155,23 @@ def refuse_unfollowed(
     ------
     DataError: fewer than `LEAST_AT_RISK` are at risk at a horizon, or nobody has the event by the first.
     """
+    refuse_short(followed, entered, follow_up, where)
+    first = follow_up.horizons[0]
+    if not (outcome[followed <= first] == 1).any():
+        raise DataError(
+            f"nobody has the event by the first horizon, {first:g} {follow_up.unit}",
+            where=where,
+            remedy="Drop that horizon; are times and horizons in the same unit?",
+        )
+
+
+def refuse_short(
+    followed: Float[np.ndarray, " patient"],
+    entered: Float[np.ndarray, " patient"] | None,
+    follow_up: FollowUp,
+    where: str,
+) -> None:
+    """Raises `DataError` where fewer than `LEAST_AT_RISK` are at risk at a horizon."""
     left = number_at_risk(followed, np.array(follow_up.horizons), entered)
     if (left < LEAST_AT_RISK).any():
         late = int(np.flatnonzero(left < LEAST_AT_RISK)[0])
@@ -189,11 +183,4 @@ def refuse_unfollowed(
             where=where,
             remedy=f"{LEAST_AT_RISK} patients are followed to {reached:g} {follow_up.unit}; are times and horizons in "
             "the same unit?",
-        )
-    first = follow_up.horizons[0]
-    if not (outcome[followed <= first] == 1).any():
-        raise DataError(
-            f"nobody has the event by the first horizon, {first:g} {follow_up.unit}",
-            where=where,
-            remedy="Drop that horizon; are times and horizons in the same unit?",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bedside.cohort.measure_names import STRATEGIES, MeasureNames, at_horizon
+from bedside.cohort.measure_names import PRACTICE, STRATEGIES, MeasureNames, at_horizon
 from bedside.cohort.section import Section
 from bedside.cohort.study import Gate, Outcome, TargetLimits, ValidationPlan
 from bedside.sources import nearest
@@ -49,9 +49,14 @@ class _Asked:
 
     def measure(self, section: Section, name: str) -> str:
         """The measure's full name."""
+        if ":" in name:
+            return self._by_arm(section, name)
         measure, _, horizon = name.partition("_at_")
         if measure not in self.measures.names or (horizon and measure not in self.measures.at_horizon):
             raise section.error(name, f"this task has no measure '{name}'", nearest(measure, self.measures.names))
+        if measure not in (*self.measures.whole, *self.measures.at_horizon):
+            remedy = f"There are: {', '.join(self._arms(measure))}"
+            raise section.error(name, f"there is a '{measure}' for each treatment only", remedy)
         if measure in self.measures.at_threshold and self.plan.threshold is None:
             raise section.error(name, f"'{name}' needs a threshold", "Add threshold = ... to [validation]")
         self._refuse_undefined(section, name, measure)
@@ -64,6 +69,23 @@ class _Asked:
         if name != full and full in section:
             raise section.error(name, f"'{name}' and '{full}' are the same", "Keep one of them")
         return full
+
+    def _by_arm(self, section: Section, name: str) -> str:
+        """A measure of one treatment: against it, or of its effect against the control."""
+        measure = name.partition(":")[0]
+        if measure not in self.measures.by_arm:
+            raise section.error(name, f"this task has no measure '{name}'", nearest(measure, self.measures.names))
+        known = self._arms(measure)
+        if name not in known:
+            raise section.error(name, f"there is no measure '{name}'", f"There are: {', '.join(known)}")
+        return name
+
+    def _arms(self, measure: str) -> tuple[str, ...]:
+        treatment = self.outcome.treatment
+        arms = () if treatment is None else treatment.arms
+        if measure in self.measures.practice:
+            return tuple(f"{measure}:{arm}" for arm in (*arms, PRACTICE))
+        return tuple(f"{measure}:{arm}" for arm in arms[1:])
 
     def _refuse_undefined(self, section: Section, name: str, measure: str) -> None:
         """A gate that could never be passed is a mistake in the study, to be told before anything is trained."""

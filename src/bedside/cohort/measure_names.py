@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 STRATEGIES = ("treat-all", "treat-none")
+PRACTICE = "current-practice"
+"""What patients got, in place of the name of a treatment."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class MeasureNames:
     at_threshold: those of them that exist only where a threshold is declared.
     from_zero: those of them that exist only where all patients are under observation from 0.
     one_event: those of them that exist only where no event competes.
+    by_arm: there is one for each treatment, as ``policy_gain:didanosine``; practice: and one for what is done now.
     """
 
     whole: tuple[str, ...]
@@ -25,11 +28,13 @@ class MeasureNames:
     at_threshold: tuple[str, ...] = ()
     from_zero: tuple[str, ...] = ()
     one_event: tuple[str, ...] = ()
+    by_arm: tuple[str, ...] = ()
+    practice: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names, without horizons."""
-        return (*self.whole, *self.at_horizon)
+        """All names, without horizons and treatments."""
+        return (*self.whole, *self.at_horizon, *(name for name in self.by_arm if name not in self.whole))
 
 
 MEASURES: dict[str, MeasureNames] = {
@@ -59,6 +64,27 @@ MEASURES: dict[str, MeasureNames] = {
         at_threshold=("net_benefit",),
         from_zero=("c_ipcw",),
         one_event=("d_calibration_p",),
+    ),
+    "treatment": MeasureNames(
+        whole=(
+            "policy_value",
+            "policy_gain",
+            "autoc",
+            "qini",
+            "effect_slope",
+            "effect_calibration",
+            "overlap",
+            "effective_sample_size",
+            "balance",
+            "e_value",
+            "recommended",
+            "abstained",
+        ),
+        by_arm=("policy_gain", "average_effect"),
+        practice=("policy_gain",),
+    ),
+    "dose": MeasureNames(
+        whole=("mae", "within_tolerance", "bias", "r2", "interval_coverage", "abstained"),
     ),
 }
 """By `bedside.cohort.study.Task.measures`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from bedside.cohort.condition import read_condition
 from bedside.cohort.section import Section
 from bedside.cohort.study import Outcome, Subgroup, ValidationPlan
@@ -14,7 +16,7 @@ def read_plan(section: Section, schema: Schema, outcome: Outcome) -> ValidationP
     Raises
     ------
     StudyError: two ways to hold out at once, a column that is not declared, a share outside 0 to 1, a subgroup
-        that names no predictor, a decision at no horizon.
+        that names no predictor, a decision at no horizon, a threshold where no risk is given.
     """
     ways = [key for key in ("holdout", "by", "after") if key in section]
     if len(ways) > 1:
@@ -31,7 +33,7 @@ def read_plan(section: Section, schema: Schema, outcome: Outcome) -> ValidationP
         after=after,
         threshold=_threshold(section, outcome),
         decision=_decision(section, outcome),
-        alpha=section.share("alpha") or 0.1,
+        alpha=section.share("alpha") or (0.1 if outcome.treatment is None else 0.05),
         subgroups=tuple(_subgroup(section, schema, text) for text in section.texts("subgroups") or ()),
         seed=section.whole("seed", 0, 0),
     )
@@ -59,6 +61,8 @@ def _held_out(section: Section, by: str | None) -> str | None:
 def _threshold(section: Section, outcome: Outcome) -> float | dict[str, float] | None:
     if "threshold" not in section:
         return None
+    if not outcome.probabilities:
+        raise section.error("threshold", "a threshold goes with a risk, and this task gives none", "Drop it")
     if outcome.positive is not None:
         return section.share("threshold")
     table = section.below("threshold")
@@ -73,7 +77,7 @@ def _threshold(section: Section, outcome: Outcome) -> float | dict[str, float] |
 
 
 def _decision(section: Section, outcome: Outcome) -> float | None:
-    horizons, decision = outcome.horizons, section.number("decision")
+    horizons, decision = outcome.horizons if outcome.probabilities else (), section.number("decision")
     if decision is None:
         return horizons[-1] if horizons else None
     if not horizons:
@@ -82,6 +86,25 @@ def _decision(section: Section, outcome: Outcome) -> float | None:
     if f"{decision:g}" not in listed:
         raise section.error("decision", f"{decision:g} is none of the horizons", f"There are: {', '.join(listed)}")
     return listed[f"{decision:g}"]
+
+
+def with_overlap(section: Section, outcome: Outcome) -> Outcome:
+    """The outcome with the share of patients alike below which ``[validation]`` judges no treatment.
+
+    Raises
+    ------
+    StudyError: the question is not which treatment, or a treatment of the trial could never be judged.
+    """
+    overlap, treatment = section.share("overlap"), outcome.treatment
+    if overlap is None:
+        return outcome
+    if treatment is None:
+        raise section.error("overlap", "overlap goes with a treatment", "Drop it")
+    least = min(treatment.propensity or (1.0 / len(treatment.arms),))
+    if overlap >= least:
+        what = f"with an overlap of {overlap:g} no treatment would be judged that {least:.3g} of the patients get"
+        raise section.error("overlap", what, "0.05 is usual")
+    return msgspec.structs.replace(outcome, treatment=msgspec.structs.replace(treatment, overlap=overlap))
 
 
 def _subgroup(section: Section, schema: Schema, text: str) -> Subgroup:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from bedside.cohort.section import Section
-from bedside.cohort.study import ReviewPlan
+from bedside.cohort.study import Outcome, ReviewPlan
 
 QUEUES = ("alert", "abstained", "asked", "all")
 
 
-def read_review(section: Section) -> ReviewPlan:
+def read_review(section: Section, outcome: Outcome) -> ReviewPlan:
     """Which answers wait for a physician, for how long, and whether the physician's own estimate comes first.
+
+    All of them, where there is no threshold that could alert.
 
     Raises
     ------
@@ -26,7 +28,7 @@ def read_review(section: Section) -> ReviewPlan:
     if days is not None and not 0 < days <= 36500:
         raise section.error("expires_after_days", f"{days:g} days is no length of time to wait", "30 is usual")
     return ReviewPlan(
-        queue=plain.queue if queue is None else queue,
+        queue=queue if queue is not None else plain.queue if outcome.probabilities else ("all",),
         expires_after_days=plain.expires_after_days if days is None else days,
         own_estimate_first=section.truth("own_estimate_first", default=plain.own_estimate_first),
     )

@@ -84,6 +84,8 @@ def _over_time(study: Study, development: Cohort, parameters: int) -> tuple[Samp
 SIZES: Mapping[str, Callable[[Study, Cohort, int], tuple[SampleSizeFacts, ...]]] = {
     "classes": _by_class,
     "time-to-event": _over_time,
+    "arms": lambda *_: (),
+    "quantity": lambda *_: (),
 }
 """By `bedside.cohort.study.Task.label`: from the study, the development patients and the number of parameters."""
 

@@ -38,15 +38,17 @@ def split(study: Study, cohort: Cohort) -> Split:
     """Development and held-out rows; the same study and cohort give the same split.
 
     Rows of one patient stay together, and so do rows that are equal in every value although their patients are
-    named differently. At random: patients are drawn within each class (a patient with rows of several classes counts
-    as the last of them in the study's order) by numpy's default generator with the study's seed; in a prognosis within
-    each quarter of the times of each class, so that both sides are followed equally long. By site: the site named by
-    ``held_out``, else the one with every class whose share of the patients is nearest to a quarter. By date: rows from
-    ``after`` on; earlier rows of the same patients are left out.
+    named differently. At random: patients are drawn within each stratum (a patient with rows of several counts as the
+    last of them) by numpy's default generator with the study's seed. A stratum is a class, of each treatment where the
+    question is which, and a quarter of its times or amounts where there are any: so both sides were treated alike, are
+    followed equally long, and need the same doses. By site: the site named by ``held_out``, else the one with every
+    class and treatment whose share of the patients is nearest to a quarter. By date: rows from ``after`` on; earlier
+    rows of the same patients are left out.
 
     Raises
     ------
-    StudyError: a class would be empty on one side (in a prognosis: an event), or there is no such site.
+    StudyError: a class or a treatment would be empty on one side (where there is a time: an event), or there is no such
+        site.
     """
     plan = study.validation
     groups = patient_groups(cohort)
@@ -60,8 +62,7 @@ def split(study: Study, cohort: Cohort) -> Split:
     else:
         share = plan.holdout or 0.25
         chosen = _at_random(groups, _strata(cohort), share, plan.seed)
-        within = "each class" if cohort.followed is None else "each outcome and quarter of its times"
-        what = f"{share:.4g} of the patients, drawn at random within {within} with seed {plan.seed}"
+        what = f"{share:.4g} of the patients, drawn at random within {_within(cohort)} with seed {plan.seed}"
     return _split(study, cohort, chosen, groups, what)
 
 
@@ -90,15 +91,29 @@ def _joined(a: Int[np.ndarray, " row"], b: Int[np.ndarray, " row"]) -> Int[np.nd
 
 
 def _strata(cohort: Cohort) -> Int[np.ndarray, " patient"]:
-    """A number per row, ascending with its class, and within a class of enough patients with its quarter of time."""
-    if cohort.followed is None:
-        return cohort.outcome
-    strata = 4 * cohort.outcome
-    for code in np.unique(cohort.outcome).tolist():
-        times = cohort.followed[cohort.outcome == code]
-        if len(times) >= LEAST_FOR_QUARTERS:
-            strata[cohort.outcome == code] += np.searchsorted(np.quantile(times, [0.25, 0.5, 0.75]), times)
+    """A number per row, ascending with its treatment, its class, and in a class of enough patients its quarter."""
+    parts = cohort.outcome
+    if cohort.arm is not None:
+        parts = parts + (int(parts.max(initial=0)) + 1) * cohort.arm
+    numbers = cohort.followed if cohort.amount is None else cohort.amount
+    if numbers is None:
+        return parts
+    strata = 4 * parts
+    for code in np.unique(parts).tolist():
+        those = numbers[parts == code]
+        if len(those) >= LEAST_FOR_QUARTERS:
+            strata[parts == code] += np.searchsorted(np.quantile(those, [0.25, 0.5, 0.75]), those)
     return strata
+
+
+def _within(cohort: Cohort) -> str:
+    """The strata, in words."""
+    if cohort.amount is not None:
+        return "each quarter of the doses" if cohort.arm is None else "each treatment and quarter of its outcomes"
+    if cohort.arm is not None:
+        times = "" if cohort.followed is None else ", and quarter of its times"
+        return f"each outcome of each treatment{times}"
+    return "each class" if cohort.followed is None else "each outcome and quarter of its times"
 
 
 def _at_random(
@@ -139,22 +154,37 @@ def _nearest_site(study: Study, cohort: Cohort, sites: Sequence[str]) -> str:
     everyone = len(set(cohort.patient.tolist()))
     distance = {}
     for site in sites:
-        here = cohort.site == site
-        if not _lacking(study, cohort.outcome[here]) | _lacking(study, cohort.outcome[~here]):
+        here = np.asarray(cohort.site == site)
+        if not _lacking(study, cohort, here) and not _lacking(study, cohort, ~here):
             distance[site] = abs(len(set(cohort.patient[here].tolist())) / everyone - SITE_SHARE)
     if not distance:
         raise StudyError(
-            "no site could be held out: none, and all others together, have every class",
+            f"no site could be held out: none, and all others together, have every {_kinds(study)}",
             where=f"{study.path}, validation.by",
             remedy="Hold out a share of the patients: holdout = 0.25",
         )
     return min(distance, key=lambda site: (distance[site], site))
 
 
-def _lacking(study: Study, outcome: Int[np.ndarray, " patient"]) -> set[int]:
-    """Classes that nobody has; that everybody had an event in a prognosis is no lack."""
+def _kinds(study: Study) -> str:
+    return "class" if study.outcome.treatment is None else "outcome and treatment"
+
+
+def _lacking(
+    study: Study, cohort: Cohort, chosen: Bool[np.ndarray, " patient"] | Int[np.ndarray, " chosen"]
+) -> list[str]:
+    """What none of the patients has, in words; that everybody had an event is no lack."""
     first = 0 if study.outcome.follow_up is None else 1
-    return set(range(first, len(study.outcome.classes))) - set(np.unique(outcome).tolist())
+    had = set(np.unique(cohort.outcome[chosen]).tolist())
+    found = [f"has the outcome '{study.outcome.classes[code]}'" for code in _absent(study.outcome.classes, had, first)]
+    if study.outcome.treatment is not None and cohort.arm is not None:
+        got = set(np.unique(cohort.arm[chosen]).tolist())
+        found += [f"got '{study.outcome.treatment.arms[code]}'" for code in _absent(study.outcome.treatment.arms, got)]
+    return found
+
+
+def _absent(names: Sequence[str], there: set[int], first: int = 0) -> list[int]:
+    return [code for code in range(first, len(names)) if code not in there]
 
 
 def _split(
@@ -167,12 +197,12 @@ def _split(
     theirs = np.isin(groups, groups[chosen])
     development, held_out = np.flatnonzero(~theirs), np.flatnonzero(chosen)
     for name, index in (("development", development), ("held-out", held_out)):
-        lacking = _lacking(study, cohort.outcome[index])
+        lacking = _lacking(study, cohort, index)
         if lacking:
             raise StudyError(
-                f"no {name} patient has the outcome '{study.outcome.classes[min(lacking)]}' with this held out: {what}",
+                f"no {name} patient {lacking[0]} with this held out: {what}",
                 where=f"{study.path}, validation",
-                remedy="Hold out others, or more patients of that class are needed",
+                remedy=f"Hold out others, or more patients of that {_kinds(study).split()[-1]} are needed",
             )
     left_out = int((theirs & ~chosen).sum())
     patients = len(set(cohort.patient[held_out].tolist()))

@@ -143,6 +143,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return (self.column, *(self.follow_up.columns if self.follow_up is not None else ()), *arm)
 
     @property
+    def probabilities(self) -> bool:
+        """Whether probabilities are given, so that there may be a threshold; else quantities that have a unit."""
+        return self.quantity is None and self.treatment is None
+
+    @property
     def horizons(self) -> tuple[float, ...]:
         """Times at which a risk is given; none where the question has no time."""
         return self.follow_up.horizons if self.follow_up is not None else ()

@@ -21,13 +21,14 @@ from bedside.cohort.guidance_section import read_guidance
 from bedside.cohort.labels import LABELS, Label
 from bedside.cohort.landmark_section import with_visit_predictor
 from bedside.cohort.measure_names import MEASURES
-from bedside.cohort.plan_section import read_plan
+from bedside.cohort.plan_section import read_plan, with_overlap
 from bedside.cohort.predictors_section import read_predictors
 from bedside.cohort.review_section import read_review
 from bedside.cohort.section import Document, Section, dotted
 from bedside.cohort.study import Data, Study, Task, Training
 from bedside.cohort.study_keys import LATER_KEYS, TARGETS, known_under
 from bedside.cohort.tasks import task
+from bedside.cohort.treatment_section import Texts
 from bedside.errors import DataError, StudyError, UsageError
 from bedside.sources import Reading, Schema, Variable, as_text, columns, nearest, read_table
 
@@ -56,12 +57,14 @@ def read_study(path: Path | str) -> Study:
     name, version = _name(head), _version(head)
     kind = _task(head)
     variables, scales = read_predictors(top.below("predictors"))
-    label, asked = LABELS[kind.label], top.below("outcome")
+    asked = top.below("outcome")
+    label = LABELS[kind.label](asked)
     label.refuse_others(asked, kind.name)
     schema, data, texts = _against_table(top, variables, label)
     outcome = label.read(asked, texts)
     schema = with_visit_predictor(top.below("predictors"), schema, outcome.follow_up)
     plan = read_plan(top.below("validation"), schema, outcome)
+    outcome = with_overlap(top.below("validation"), outcome)
     gates, target_limits = read_gates(top.below("accept"), plan, MEASURES[kind.measures], outcome)
     return Study(
         path=document.path,
@@ -80,8 +83,8 @@ def read_study(path: Path | str) -> Study:
         validation=plan,
         gates=gates,
         target_limits=target_limits,
-        targets=_targets(top.below("targets")),
-        review=read_review(top.below("review")),
+        targets=_targets(top.below("targets"), kind.name, label),
+        review=read_review(top.below("review"), outcome),
         guidance=read_guidance(top.below("guidance"), top.below("record"), schema, outcome),
         adoption=read_adoption(top.below("adoption"), schema, outcome) if "adoption" in document.values else None,
     )
@@ -176,7 +179,7 @@ def _training(section: Section) -> Training:
     return Training(network=network, members=members, distil=distil, prune=prune)  # type: ignore[arg-type]
 
 
-def _targets(section: Section) -> tuple[str, ...]:
+def _targets(section: Section, task: str, label: Label) -> tuple[str, ...]:
     names = section.texts("names")
     if names is None:
         return ("server-cpu",)
@@ -186,6 +189,9 @@ def _targets(section: Section) -> tuple[str, ...]:
     for name in names:
         if name not in known:
             raise section.error("names", f"there is no target '{name}'", nearest(name, known))
+        if label.targets is not None and name in TARGETS and name not in label.targets:
+            what = f"a {task} cannot be made for the target '{name}' in this version"
+            raise section.error("names", what, f"It may name: {', '.join(label.targets)}")
         if names.count(name) > 1:
             raise section.error("names", f"the target '{name}' is listed twice", "Drop one")
     return names
@@ -204,6 +210,7 @@ _PARTS = {
     "outcome.entry": "time of entry",
     "outcome.end": "end of follow-up",
     "outcome.visit": "time of the visit",
+    "outcome.arm": "treatment",
 }
 
 
@@ -213,20 +220,19 @@ class _Roles:
 
     Attributes
     ----------
-    outcome: the column whose texts say what happened. parts: each of these columns → its part, in words.
+    told: the columns whose texts matter, by their key in ``[outcome]``.
+    parts: each of these columns → its part, in words.
     """
 
     patient: str | None
     site: str | None
     time: str | None
-    outcome: str
+    told: Mapping[str, str]
     parts: Mapping[str, str]
 
 
-def _against_table(
-    top: Section, variables: tuple[Variable, ...], label: Label
-) -> tuple[Schema, Data, Mapping[str, int]]:
-    """Schema and data checked against the table; and the texts of the outcome column with their counts."""
+def _against_table(top: Section, variables: tuple[Variable, ...], label: Label) -> tuple[Schema, Data, Texts]:
+    """Schema and data checked against the table; and the texts of the columns that matter, with their counts."""
     section = top.below("data", needed=True)
     table = _table(section)
     names = columns(table)
@@ -236,11 +242,12 @@ def _against_table(
     markers = ("", "NA") if missing is None else tuple(as_text(item) for item in missing)
     schema = Schema(variables=variables, missing=markers, patient=roles.patient, site=roles.site, time=roles.time)
     categories = tuple(variable for variable in variables if variable.kind == "category")
-    reading = read_table(table, Schema(variables=categories, missing=markers), extra=(roles.outcome,))
+    reading = read_table(table, Schema(variables=categories, missing=markers), extra=tuple(roles.told.values()))
     if not len(reading):
         raise DataError("the table holds no patient", where=str(table), remedy="A table has a header line and rows")
     _check_categories(top.below("predictors"), categories, reading)
-    return schema, Data(table=table, leakage_known=_leakage_known(section, schema)), _counts(reading, roles.outcome)
+    told = {key: _counts(reading, column) for key, column in roles.told.items()}
+    return schema, Data(table=table, leakage_known=_leakage_known(section, schema)), told
 
 
 def _table(section: Section) -> Path:
@@ -254,10 +261,11 @@ def _table(section: Section) -> Path:
 def _roles(top: Section, section: Section, names: tuple[str, ...], label: Label) -> _Roles:
     outcome = top.below("outcome")
     asked = [(section, key, _PARTS[key], False) for key in ("patient", "site", "time")]
-    asked += [(outcome, label.column, "outcome", True)]
+    asked += [(outcome, key, _PARTS.get(f"outcome.{key}", "outcome"), True) for key in label.told]
     asked += [(outcome, key, _PARTS[f"outcome.{key}"], needed) for key, needed in label.columns.items()]
     taken: dict[str, str] = {}
     found: dict[str, str] = {}
+    told: dict[str, str] = {}
     for place, key, part, needed in asked:
         time = key == "end" and isinstance(place.values.get(key), (int, float))
         column = place.text(key) if needed else None if time else place.optional_text(key)
@@ -268,7 +276,9 @@ def _roles(top: Section, section: Section, names: tuple[str, ...], label: Label)
         if column in taken:
             raise place.error(key, f"the column '{column}' is already the {taken[column]}", "Name another")
         taken[column], found[part] = part, column
-    return _Roles(found.get("patient"), found.get("site"), found.get("index date"), found["outcome"], taken)
+        if place is outcome and key in label.told:
+            told[key] = column
+    return _Roles(found.get("patient"), found.get("site"), found.get("index date"), told, taken)
 
 
 def _check_predictors(section: Section, variables: tuple[Variable, ...], names: tuple[str, ...], roles: _Roles) -> None:

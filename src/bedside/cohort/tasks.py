@@ -6,14 +6,15 @@ from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 
 from bedside.cohort.diagnosis import TASK as DIAGNOSIS
+from bedside.cohort.dose import TASK as DOSE
 from bedside.cohort.prognosis import TASK as PROGNOSIS
 from bedside.cohort.study import Task
-from bedside.cohort.study_keys import LATER_TASKS
+from bedside.cohort.treatment import TASK as TREATMENT
 from bedside.errors import UsageError
 from bedside.sources import nearest
 
 GROUP = "bedside.tasks"
-OWN = {own.name: own for own in (DIAGNOSIS, PROGNOSIS)}
+OWN = {own.name: own for own in (DIAGNOSIS, PROGNOSIS, TREATMENT, DOSE)}
 """The tasks that bedside brings. Each layer has their parts in its registry, and no others."""
 
 TOGETHER = ("label", "head", "loss", "measures", "floor")
@@ -49,8 +50,6 @@ def task(name: str) -> Task:
             return found
     if name in OWN:  # a source tree that is not installed has no entry points
         return OWN[name]
-    if name in LATER_TASKS:
-        raise UsageError(f"this version does not have the task '{name}'", remedy=f"It has: {', '.join(task_names())}")
     raise UsageError(f"there is no task '{name}'", remedy=nearest(name, task_names()))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 
+import msgspec
+
 from bedside.cohort.landmark_section import read_landmarks
 from bedside.cohort.outcome_section import listed_texts, texts_of
 from bedside.cohort.section import Section
@@ -19,7 +21,20 @@ UNITS = ("d", "wk", "mo", "a")
 
 
 def read_time_to_event(section: Section, counts: Mapping[str, int]) -> Outcome:
-    """What each text of the event column means, and what is asked about it.
+    """What each text of the event column means, and at which horizons it is asked about.
+
+    Parameters and errors as for `read_events`.
+
+    Raises
+    ------
+    StudyError: also horizons that do not ascend from above 0, and landmarks without visits.
+    """
+    events = read_events(section, counts)
+    return msgspec.structs.replace(events, follow_up=_follow_up(section))
+
+
+def read_events(section: Section, counts: Mapping[str, int]) -> Outcome:
+    """What each text of the event column means; without times.
 
     Parameters
     ----------
@@ -28,8 +43,7 @@ def read_time_to_event(section: Section, counts: Mapping[str, int]) -> Outcome:
 
     Raises
     ------
-    StudyError: an event that no patient has, a text of the column that is not declared, a unit that is none, horizons
-        that do not ascend from above 0, landmarks without visits.
+    StudyError: an event that no patient has, or a text of the column that is not declared.
     """
     column = section.text("event")
     if not counts:
@@ -46,9 +60,7 @@ def read_time_to_event(section: Section, counts: Mapping[str, int]) -> Outcome:
             raise section.error("name", f"'{name}' is also the name of something else", "Each event needs its own")
     codes = {text: 2 + names.index(event) for text, event in competing.items()} | dict.fromkeys(asked, 1)
     codes |= dict.fromkeys(_censored(section, counts, codes), 0)
-    return Outcome(
-        column=column, classes=(NO_EVENT, name, *names), positive=name, codes=codes, follow_up=_follow_up(section)
-    )
+    return Outcome(column=column, classes=(NO_EVENT, name, *names), positive=name, codes=codes)
 
 
 def _competing(section: Section, counts: Mapping[str, int], asked: tuple[str, ...]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from bedside.training import choice
 from bedside.training.choice import Choice, choose
 from bedside.training.cross_fitting import Fitted, OutOfFold, Progress, cross_fit, fit_network, fit_without_network
 from bedside.training.extras import require, versions
-from bedside.training.head import Course
+from bedside.training.head import ArmFacts, Course, DoseFacts
 from bedside.training.learning_curve import learning_curve
 from bedside.training.model import Model, graph, predicted
 from bedside.training.sample import Sample, sample_of
@@ -41,6 +41,7 @@ class Fit:
     quantiles: label-conditional conformal quantiles, per class; empty where estimates are no classes.
     distance_limit, missing_limit: of abstention.
     course: where the question is when something happens, its edges and its band; else None.
+    arms, dose: where the question is which treatment, or how much of a drug; else None.
     development: what was measured and decided, ready for JSON; aggregates only.
     versions: of the packages it depends on.
     """
@@ -61,6 +62,8 @@ class Fit:
     distilled_from: int | None = None
     pruned: float | None = None
     course: Course | None = None
+    arms: ArmFacts | None = None
+    dose: DoseFacts | None = None
 
     @property
     def model(self) -> Model:
@@ -183,6 +186,8 @@ def fit_sample(
         distilled_from=used.members if used is not None and used.distil else None,
         pruned=used.prune or None if used is not None else None,
         course=decided.packed.course,
+        arms=decided.packed.arms,
+        dose=decided.packed.dose,
     )
 
 

@@ -33,11 +33,15 @@ class Decided:
     quantiles: label-conditional conformal quantiles, per class; empty where estimates are no classes.
     course: where the question is when something happens; else None.
     facts: the same for ``development.json``.
+    arms: where the question is which treatment; else None.
+    dose: where it is how much of a drug; else None.
     """
 
     quantiles: tuple[float, ...]
     course: Course | None
     facts: Mapping[str, object]
+    arms: ArmFacts | None = None
+    dose: DoseFacts | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,33 @@ class Course:
     edges: tuple[float, ...]
     decision: float
     band: Band | None
+
+
+@dataclass(frozen=True)
+class ArmFacts:
+    """What the answer to "which treatment" needs beside the study.
+
+    Attributes
+    ----------
+    scale: standard deviation of the outcome. single: position of the arm that does best for all patients alike.
+    """
+
+    scale: float
+    single: int
+
+
+@dataclass(frozen=True)
+class DoseFacts:
+    """What the answer to "how much" needs beside the study; in the unit of the dose.
+
+    Attributes
+    ----------
+    scale: standard deviation of the dose. lowest, highest: doses beyond which no answer lies.
+    """
+
+    scale: float
+    lowest: float
+    highest: float
 
 
 @runtime_checkable

@@ -1,0 +1,81 @@
+"""A study that asks how much of a drug: its keys, who is used, and what is wrong said well."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from treatments import DOSE, DOSE_TASK, NO_THRESHOLD, treated
+
+from bedside.cohort import Gate, Quantity, assemble, read_study, split
+from bedside.errors import DataError, StudyError
+
+
+def test_what_is_asked(make) -> None:
+    gates = ("seed = 7", "seed = 7\n[accept]\nwithin_tolerance = { min = 0.4 }\nmae = { max = 9 }")
+    study = read_study(make(DOSE_TASK, NO_THRESHOLD, DOSE, gates, columns=treated()))
+    assert study.outcome.quantity == Quantity(name="warfarin", unit="mg/wk", range=(1, 200), tolerance=0.2)
+    assert (study.outcome.classes, study.outcome.treatment) == ((), None)
+    assert (study.validation.alpha, study.review.queue) == (0.1, ("all",))
+    assert study.gates == (Gate(measure="within_tolerance", min=0.4), Gate(measure="mae", max=9))
+
+
+SEED, UNIT = "seed = 7", 'unit = "mg/wk"'
+WRONG = [
+    ('drug = "warfarin"\n', "", "outcome.drug is missing", "outcome", "Add"),
+    (UNIT, "", "outcome.unit is missing", "outcome", "Add"),
+    (UNIT, 'unit = "mgs"', "mgs", "outcome.unit", "UCUM"),
+    ("range = [1, 200]", "range = [0, 200]", "a dose of 0 is none", "outcome.range", "above 0"),
+    ("range = [1, 200]", "range = [200, 1]", "not [lowest, highest]", "outcome.range", "ascending"),
+    ('column = "amount"', 'column = "sex"', "'sex' is the outcome", "predictors.sex", "Drop"),
+    ('column = "amount"', 'column = "well"', "holds no number: 'no'", "outcome.column", "number"),
+    (UNIT, UNIT + "\ntolerance = 20", "between 0 and 1", "outcome.tolerance", "0.2"),
+    (UNIT, UNIT + '\nbetter = "lower"', "a dose has no outcome.better", "outcome.better", "drug"),
+    (SEED, SEED + "\nthreshold = 0.2", "this task gives none", "validation.threshold", "Drop"),
+    (SEED, SEED + "\noverlap = 0.1", "goes with a treatment", "validation.overlap", "Drop"),
+    (SEED, SEED + '\n[targets]\nnames = ["phone"]', "a dose cannot be made", "targets", "server-cpu, server-gpu"),
+    (SEED, SEED + '\n[adoption]\nunknown = "abstain"', "a model of a dose cannot be adopted", "adoption", "Drop"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "what", "where", "remedy"), WRONG, ids=[str(i) for i in range(len(WRONG))])
+def test_what_is_wrong_is_said_with_place_and_remedy(
+    make, old: str, new: str, what: str, where: str, remedy: str
+) -> None:
+    with pytest.raises(StudyError) as caught:
+        read_study(make(DOSE_TASK, NO_THRESHOLD, DOSE, (old, new), columns=treated()))
+    assert what in caught.value.what
+    assert where in caught.value.where
+    assert remedy in caught.value.remedy
+
+
+def test_rows_without_a_dose_are_dropped_and_counted(make) -> None:
+    columns = treated()
+    columns["amount"][:4] = ["", "NA", "", ""]
+    cohort = assemble(read_study(make(DOSE_TASK, NO_THRESHOLD, DOSE, columns=columns)))
+    assert [step.removed for step in cohort.attrition if "without an outcome" in step.step] == [4]
+    assert cohort.amount.tolist() == columns["amount"][4:]
+    assert cohort.arm is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "what"),
+    [
+        (0, "no dose above 0 in the column 'amount'"),
+        (-3, "no dose above 0"),
+        (500, "outside of 1 to 200 mg/wk"),
+        ("x", "no number"),
+    ],
+)
+def test_a_dose_that_cannot_be_is_refused(make, wrong: object, what: str) -> None:
+    columns = treated()
+    columns["amount"][2] = wrong
+    with pytest.raises(DataError, match=what):
+        assemble(read_study(make(DOSE_TASK, NO_THRESHOLD, DOSE, columns=columns)))
+
+
+def test_both_sides_need_the_same_doses(make) -> None:
+    study = read_study(make(DOSE_TASK, NO_THRESHOLD, DOSE, columns=treated()))
+    cohort = assemble(study)
+    parts = split(study, cohort)
+    held = np.quantile(cohort.amount[parts.held_out], [0.25, 0.5, 0.75])
+    assert held == pytest.approx(np.quantile(cohort.amount[parts.development], [0.25, 0.5, 0.75]), rel=0.1)
