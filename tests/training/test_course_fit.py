@@ -204,7 +204,7 @@ def test_settings_are_searched_by_the_likelihood_of_the_course(sample: Sample, t
     quick = replace(residual(1), epochs=2)
     found = tune(sample, {}, quick, 2, tmp_path, (1,))
     assert found.trials == 2
-    assert found.log_loss == pytest.approx(sample.head.losses(sample, _alike(sample)).mean(), abs=0.3)
+    assert found.loss == pytest.approx(sample.head.losses(sample, _alike(sample)).mean(), abs=0.3)
     assert sample.followed is not None
     tune(replace(sample, followed=sample.followed * 0.9), {}, quick, 1, tmp_path, (1,))
     storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'tuning.db'}")

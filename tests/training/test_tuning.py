@@ -72,7 +72,7 @@ def test_another_study_in_the_same_folder_does_not_go_on_with_it(sample: Sample,
 
 def test_the_best_settings_are_those_with_the_least_loss(sample: Sample, tmp_path: Path) -> None:
     found = tune(sample, {}, QUICK, 3, tmp_path, (2,))
-    assert found.log_loss == min(trial.value for trial in trials(tmp_path))
+    assert found.loss == min(trial.value for trial in trials(tmp_path))
     assert isinstance(found.settings, Settings)
     assert found.settings.members == QUICK.members
     assert found.settings.epochs == QUICK.epochs
