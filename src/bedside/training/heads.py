@@ -8,11 +8,13 @@ from bedside.cohort import Cohort, Study
 from bedside.training.classes import Classes
 from bedside.training.course import Hazards
 from bedside.training.cox_floor import COX
+from bedside.training.dose import doses
 from bedside.training.floor import LOGISTIC
 from bedside.training.grid import grid
 from bedside.training.head import Floor, Head
+from bedside.training.root_floor import SQUARE_ROOT
 
-FLOORS: Mapping[str, Floor] = {"logistic": LOGISTIC, "cox": COX}
+FLOORS: Mapping[str, Floor] = {"logistic": LOGISTIC, "cox": COX, "square-root": SQUARE_ROOT}
 
 
 def _classes(study: Study, _: Cohort) -> Head:
@@ -34,8 +36,14 @@ def _hazards(study: Study, development: Cohort) -> Head:
     )
 
 
-HEADS: Mapping[str, Callable[[Study, Cohort], Head]] = {"softmax": _classes, "hazards": _hazards}
-"""By name, what makes the head of a study; where it has a grid of times, the development patients' times decide it."""
+def _doses(study: Study, development: Cohort) -> Head:
+    assert development.amount is not None
+    where = f"{study.data.table}, column {study.outcome.column}"
+    return doses(development.amount, FLOORS[study.task.floor], study.task.loss, where=where)
+
+
+HEADS: Mapping[str, Callable[[Study, Cohort], Head]] = {"softmax": _classes, "hazards": _hazards, "dose": _doses}
+"""By name, what makes the head of a study; the development patients decide its grid of times, or its unit."""
 
 
 def head_of(study: Study, development: Cohort) -> Head:
