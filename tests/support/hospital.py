@@ -27,6 +27,7 @@ from bedside.privacy import prototypes
 from bedside.release import (
     Conformal,
     Course,
+    Guidance,
     Manifest,
     Network,
     Outputs,
@@ -186,6 +187,7 @@ def make_release(
     course: Course | None = None,
     quantities: Trial | Dosing | None = None,
     told: dict[str, Any] | None = None,
+    guidance: Guidance | None = None,
 ) -> tuple[Path, Path]:
     """A signed release and the public key, made in ``folder``; ``shift`` moves the logit of the last class.
 
@@ -209,6 +211,7 @@ def make_release(
         development={"floor": {"log_loss": 0.31}},
         manifest=_asking(_manifest(name, classes, version, valid_until, review), course, quantities),
         targets=targets,
+        guidance=guidance,
     )
     candidate = pack(parts, folder / "candidate")
     card = (

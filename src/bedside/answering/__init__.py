@@ -1,6 +1,7 @@
 """One patient's values in, one answer out: what validation judges is what serving serves."""
 
 from bedside.answering.answer import (
+    Advice,
     Answer,
     Difference,
     PatientArms,
@@ -27,6 +28,7 @@ from bedside.answering.unusual import Unusual, unusual
 
 __all__ = [
     "ABSTAINING",
+    "Advice",
     "Answer",
     "Cause",
     "Difference",

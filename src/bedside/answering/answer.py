@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from bedside.explanation import Explanation
+from bedside.genome import Action
 from bedside.release import estimate_name
 
 Status = Literal["preliminary", "final", "amended", "superseded", "expired", "entered-in-error"]
@@ -45,6 +46,31 @@ class ValueGiven(msgspec.Struct, frozen=True, kw_only=True):
     unit: str | None = None
     given: str | None = None
     time: dt.datetime | None = None
+
+
+class Advice(msgspec.Struct, frozen=True, kw_only=True):
+    """One statement about a drug that does not come from the model: of a guideline, a label, or the study's author.
+
+    Attributes
+    ----------
+    about: the arm, or the drug itself. drug: as guidelines call it.
+    action: ``"avoid"`` is a veto; ``"not callable"``: nothing can be said.
+    because: what of the patient it follows from. text: what to do, in words.
+    strength: of the recommendation, as its source gives it; ``"label"`` of a product label, ``"declared"`` by the
+        study's author; None where nothing can be said.
+    source: where it stands. version: of the table that it is taken from.
+    veto: the model's word about `about` does not stand against it.
+    """
+
+    about: str
+    drug: str
+    action: Action
+    because: str
+    text: str
+    strength: Literal["strong", "moderate", "optional", "label", "declared"] | None
+    source: str | None
+    version: str
+    veto: bool
 
 
 class PatientCourse(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,15 +161,16 @@ class PatientDose(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     drug: in words. unit: UCUM. dose, low, high: the dose and its interval, which misses the therapeutic dose of a share
-        `alpha` of patients. tolerance: the share of the therapeutic dose within which one counts as right.
-    withheld: guidance forbids the drug: the dose must not be followed.
+        `alpha` of patients; None where it is withheld. tolerance: the share of the therapeutic dose within which one
+        counts as right.
+    withheld: guidance forbids the drug, so no dose is told.
     """
 
     drug: str
     unit: str
-    dose: float
-    low: float
-    high: float
+    dose: float | None
+    low: float | None
+    high: float | None
     alpha: float
     tolerance: float
     withheld: bool = False
@@ -169,7 +196,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     values: what was used, per variable.
     explanation: None where the model abstains or none was asked for.
     warnings: sentences that a reader must see, such as "not approved for care".
-    guidance: deterministic advice that stands beside the estimate.
+    guidance: what guidelines, labels and the study's author say, vetoes first; there also where the model abstains.
+    record: what guidance looked at and the model never saw, by name.
     queued: whether the release's rule puts it on the worklist.
     distance: to the training population, in the unit of the manifest's ``distance_limit``; None in older answers.
     own_estimate_first: a clinician sees the estimate only after giving an own one.
@@ -194,7 +222,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, ValueGiven]
     explanation: Explanation | None
     warnings: tuple[str, ...] = ()
-    guidance: tuple[str, ...] = ()
+    guidance: tuple[Advice, ...] = ()
+    record: dict[str, ValueGiven] = {}
     queued: bool
     distance: float | None = None
     own_estimate_first: bool = False

@@ -12,13 +12,15 @@ from jaxtyping import Float
 from bedside.answering.answer import Answer, ReleaseReference, ValueGiven
 from bedside.answering.arms import patient_arms, patient_dose
 from bedside.answering.course import patient_course
+from bedside.answering.guidance import guided
 from bedside.answering.identifier import answer_id
 from bedside.answering.judgement import Judgement, judge
 from bedside.answering.reasons import NOTED, reason_texts
+from bedside.answering.record import read_with_record
 from bedside.errors import ValueRefused
 from bedside.explanation import Explanation, explainer
 from bedside.release import Model, Outputs, ReviewRule
-from bedside.sources import Reading, Variable, moment, read_patient
+from bedside.sources import Reading, Variable, moment
 
 
 def answer_patient(
@@ -53,11 +55,12 @@ def answer_patient(
     now = now if now.tzinfo else now.replace(tzinfo=dt.UTC)
     # The day in UTC, in which the answer is stored: asked again, it must meet the same day.
     today = now.astimezone(dt.UTC).date()
-    reading = read_patient(model.manifest.schema, values, now=now)
-    return answer_row(
+    reading, record = read_with_record(model, values, now)
+    answer = answer_row(
         model, reading, 0, judge(model, reading, today=today),
         now=now, explain=explain, about=about, asked=asked, patient=patient, warnings=warnings, given=values,
     )  # fmt: skip
+    return answer if record is None else guided(model, answer, record)
 
 
 def answer_row(
@@ -232,6 +235,8 @@ def _value(variable: Variable, value: float, sent: object, now: dt.datetime) -> 
     used: float | str | None = None
     if value == value:  # known: nan is not equal to itself
         used = variable.categories[int(value)] if variable.categories else value
+    if variable.gene is not None:
+        return _genotype(used, sent, now)
     # Nearly every value is a plain one; asking for its type first is what keeps an answer cheap.
     if type(sent) in _PLAIN or not isinstance(sent, Mapping):
         return ValueGiven(value=used, unit=variable.unit)
@@ -242,6 +247,16 @@ def _value(variable: Variable, value: float, sent: object, now: dt.datetime) -> 
         unit=variable.unit,
         given=f"{sent.get('value')} {unit}" if converted else None,
         time=None if sent.get("time") is None else moment(sent["time"], now),
+    )
+
+
+def _genotype(used: float | str | None, sent: object, now: dt.datetime) -> ValueGiven:
+    """With the text as it was sent: guidance reads more of it than the category that the model knows."""
+    text, time = (sent.get("value"), sent.get("time")) if isinstance(sent, Mapping) else (sent, None)
+    return ValueGiven(
+        value=used,
+        given=text if isinstance(text, str) and text != used else None,
+        time=None if time is None else moment(time, now),
     )
 
 

@@ -27,6 +27,11 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     citation: str
     doi: str | None = None
 
+    @property
+    def cited(self) -> str:
+        """The citation with its DOI."""
+        return self.citation if self.doi is None else f"{self.citation}. doi:{self.doi}"
+
 
 class Recommendation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One statement of a guideline.

@@ -107,7 +107,7 @@ def releases(service: Service, call: Call, caller: Caller) -> Response:  # noqa:
 
 def summary(served: Served, loaded: Loaded) -> ReleaseSummary:
     """A loaded release as the API describes it."""
-    manifest = loaded.model.manifest
+    manifest, guidance = loaded.model.manifest, loaded.model.guidance
     return ReleaseSummary(
         name=manifest.name,
         version=manifest.version,
@@ -125,6 +125,8 @@ def summary(served: Served, loaded: Loaded) -> ReleaseSummary:
         course=manifest.outputs.course,
         arms=manifest.outputs.arms,
         dose=manifest.outputs.dose,
+        record=() if guidance is None else guidance.record,
+        medications=None if guidance is None else guidance.medications,
     )
 
 

@@ -30,6 +30,7 @@ ReasonCode = Literal[
 _VALUE = {
     "anyOf": [
         {"type": ["number", "string", "boolean", "null"]},
+        {"type": "array", "items": {"type": "string"}, "description": "medications, where guidance looks at them"},
         {
             "type": "object",
             "properties": {
@@ -57,7 +58,7 @@ class AnswerRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     Attributes
     ----------
     values: per variable a number or text in the declared unit, or an object with ``value``, ``unit`` and ``time``; null
-        or left out: not known. The schema of each release is in ``GET /api/v1/releases``.
+        or left out: not known; medications as a list of texts. What each release asks is in ``GET /api/v1/releases``.
     explain: whether to explain the estimate. horizon: of a course, explain the risk at this one of its horizons, not at
         that of the decision. arm: of several treatments, explain what this one changes against the control.
     asked: whether a person wants a review of it, whatever it says; by default so where a clinician asks, not where a
@@ -210,7 +211,8 @@ class ReleaseSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A release that answers here, and what to send it.
 
     ``course`` is there where the question is when something happens, ``arms`` where it is which treatment, and ``dose``
-    where it is how much of a drug.
+    where it is how much of a drug. ``record`` and ``medications``: what only its guidance looks at, sent with the
+    values of ``variables``.
     """
 
     name: str
@@ -229,6 +231,8 @@ class ReleaseSummary(msgspec.Struct, frozen=True, kw_only=True):
     course: Course | None = None
     arms: Arms | None = None
     dose: Dose | None = None
+    record: tuple[Variable, ...] = ()
+    medications: str | None = None
 
 
 class ReleaseList(msgspec.Struct, frozen=True, kw_only=True):

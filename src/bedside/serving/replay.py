@@ -42,7 +42,7 @@ def again(
     loaded: Loaded, then: Answer, *, explain: bool, horizon: float | None = None, arm: str | None = None
 ) -> Answer:
     """The stored values answered once more, as of then; `explain`, `horizon`, `arm` as for ``answer_patient``."""
-    given = {name: _given(value) for name, value in then.values.items()}
+    given = {name: _given(value) for name, value in (then.values | then.record).items()}
     return answer_patient(loaded.model, given, now=then.created, explain=explain, horizon=horizon, arm=arm)
 
 
@@ -62,7 +62,9 @@ def _given(value: ValueGiven) -> dict[str, Any]:
     if value.time is not None and value.time.timetz() == dt.time(0, tzinfo=dt.UTC):
         # Sent as a date, most likely; then it may be tomorrow's in UTC, as it was taken for today's somewhere.
         time = value.time.date()
-    return {"value": value.value, "unit": value.unit, "time": time}
+    # Of a genotype, what was sent; of a value that was converted, what it was converted to.
+    genotype = value.unit is None and value.given is not None
+    return {"value": value.given if genotype else value.value, "unit": value.unit, "time": time}
 
 
 def _difference(then: Answer, now: Answer, scale: float) -> float | None:
@@ -77,7 +79,8 @@ def _told(answer: Answer) -> dict[str, float]:
     """The numbers that an answer tells, each by a name."""
     found = dict(answer.estimate or {})
     if answer.dose is not None:
-        found |= {"low": answer.dose.low, "high": answer.dose.high}
+        ends = {"low": answer.dose.low, "high": answer.dose.high}
+        found |= {name: end for name, end in ends.items() if end is not None}
     if answer.arms is not None:
         found |= {f"expected {arm}": value for arm, value in answer.arms.expected.items() if value is not None}
         for arm, one in answer.arms.differences.items():
@@ -87,6 +90,8 @@ def _told(answer: Answer) -> dict[str, float]:
 
 def _result(then: Answer, now: Answer, difference: float | None, tolerance: float) -> Any:
     same = ("estimate", "prediction_set", "spread", "alert", "abstained", "reasons", "arms", "dose")
+    if then.guidance != now.guidance:
+        return "different"
     if all(getattr(then, name) == getattr(now, name) for name in same):
         return "bit-for-bit"
     return "within-tolerance" if difference is not None and difference <= tolerance else "different"

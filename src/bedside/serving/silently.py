@@ -56,6 +56,8 @@ def beside(
         return None
     try:
         told = _told(values, live.model.manifest.schema, loaded.model.manifest.schema)
+        guidance = loaded.model.guidance
+        told |= {name: values[name] for name in (guidance.asked if guidance is not None else ()) if name in values}
         answer = answer_patient(loaded.model, told, now=now, explain=False)
         return dict(msgspec.to_builtins(answer))
     except Exception as error:  # nothing in a silent release may reach the answer that a patient waits for

@@ -16,8 +16,9 @@ SIGNED = frozenset({"final", "amended"})
 def seen_by(user: User, answer: AnswerReply) -> AnswerReply:
     """The answer as this user may see it now.
 
-    Nothing is kept from a service, nor where the model abstains. Of an answer that is signed the physician's conclusion
-    and action stand and are shown; the reasons of others, and what they expected, wait with the estimate.
+    Nothing is kept from a service, nor where the model abstains; guidance, which is not the model's word, from nobody.
+    Of an answer that is signed the physician's conclusion and action stand and are shown; the reasons of others, and
+    what they expected, wait with the estimate.
     """
     given = any(own.clinician == user.name for own in answer.own_estimates)
     if user.role != "clinician" or not answer.own_estimate_first or given:
@@ -32,7 +33,6 @@ def seen_by(user: User, answer: AnswerReply) -> AnswerReply:
         course=None,
         arms=None,
         dose=None,
-        guidance=(),
         reviews=tuple(_without_reasons(review, signed=answer.status in SIGNED) for review in answer.reviews),
         own_estimates=(),
         withheld=True,

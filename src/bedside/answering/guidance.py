@@ -1,0 +1,150 @@
+"""Guidance beside an answer: what guidelines, labels and the study's author say of its drugs. It can only veto."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from bedside.answering.answer import Advice, Answer, PatientArms, PatientDose, ValueGiven
+from bedside.answering.record import Record
+from bedside.errors import DataError
+from bedside.genome import ACTIONS, Contraindication, GeneResult, gene_result, interactions_with, recommend
+from bedside.release import Guidance, Model
+from bedside.sources import Variable
+
+
+def guided(model: Model, answer: Answer, record: Record) -> Answer:
+    """The answer with its guidance; a veto always wins.
+
+    A vetoed arm is not recommended, nor is another one in its place; a vetoed dose is not told. Nothing else of the
+    model's word changes, and an answer that abstains has its guidance too.
+    """
+    guidance = model.guidance
+    assert guidance is not None
+    advice = advise(guidance, model, answer.values, record)
+    vetoed = frozenset(one.about for one in advice if one.veto)
+    withheld = answer.dose is not None and bool(vetoed)
+    return msgspec.structs.replace(
+        answer,
+        guidance=advice,
+        record=dict(record.given),
+        arms=None if answer.arms is None else _without(answer.arms, vetoed),
+        dose=_withheld(answer.dose) if answer.dose is not None and withheld else answer.dose,
+        estimate=None if withheld else answer.estimate,
+        explanation=None if withheld else answer.explanation,
+    )
+
+
+def _without(arms: PatientArms, vetoed: frozenset[str]) -> PatientArms:
+    if arms.recommended not in vetoed:
+        return arms
+    why = f"Guidance forbids {arms.recommended}, which the data favour"
+    return msgspec.structs.replace(arms, recommended=None, why=why)
+
+
+def _withheld(dose: PatientDose) -> PatientDose:
+    return msgspec.structs.replace(dose, dose=None, low=None, high=None, withheld=True)
+
+
+def advise(guidance: Guidance, model: Model, values: Mapping[str, ValueGiven], record: Record) -> tuple[Advice, ...]:
+    """Everything that is said, vetoes first, then by gravity; of equal gravity in the order of the study."""
+    variables = {variable.name: variable for variable in (*model.manifest.schema.variables, *guidance.record)}
+    known = {**values, **record.given}
+    results = {name: _result(guidance, name, variables, known) for name in guidance.genes}
+    found: list[Advice] = []
+    for about, drug in guidance.drugs.items():
+        found += _declared(guidance, model, about, drug, variables, known)
+        found += _by_gene(guidance, about, drug, results)
+        found += _by_medication(guidance, about, drug, record.medications)
+    return tuple(sorted(found, key=lambda advice: ACTIONS.index(advice.action)))
+
+
+def _result(
+    guidance: Guidance, name: str, variables: Mapping[str, Variable], known: Mapping[str, ValueGiven]
+) -> GeneResult | None:
+    """What is known of a gene, from the first variable that tells it."""
+    for variable in variables.values():
+        told = known.get(variable.name) if variable.gene == name else None
+        text = None if told is None else (told.given or told.value)
+        if isinstance(text, str):
+            try:
+                found = gene_result(guidance.genes[name], text.strip())
+            except DataError:  # an allele that came to be known after this release was signed
+                continue
+            if found is not None:
+                return found
+    return None
+
+
+def _advice(about: str, drug: str, action: str, because: str, text: str, *, version: str, **told: str | None) -> Advice:
+    veto = action == "avoid"
+    stated = {"about": about, "drug": drug, "action": action, "because": because, "text": text, "version": version}
+    return msgspec.convert({**stated, "strength": None, "source": None, **told, "veto": veto}, Advice)
+
+
+def _declared(
+    guidance: Guidance,
+    model: Model,
+    about: str,
+    drug: str,
+    variables: Mapping[str, Variable],
+    known: Mapping[str, ValueGiven],
+) -> Iterator[Advice]:
+    version = f"{model.manifest.name} {model.manifest.version}"
+    for one in guidance.contraindications:
+        if one.drugs and drug not in one.drugs:
+            continue
+        variable, told = variables[one.when.variable], known.get(one.when.variable)
+        value = None if told is None else told.value
+        if value is None:
+            unknown = f"{variable.label} is not known"
+            text = f"Whether this holds is not known: {one.when.text}. {one.reason}"
+            yield _advice(about, drug, "not callable", unknown, text, version=version, source=one.source)
+        elif one.when.holds(value):
+            yield _advice(
+                about, drug, one.action, _stated(one, variable, value), one.reason,
+                version=version, source=one.source, strength="declared",
+            )  # fmt: skip
+
+
+def _stated(one: Contraindication, variable: Variable, value: float | str) -> str:
+    said = variable.category_label(value) if isinstance(value, str) else f"{value:.6g} {variable.unit or ''}".rstrip()
+    return f"{variable.label}: {said} ({one.when.text})"
+
+
+def _by_gene(guidance: Guidance, about: str, drug: str, results: Mapping[str, GeneResult | None]) -> Iterator[Advice]:
+    version = f"guidance {guidance.versions['guidance']}, alleles {guidance.versions['alleles']}"
+    for name, result in results.items():
+        rows = tuple(row for row in guidance.rows if row.gene == name and drug in row.drugs)
+        if not rows:
+            continue
+        source = guidance.sources[rows[0].source]
+        if result is None:
+            text = f"{name} was not called: nothing is said of it, and nothing is taken for normal"
+            yield _advice(
+                about, drug, "not callable", f"{name} is not known", text, version=version, source=source.cited
+            )
+            continue
+        row = recommend(rows, result)
+        if row is None:
+            text = "The guideline gives no recommendation for this result"
+            yield _advice(about, drug, "not callable", result.words, text, version=version, source=source.cited)
+            continue
+        yield _advice(
+            about, drug, row.action, result.words, row.text,
+            version=version, strength=row.strength, source=guidance.sources[row.source].cited,
+        )  # fmt: skip
+
+
+def _by_medication(guidance: Guidance, about: str, drug: str, medications: tuple[str, ...] | None) -> Iterator[Advice]:
+    rows = tuple(row for row in guidance.interactions if drug in row.drugs)
+    version = f"interactions {guidance.versions['interactions']}"
+    if rows and medications is None:
+        text = "Interactions were not looked at"
+        yield _advice(about, drug, "not callable", "The medications are not known", text, version=version)
+    for row, name in interactions_with(rows, guidance.synonyms, drug, medications or ()):
+        yield _advice(
+            about, drug, row.action, f"{name} in the record", f"{name} {row.text}",
+            version=version, strength="label", source=guidance.sources[row.source].cited,
+        )  # fmt: skip

@@ -1,0 +1,274 @@
+"""Guidance stands beside every answer, follows from nothing but what was sent, and can only veto."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bedside.answering import Advice, Answer, answer_patient
+from bedside.errors import ValueRefused
+from bedside.genome import ACTIONS, Condition, Contraindication, gene, guidance_table
+from bedside.release import Arms, Dose, Guidance, Model, Outputs, Prediction, guidance_of, pack
+from bedside.sources import Variable
+
+NOW = dt.datetime(2026, 11, 22, 10, 30, tzinfo=dt.UTC)
+VALUES = {"age": 61, "radius": 14.1, "ratio": 0.2, "menopause": "post"}
+
+
+def contraindication(text: str, variable: str, sign: Any, value: float | str, **changes: Any) -> Contraindication:
+    stated = {"name": text, "drugs": (), "action": "avoid", "reason": f"because {text}", "source": "a label"} | changes
+    return Contraindication(when=Condition(text=text, variable=variable, operator=sign, value=value), **stated)
+
+
+PREGNANT = Variable(name="pregnant", kind="category", label="Pregnant", categories=("no", "yes"))
+EGFR = Variable(name="egfr", kind="number", label="eGFR", unit="mL/min", range=(1, 200))
+
+
+def of_genes(*names: str) -> tuple[Variable, ...]:
+    return tuple(Variable(name=name, kind="category", label=name, gene=name) for name in names)
+
+
+def about(drugs: dict[str, str], genes: tuple[str, ...], **changes: Any) -> Guidance:
+    stated = {"indications": {}, "record": of_genes(*genes), "medications": None, "contraindications": ()} | changes
+    return guidance_of(drugs, genes=genes, **stated)
+
+
+WARFARIN = about(
+    {"warfarin": "warfarin"},
+    ("CYP2C9", "VKORC1"),
+    record=(*of_genes("CYP2C9", "VKORC1"), PREGNANT, EGFR),
+    medications="medications",
+    contraindications=(
+        contraindication("pregnant == yes", "pregnant", "==", "yes"),
+        contraindication("egfr < 15", "egfr", "<", 15.0, action="monitor"),
+        contraindication("age > 100", "age", ">", 100.0),
+    ),
+)
+
+
+@pytest.fixture(scope="session")
+def plain(small: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return pack(small.parts(), tmp_path_factory.mktemp("guided") / "candidate").load()
+
+
+def ask(model: Model, guidance: Guidance | None, **values: object) -> Answer:
+    return answer_patient(replace(model, guidance=guidance), VALUES | values, now=NOW, explain=False)
+
+
+def short(answer: Answer) -> list[tuple[str, str]]:
+    return [(advice.action, advice.because) for advice in answer.guidance]
+
+
+def test_everything_that_is_known_is_said_vetoes_first(plain: Model) -> None:
+    answer = ask(
+        plain,
+        WARFARIN,
+        CYP2C9="*3/*1",
+        VKORC1="GA",
+        pregnant="yes",
+        egfr=40,
+        medications=["Amiodarone 200 mg", "paracetamol"],
+    )
+    assert short(answer) == [
+        ("avoid", "Pregnant: yes (pregnant == yes)"),
+        ("reduce", "CYP2C9 *1/*3: Intermediate Metabolizer, activity score 1.0"),
+        ("reduce", "VKORC1 A/G: -1639 AG"),
+        ("monitor", "amiodarone in the record"),
+    ]
+    veto, by_gene, _, interaction = answer.guidance
+    assert (veto.veto, veto.strength, veto.source) == (True, "declared", "a label")
+    assert (by_gene.veto, by_gene.strength, by_gene.about) == (False, "strong", "warfarin")
+    assert by_gene.source is not None and "doi:10.1002/cpt.668" in by_gene.source
+    assert "alleles" in by_gene.version
+    assert interaction.strength == "label"
+    assert answer.record["CYP2C9"].value == "*1/*3"
+    assert answer.record["egfr"].unit == "mL/min"
+    assert answer.record["medications"].value == "Amiodarone 200 mg; paracetamol"
+
+
+def test_what_is_not_known_is_said_and_nothing_is_taken_for_normal(plain: Model) -> None:
+    answer = ask(plain, WARFARIN, CYP2C9="not callable")
+    assert {advice.action for advice in answer.guidance} == {"not callable"}
+    assert [advice.because for advice in answer.guidance] == [
+        "Pregnant is not known",
+        "eGFR is not known",
+        "CYP2C9 is not known",
+        "VKORC1 is not known",
+        "The medications are not known",
+    ]
+    uncertain = ask(plain, WARFARIN, CYP2C9="*1/*7", VKORC1="G/G", pregnant="no", egfr=90, medications=[])
+    assert short(uncertain) == [
+        ("not callable", "CYP2C9 *1/*7: Indeterminate"),
+        ("as usual", "VKORC1 G/G: -1639 GG"),
+    ]
+
+
+def test_a_release_without_guidance_says_nothing_and_knows_no_record(plain: Model) -> None:
+    assert ask(plain, None).guidance == ()
+    with pytest.raises(ValueRefused, match="pregnant: unknown variable"):
+        ask(plain, None, pregnant="yes")
+
+
+def test_the_model_s_word_is_the_same_with_and_without_the_record(plain: Model) -> None:
+    """The record never reaches the graph: neither the estimate nor anything judged depends on it."""
+    alone, told = ask(plain, None), ask(plain, WARFARIN, pregnant="yes", CYP2C9="*3/*3", egfr=3)
+    same = ("estimate", "prediction_set", "spread", "alert", "abstained", "reasons", "values", "distance", "warnings")
+    for name in same:
+        assert getattr(alone, name) == getattr(told, name)
+    assert set(told.record) == {"pregnant", "CYP2C9", "egfr"}
+
+
+def test_guidance_is_there_where_the_model_abstains(plain: Model) -> None:
+    answer = answer_patient(replace(plain, guidance=WARFARIN), {"age": 61, "pregnant": "yes"}, now=NOW)
+    assert answer.abstained
+    assert answer.guidance[0].veto
+
+
+def test_every_bad_value_of_both_is_named(plain: Model) -> None:
+    with pytest.raises(ValueRefused) as caught:
+        ask(plain, WARFARIN, age="old", CYP2C9="*1/*99", pregnant="maybe", egfr=1000, medications=7, VKORC1=3)
+    said = caught.value.problems
+    assert set(said) == {"age", "CYP2C9", "pregnant", "egfr", "medications", "VKORC1"}
+    assert "'*99' in '*1/*99' is no known allele of CYP2C9" in said["CYP2C9"]
+    assert "write a list of texts" in said["medications"]
+
+
+def test_units_of_the_record_are_converted(plain: Model) -> None:
+    answer = ask(plain, WARFARIN, egfr={"value": 0.01, "unit": "L/min", "time": "2026-11-20"})
+    assert ("monitor", "eGFR: 10 mL/min (egfr < 15)") in short(answer)
+
+
+CYP2C19 = Variable(
+    name="metaboliser",
+    kind="category",
+    label="CYP2C19",
+    gene="CYP2C19",
+    categories=("Normal Metabolizer", "Poor Metabolizer"),
+)
+
+
+def genotyped(model: Model) -> Model:
+    """The same graph, whose last input is now a genotype."""
+    schema = model.manifest.schema
+    changed = msgspec.structs.replace(schema, variables=(*schema.variables[:3], CYP2C19))
+    return replace(model, manifest=msgspec.structs.replace(model.manifest, schema=changed))
+
+
+def test_a_predictor_s_genotype_is_read_also_where_the_model_does_not_know_it(plain: Model) -> None:
+    guidance = about({"new": "clopidogrel"}, ("CYP2C19",), record=(), indications={"clopidogrel": "neurovascular"})
+    model = replace(genotyped(plain), guidance=guidance)
+    values = {name: VALUES[name] for name in ("age", "radius", "ratio")}
+    answer = answer_patient(model, values | {"metaboliser": "*2/*1"}, now=NOW, explain=False)
+    assert short(answer) == [("alternative", "CYP2C19 *1/*2: Intermediate Metabolizer")]
+    assert answer.values["metaboliser"].value is None
+    assert any("never learned from" in warning for warning in answer.warnings)
+    poor = answer_patient(model, values | {"metaboliser": "*2/*2"}, now=NOW, explain=False)
+    assert poor.values["metaboliser"].value == "Poor Metabolizer"
+    assert poor.values["metaboliser"].given == "*2/*2"
+    assert poor.guidance[0].veto
+    phenotype = answer_patient(model, values | {"metaboliser": "Poor Metabolizer"}, now=NOW, explain=False)
+    assert phenotype.guidance[0].because == "CYP2C19 Poor Metabolizer"
+
+
+ARMS = Arms(
+    arms=("aspirin", "clopidogrel"),
+    column="arm",
+    codes={"0": 0, "1": 1},
+    outcome="stroke",
+    unit=None,
+    kind="probability",
+    better="lower",
+    randomised=True,
+    alpha=0.05,
+    overlap=0.05,
+    scale=0.5,
+    single=0,
+)
+DOSE = Dose(drug="warfarin", column="dose", unit="mg/wk", tolerance=0.2, alpha=0.1, lowest=5, highest=90, scale=15)
+
+
+def giving(model: Model, outputs: Outputs, *columns: float) -> Model:
+    """A model whose graph gives these quantities for everybody."""
+
+    def predict(values: np.ndarray) -> Prediction:
+        rows = np.tile(np.array(columns, np.float32), (len(values), 1))
+        return Prediction(columns=rows, distance=np.zeros(len(values), np.float32), spread=None)
+
+    manifest = msgspec.structs.replace(model.manifest, outputs=outputs, threshold=None, conformal=None)
+    return replace(model, manifest=manifest, predict=predict)
+
+
+@pytest.fixture(scope="session")
+def trial(plain: Model) -> Model:
+    """Under clopidogrel a tenth has a stroke, under aspirin a third, and the data tell the two apart."""
+    guidance = about({"clopidogrel": "clopidogrel"}, ("CYP2C19",), indications={"clopidogrel": "neurovascular"})
+    return replace(giving(plain, Outputs(classes=(), arms=ARMS), 0.33, 0.10, 0.02, 0.5, 0.5), guidance=guidance)
+
+
+def test_a_vetoed_arm_is_never_recommended_and_no_other_takes_its_place(trial: Model) -> None:
+    allowed = answer_patient(trial, VALUES | {"CYP2C19": "*1/*1"}, now=NOW, explain=False)
+    assert allowed.arms is not None and allowed.arms.recommended == "clopidogrel"
+    vetoed = answer_patient(trial, VALUES | {"CYP2C19": "*2/*2"}, now=NOW, explain=False)
+    assert vetoed.arms is not None
+    assert vetoed.arms.recommended is None
+    assert vetoed.arms.why == "Guidance forbids clopidogrel, which the data favour"
+    assert vetoed.arms.expected == allowed.arms.expected  # the model's word stands beside it
+    assert vetoed.guidance[0].about == "clopidogrel"
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_is_sent_a_veto_wins(trial: Model, data: st.DataObject) -> None:
+    alleles = st.sampled_from(gene("CYP2C19").alleles)
+    text = f"{data.draw(alleles)}/{data.draw(alleles)}"
+    answer = answer_patient(trial, VALUES | {"CYP2C19": text}, now=NOW, explain=False)
+    vetoed = {advice.about for advice in answer.guidance if advice.veto}
+    assert answer.arms is not None and answer.arms.recommended not in vetoed
+    order = [ACTIONS.index(advice.action) for advice in answer.guidance]
+    assert order == sorted(order)
+    again = answer_patient(trial, VALUES | {"CYP2C19": text}, now=NOW, explain=False)
+    assert answer.guidance == again.guidance
+
+
+def test_a_vetoed_dose_is_not_told(plain: Model) -> None:
+    model = replace(giving(plain, Outputs(classes=(), dose=DOSE), 35.0, 20.0, 50.0), guidance=WARFARIN)
+    told = answer_patient(model, VALUES | {"pregnant": "no", "CYP2C9": "*1/*3"}, now=NOW, explain=False)
+    assert told.dose is not None
+    assert (told.dose.withheld, told.dose.dose, told.estimate) == (False, 35.0, {"dose": 35.0})
+    vetoed = answer_patient(model, VALUES | {"pregnant": "yes"}, now=NOW, explain=False)
+    assert vetoed.dose is not None
+    assert vetoed.dose.withheld
+    assert (vetoed.dose.dose, vetoed.dose.low, vetoed.dose.high, vetoed.estimate) == (None, None, None, None)
+    assert b"35.0" not in msgspec.json.encode(vetoed)
+
+
+def test_only_avoid_is_a_veto(plain: Model) -> None:
+    drugs = {drug: drug for drug in ("piroxicam", "meloxicam", "phenytoin")}
+    answer = ask(plain, about(drugs, ("CYP2C9",)), CYP2C9="*1/*3")
+    assert [(advice.drug, advice.action, advice.veto) for advice in answer.guidance] == [
+        ("piroxicam", "avoid", True),
+        ("meloxicam", "reduce", False),
+        ("phenytoin", "reduce", False),
+    ]
+
+
+def test_a_newer_table_does_not_change_a_signed_release(plain: Model) -> None:
+    """What is said comes from the release alone: a table without a row says nothing, whatever the package's has."""
+    emptied = msgspec.structs.replace(about({"warfarin": "warfarin"}, ("CYP2C9",)), rows=())
+    assert ask(plain, emptied, CYP2C9="*3/*3").guidance == ()
+    assert guidance_table().about("warfarin")
+
+
+def test_an_advice_is_plain_json(plain: Model, tmp_path: Path) -> None:
+    answer = ask(plain, WARFARIN, pregnant="yes")
+    assert msgspec.convert(msgspec.to_builtins(answer.guidance[0]), Advice) == answer.guidance[0]
+    assert msgspec.json.decode(msgspec.json.encode(answer), type=Answer) == answer

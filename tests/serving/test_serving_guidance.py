@@ -1,0 +1,102 @@
+"""Guidance through the API: asked with the record, stored in the ledger, replayed, never withheld."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hospital as house
+import pytest
+
+from bedside.genome import Condition, Contraindication
+from bedside.release import ReviewRule, guidance_of
+from bedside.sources import Variable
+
+GUIDANCE = guidance_of(
+    {"simvastatin": "simvastatin"},
+    indications={},
+    genes=("SLCO1B1",),
+    record=(
+        Variable(name="SLCO1B1", kind="category", label="SLCO1B1", gene="SLCO1B1"),
+        Variable(name="egfr", kind="number", label="eGFR", unit="mL/min", range=(1, 200)),
+    ),
+    medications="medications",
+    contraindications=(
+        Contraindication(
+            name="kidney",
+            drugs=(),
+            when=Condition(text="egfr < 30", variable="egfr", operator="<", value=30),
+            action="reduce",
+            reason="Start with 5 mg",
+            source="US prescribing information, ZOCOR: renal impairment",
+        ),
+    ),
+)
+RECORD = {"SLCO1B1": "*15/*5", "egfr": {"value": 0.02, "unit": "L/min"}, "medications": ["Clarithromycin 500 mg"]}
+
+
+@pytest.fixture
+def guided(tmp_path: Path) -> Iterator[Any]:
+    from bedside.review import PAGES
+
+    review = ReviewRule(own_estimate_first=True)
+    release = house.make_release(tmp_path / "made", guidance=GUIDANCE, review=review)
+    opened = house.open_hospital(tmp_path, [release], pages=PAGES)
+    yield opened
+    opened.ledger.close()
+
+
+def test_guidance_is_answered_stored_and_replayed(guided: Any) -> None:
+    answer = guided.ask("service", values=house.PLAUSIBLE | RECORD)
+    assert [(one["action"], one["because"]) for one in answer["guidance"]] == [
+        ("avoid", "SLCO1B1 *5/*15: Poor Function"),
+        ("avoid", "clarithromycin in the record"),
+        ("reduce", "eGFR: 20 mL/min (egfr < 30)"),
+    ]
+    assert answer["record"]["SLCO1B1"]["value"] == "*5/*15"
+    assert answer["record"]["egfr"]["value"] == pytest.approx(20)
+    assert set(answer["values"]) == set(house.PLAUSIBLE)
+    path = f"/api/v1/answers/{answer['id']}"
+    assert guided.client("service").get(path).json()["guidance"] == answer["guidance"]
+    assert guided.client("auditor").get(f"{path}/replay").json()["result"] == "bit-for-bit"
+    stored = guided.ledger.answer(answer["id"]).answer
+    assert stored["guidance"] == answer["guidance"]
+
+
+def test_it_is_not_withheld_with_the_model_s_word(guided: Any) -> None:
+    answer = guided.ask("service", values=house.PLAUSIBLE | RECORD)
+    before = guided.client("clinician").get(f"/api/v1/answers/{answer['id']}").json()
+    assert (before["withheld"], before["estimate"]) == (True, None)
+    assert before["guidance"] == answer["guidance"]
+
+
+def test_replay_sees_that_other_guidance_was_given(guided: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import bedside.answering.guidance as module
+
+    answer = guided.ask("service", values=house.PLAUSIBLE | RECORD)
+    monkeypatch.setattr(module, "interactions_with", lambda *_: [])
+    replay = guided.client("auditor").get(f"/api/v1/answers/{answer['id']}/replay").json()
+    assert replay["result"] == "different"
+
+
+def test_what_to_send_is_told_and_what_cannot_be_read_is_refused(guided: Any) -> None:
+    (release,) = guided.client("service").get("/api/v1/releases").json()["releases"]
+    assert [variable["name"] for variable in release["record"]] == ["SLCO1B1", "egfr"]
+    assert release["medications"] == "medications"
+    bad = house.PLAUSIBLE | {"SLCO1B1": "*1/*99", "egfr": 0, "medications": {"value": 3}, "mean_radius": 700}
+    reply = guided.client("service").post("/api/v1/releases/breast-fna/answers", json={"values": bad})
+    assert reply.status_code == 422
+    assert set(reply.json()["error"]["problems"]) == {"SLCO1B1", "egfr", "medications", "mean_radius"}
+    assert "'*99'" in json.dumps(reply.json())
+    assert guided.ledger.count() == 0
+
+
+def test_the_page_of_an_answer_says_it(guided: Any) -> None:
+    answer = guided.ask("clinician", values=house.PLAUSIBLE | RECORD)
+    client = guided.client("clinician")
+    client.post(f"/api/v1/answers/{answer['id']}/own-estimate", json={"estimate": None})
+    page = client.get(f"/answers/{answer['id']}").text
+    assert "High risk of myopathy: prescribe another statin" in page
+    assert "Cooper-DeHoff" in page
