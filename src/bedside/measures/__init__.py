@@ -27,11 +27,27 @@ from bedside.measures.discrimination import (
     auroc_multiclass,
     average_precision,
 )
+from bedside.measures.dose import (
+    interval_coverage,
+    mae,
+    mae_difference,
+    mean_error,
+    r_squared,
+    within_tolerance,
+)
 from bedside.measures.doubly_robust import average_effect, dr_scores, restricted_mean_outcome
+from bedside.measures.e_value import EValue, e_value, ratio_from_difference, risk_ratio
+from bedside.measures.effect_calibration import (
+    EffectGroups,
+    effect_calibration_curve,
+    effect_calibration_intercept,
+    effect_calibration_slope,
+)
 from bedside.measures.horizon import auc_t, brier_at, ibs
 from bedside.measures.interval import wilson
 from bedside.measures.measure import Measure
 from bedside.measures.operating import npv, ppv, sensitivity, specificity
+from bedside.measures.overlap import effective_sample_sizes, poor_overlap, standardised_differences
 from bedside.measures.policy import current_practice, policy_gain, policy_gain_over_best, policy_value
 from bedside.measures.predicted_curves import median_of, restricted_mean, risk_by
 from bedside.measures.priority import PriorityCurve, autoc, qini, qini_curve, toc_curve
@@ -57,6 +73,8 @@ __all__ = [
     "Curve",
     "DCalibration",
     "DecisionCurve",
+    "EValue",
+    "EffectGroups",
     "Measure",
     "PriorityCurve",
     "SampleSize",
@@ -91,12 +109,21 @@ __all__ = [
     "decision_curve",
     "decision_curve_at",
     "dr_scores",
+    "e_value",
+    "effect_calibration_curve",
+    "effect_calibration_intercept",
+    "effect_calibration_slope",
+    "effective_sample_sizes",
     "ibs",
     "ici",
     "ici_at",
+    "interval_coverage",
     "kaplan_meier",
     "log_loss",
     "log_loss_difference",
+    "mae",
+    "mae_difference",
+    "mean_error",
     "median_follow_up",
     "median_of",
     "net_benefit",
@@ -111,16 +138,22 @@ __all__ = [
     "policy_gain",
     "policy_gain_over_best",
     "policy_value",
+    "poor_overlap",
     "ppv",
     "qini",
     "qini_curve",
+    "r_squared",
+    "ratio_from_difference",
     "restricted_mean",
     "restricted_mean_outcome",
     "riley",
     "riley_survival",
     "risk_by",
+    "risk_ratio",
     "sensitivity",
     "specificity",
+    "standardised_differences",
     "toc_curve",
     "wilson",
+    "within_tolerance",
 ]

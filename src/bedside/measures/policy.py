@@ -36,7 +36,7 @@ def policy_value(
     Undefined for none.
 
     Poor overlap makes the interval too narrow: where two patients in five had a propensity below 0.05 and the outcome
-    model was half wrong, a nominal 95 % covered 91 % in a simulation, and 85 % for a gain; see the overlap first.
+    model was half wrong, a nominal 95 % covered 91 % in a simulation, and 85 % for a gain; see `poor_overlap`.
 
     Parameters
     ----------

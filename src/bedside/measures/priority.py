@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from bedside.errors import DataError
 from bedside.measures.interval import undefined
 from bedside.measures.measure import Measure
-from bedside.measures.treated import checked_column, with_influence
+from bedside.measures.treated import checked_column, checked_groups, with_influence
 
 SHARES = np.arange(1, 21) / 20
 """Shares at which curves are drawn."""
@@ -60,9 +60,8 @@ def _ranked(
     priority = checked_column(priority, "priority", len(effect))
     order = np.argsort(-priority, kind="stable")
     fallen = np.diff(priority[order], prepend=priority[order][:1]) != 0
-    if groups is not None and np.shape(groups) != effect.shape:
-        raise DataError(f"{len(effect)} rows but groups of shape {np.shape(groups)}", where="groups")
-    return _Ranked(effect[order], np.cumsum(fallen), None if groups is None else np.asarray(groups)[order])
+    groups = checked_groups(groups, len(effect))
+    return _Ranked(effect[order], np.cumsum(fallen), None if groups is None else groups[order])
 
 
 def _at_the_margin(one: _Ranked) -> Float[np.ndarray, "patient"]:

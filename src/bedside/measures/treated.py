@@ -102,6 +102,21 @@ def checked_weight(weight: Float[np.ndarray, "patient"] | None, n: int) -> Float
     return column
 
 
+def checked_groups(groups: object, n: int) -> Int[np.ndarray, "row"] | None:
+    """Whose each of ``n`` rows is; None where each is its own.
+
+    Raises
+    ------
+    DataError: another number of them.
+    """
+    if groups is None:
+        return None
+    whose = np.asarray(groups)
+    if whose.shape != (n,):
+        raise DataError(f"{n} rows but groups of shape {whose.shape}", where="groups")
+    return whose
+
+
 def mean_of(values: Float[np.ndarray, "row"], groups: Int[np.ndarray, "row"] | None, level: float) -> Measure:
     """Mean of ``values`` with Student's t interval; rows of one of the ``groups`` hang together."""
     if len(values) == 0:
@@ -121,10 +136,8 @@ def with_influence(
     summed within each first (Liang and Zeger, Biometrika 1986;73:13-22), and there are as many degrees of freedom as
     groups, less one. No interval for one patient or group, or where nothing varies.
     """
+    groups = checked_groups(groups, len(influence))
     if groups is not None:
-        groups = np.asarray(groups)
-        if groups.shape != influence.shape:
-            raise DataError(f"{len(influence)} rows but groups of shape {groups.shape}", where="groups")
         _, place = np.unique(groups, return_inverse=True)
         influence = np.bincount(place, weights=influence) * ((place.max() + 1) / len(influence))
     spread = mean(influence, level)
