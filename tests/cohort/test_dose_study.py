@@ -73,6 +73,34 @@ def test_a_dose_that_cannot_be_is_refused(make, wrong: object, what: str) -> Non
         assemble(read_study(make(DOSE_TASK, NO_THRESHOLD, DOSE, columns=columns)))
 
 
+RULES = (UNIT, UNIT + '\ncomparators = { "rule of thumb" = "thumb", "5 for all" = "fixed" }')
+
+
+def test_what_other_rules_would_give(make) -> None:
+    columns = treated() | {"thumb": [float(i) for i in range(200)], "fixed": [5] * 200}
+    columns["thumb"][3], columns["amount"][0] = "", ""
+    cohort = assemble(read_study(make(DOSE_TASK, NO_THRESHOLD, DOSE, RULES, columns=columns)))
+    assert set(cohort.comparators) == {"rule of thumb", "5 for all"}
+    found = cohort.take(np.array([0, 2, 1])).comparators["rule of thumb"]
+    assert np.array_equal(found, [1, np.nan, 2], equal_nan=True), "0 and 300 may be what a rule gives"
+    columns["thumb"][9] += 1
+    assert assemble(read_study(make(DOSE_TASK, NO_THRESHOLD, DOSE, RULES, columns=columns))).digest != cohort.digest
+    columns["thumb"][9] = "much"
+    with pytest.raises(DataError, match="1 cell is no number in the column 'thumb'"):
+        assemble(read_study(make(DOSE_TASK, NO_THRESHOLD, DOSE, RULES, columns=columns)))
+
+
+def test_a_comparator_is_a_column_of_its_own(make) -> None:
+    for column, what in [
+        ("nothing", "no column 'nothing'"),
+        ("amount", "already the outcome"),
+        ("age", "'age' is the"),
+    ]:
+        rules = (UNIT, UNIT + f'\ncomparators = {{ thumb = "{column}" }}')
+        with pytest.raises(StudyError, match=what):
+            read_study(make(DOSE_TASK, NO_THRESHOLD, DOSE, rules, columns=treated()))
+
+
 def test_both_sides_need_the_same_doses(make) -> None:
     study = read_study(make(DOSE_TASK, NO_THRESHOLD, DOSE, columns=treated()))
     cohort = assemble(study)

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -151,6 +152,7 @@ def cohort_of(rows: Rows, *, time_needed: bool, site_needed: bool) -> Cohort:
         entered=None if times is None else times.entered,
         amount=amount,
         arm=arm,
+        comparators=_comparators(rows),
         site=None if site is None else np.array([text or "not stated" for text in site], dtype=object),
         time=time,
         attrition=(),
@@ -236,6 +238,16 @@ def _amounts(rows: Rows) -> Float[np.ndarray, " row"] | None:
     return read_amounts(rows.reading, rows.path, rows.outcome.column, quantity, rows.unit)
 
 
+def _comparators(rows: Rows) -> dict[str, Float[np.ndarray, " row"]]:
+    """What other rules give, whatever it is: they are judged, not the patients."""
+    quantity = rows.outcome.quantity
+    if quantity is None:
+        return {}
+    any_number = msgspec.structs.replace(quantity, range=None, tolerance=None)
+    named = rows.outcome.comparators.items()
+    return {name: read_amounts(rows.reading, rows.path, column, any_number, rows.unit) for name, column in named}
+
+
 def _arms(rows: Rows) -> Int[np.ndarray, " row"] | None:
     treatment = rows.outcome.treatment
     return None if treatment is None else read_treatments(rows.reading, rows.path, treatment)
@@ -312,7 +324,7 @@ def _digested(cohort: Cohort) -> Cohort:
     digest.update(np.where(np.isnan(values), np.nan, values + 0.0).astype("<f8").tobytes())
     digest.update(cohort.outcome.astype("<i8").tobytes())
     digest.update(b"" if cohort.time is None else cohort.time.astype("datetime64[D]").astype("<i8").tobytes())
-    for numbers in (cohort.followed, cohort.entered, cohort.landmark, cohort.amount):
+    for numbers in (cohort.followed, cohort.entered, cohort.landmark, cohort.amount, *cohort.comparators.values()):
         digest.update(b"" if numbers is None else numbers.astype("<f8").tobytes())
     digest.update(b"" if cohort.arm is None else cohort.arm.astype("<i8").tobytes())
     for column in (cohort.patient, cohort.site):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import numpy as np
@@ -61,10 +62,11 @@ class Cohort:
         declares no landmarks.
     amount: the outcome where it is a number (`outcome` is then 0 throughout), in the study's unit; else None.
     arm: position of the treatment that each row's patient got; None where the question is not which.
+    comparators: of a dose, what other rules would give each row, by their names; nan where one gives none.
     site: text of the site column, None where the study names none.
     time: index date of each row (``datetime64[D]``), None where the study names none.
     attrition: from rows read to rows used.
-    digest: SHA-256 over the used values, outcomes, patients, sites and times, in hexadecimal.
+    digest: SHA-256 over the used values, outcomes, comparators, patients, sites and times, in hexadecimal.
     source_digest: SHA-256 of the table's bytes.
     """
 
@@ -81,6 +83,7 @@ class Cohort:
     landmark: Float[np.ndarray, " patient"] | None = None
     amount: Float[np.ndarray, " patient"] | None = None
     arm: Int[np.ndarray, " patient"] | None = None
+    comparators: Mapping[str, Float[np.ndarray, " patient"]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.outcome)
@@ -118,4 +121,5 @@ class Cohort:
             landmark=None if self.landmark is None else self.landmark[index],
             amount=None if self.amount is None else self.amount[index],
             arm=None if self.arm is None else self.arm[index],
+            comparators={name: doses[index] for name, doses in self.comparators.items()},
         )

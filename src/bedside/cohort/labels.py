@@ -32,6 +32,7 @@ class Label:
         rows.
     kind: which of several kinds of outcome a task may ask about, in words; empty where there is one.
     targets: the targets that can be made, of those that bedside brings; None: all.
+    compared: a key that holds a table of columns, each by a name; None: none does.
     """
 
     told: tuple[str, ...]
@@ -40,6 +41,7 @@ class Label:
     read: Callable[[Section, Texts], Outcome]
     kind: str = ""
     targets: tuple[str, ...] | None = None
+    compared: str | None = None
 
     def refuse_others(self, section: Section, task: str) -> None:
         """Keys of another kind of question are refused, never ignored."""
@@ -66,7 +68,14 @@ TIME_TO_EVENT = Label(
 ON_SERVERS = ("server-cpu", "server-gpu")
 """Where quantities with a unit are computed: no other target of this version has been held to them."""
 
-DOSE = Label(("column",), {}, ("drug", "unit", "range", "tolerance"), read_dose, targets=ON_SERVERS)
+DOSE = Label(
+    ("column",),
+    {},
+    ("drug", "unit", "range", "tolerance", "comparators"),
+    read_dose,
+    targets=ON_SERVERS,
+    compared="comparators",
+)
 
 _ARMS = ("control", "arms", "better", "propensity")
 ARMS_BINARY = Label(

@@ -46,7 +46,9 @@ def read_dose(section: Section, texts: Mapping[str, Mapping[str, int]]) -> Outco
         raise section.error("range", f"a dose of {limits[0]:g} is none", "Begin above 0: [1, 200], say")
     tolerance = section.share("tolerance") or TOLERANCE
     quantity = Quantity(name=drug, unit=_unit(section), range=limits, tolerance=tolerance)
-    return Outcome(column=column, classes=(), positive=None, codes={}, quantity=quantity)
+    rules = section.below("comparators")
+    comparators = {name: rules.text(name) for name in rules.names()}
+    return Outcome(column=column, classes=(), positive=None, codes={}, quantity=quantity, comparators=comparators)
 
 
 def _column(section: Section, counts: Mapping[str, int]) -> str:

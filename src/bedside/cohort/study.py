@@ -125,6 +125,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     quantity: where the outcome is a number: `classes` and `codes` are then empty; else None.
     treatment: where the question is which arm. With a `follow_up`, the outcome is the restricted mean time until the
         event, up to its one horizon; with a `quantity` its mean; else the probability of `positive`.
+    comparators: of a dose, what other rules would give: name → column, in the unit of the dose.
     """
 
     column: str
@@ -135,12 +136,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     follow_up: FollowUp | None = None
     quantity: Quantity | None = None
     treatment: Treatment | None = None
+    comparators: Mapping[str, str] = {}
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that the answer is read from."""
         arm = () if self.treatment is None else (self.treatment.column,)
-        return (self.column, *(self.follow_up.columns if self.follow_up is not None else ()), *arm)
+        followed = () if self.follow_up is None else self.follow_up.columns
+        return (self.column, *followed, *arm, *self.comparators.values())
 
     @property
     def probabilities(self) -> bool:

@@ -263,6 +263,9 @@ def _roles(top: Section, section: Section, names: tuple[str, ...], label: Label)
     asked = [(section, key, _PARTS[key], False) for key in ("patient", "site", "time")]
     asked += [(outcome, key, _PARTS.get(f"outcome.{key}", "outcome"), True) for key in label.told]
     asked += [(outcome, key, _PARTS[f"outcome.{key}"], needed) for key, needed in label.columns.items()]
+    if label.compared is not None:
+        rules = outcome.below(label.compared)
+        asked += [(rules, name, f"dose by the rule '{name}'", True) for name in rules.names()]
     taken: dict[str, str] = {}
     found: dict[str, str] = {}
     told: dict[str, str] = {}

@@ -56,6 +56,7 @@ KNOWN_KEYS: dict[str, str] = {
     "outcome.until": "treatment: time up to which the time without the event is averaged",
     "outcome.range": "lowest and highest possible number; others are errors",
     "outcome.drug": "dose: the drug, in words",
+    "outcome.comparators": "dose: columns with what other rules would give, as { name = column }",
     "outcome.tolerance": "dose: share of the therapeutic dose within which a dose counts as right; default 0.2",
     "training.network": "residual (default), plain or floor",
     "training.members": "how many networks the estimate is the mean of",
