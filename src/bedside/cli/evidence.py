@@ -16,7 +16,7 @@ from bedside.cli.study import HeldOut, local_folder
 from bedside.errors import DataError, MissingExtra, UsageError
 
 if TYPE_CHECKING:
-    from bedside.cohort import Cohort, Outcome, Study
+    from bedside.cohort import Cohort, FollowUp, Outcome, Quantity, Study, Treatment
     from bedside.release import Candidate, Model, Outputs
     from bedside.validation import Evidence, Looks
     from bedside.validation.evidence import TargetEvidence
@@ -311,25 +311,61 @@ def _elsewhere(
 
 
 def _outcome(outputs: Outputs) -> Outcome:
-    from bedside.cohort import FollowUp, Outcome
+    from bedside.cohort import Outcome
 
-    course = outputs.course
     return Outcome(
         column=outputs.column or "outcome",
         classes=outputs.classes,
         positive=outputs.positive,
         codes=outputs.codes,
         others_negative=outputs.others_negative,
-        follow_up=None
-        if course is None
-        else FollowUp(
-            time=course.time,
-            unit=course.unit,
-            horizons=course.horizons,
-            entry=course.entry,
-            landmarks=course.landmarks,
-            visit=course.visit,
-        ),
+        follow_up=_follow_up(outputs),
+        quantity=_quantity(outputs),
+        treatment=_treatment(outputs),
+    )
+
+
+def _follow_up(outputs: Outputs) -> FollowUp | None:
+    from bedside.cohort import FollowUp
+
+    course, arms = outputs.course, outputs.arms
+    if arms is not None and arms.time is not None and arms.until is not None:
+        return FollowUp(time=arms.time, unit=arms.unit or "", horizons=(arms.until,))
+    if course is None:
+        return None
+    return FollowUp(
+        time=course.time,
+        unit=course.unit,
+        horizons=course.horizons,
+        entry=course.entry,
+        landmarks=course.landmarks,
+        visit=course.visit,
+    )
+
+
+def _quantity(outputs: Outputs) -> Quantity | None:
+    from bedside.cohort import Quantity
+
+    arms, dose = outputs.arms, outputs.dose
+    if dose is not None:
+        return Quantity(name=dose.drug, unit=dose.unit, tolerance=dose.tolerance)
+    return Quantity(name=arms.outcome, unit=arms.unit or "") if arms is not None and arms.kind == "mean" else None
+
+
+def _treatment(outputs: Outputs) -> Treatment | None:
+    """How patients came to their arms is the other hospital's own: nothing here looks at it."""
+    from bedside.cohort import Treatment
+
+    arms = outputs.arms
+    if arms is None:
+        return None
+    return Treatment(
+        column=arms.column,
+        arms=arms.arms,
+        codes=arms.codes,
+        better=arms.better,
+        propensity=None,
+        overlap=arms.overlap,
     )
 
 

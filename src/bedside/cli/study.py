@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bedside.adoption import Adopted
     from bedside.cohort import Cohort, DataCheck, Split, Study
     from bedside.privacy import Prototypes
-    from bedside.release import Arms, Candidate, Course, Dose, Guidance, Manifest
+    from bedside.release import Arms, Candidate, Course, Dose, Guidance, Manifest, Outputs
     from bedside.training import Fit
 
 STUDY_FILE = "study.toml"
@@ -249,7 +249,7 @@ def _background(study: Study, development: Cohort) -> Prototypes:
 
 
 def _manifest(study: Study, cohort: Cohort, fitted: Fit | Adopted) -> Manifest:
-    from bedside.release import Conformal, Manifest, Network, Origin, Outputs, ReviewRule
+    from bedside.release import Conformal, Manifest, Network, Origin, ReviewRule
 
     told = getattr(fitted, "origin", None)
     origin = None if told is None else msgspec.convert(told, Origin)
@@ -260,16 +260,7 @@ def _manifest(study: Study, cohort: Cohort, fitted: Fit | Adopted) -> Manifest:
         intended_use=study.intended_use,
         population=study.population,
         schema=study.schema,
-        outputs=Outputs(
-            classes=study.outcome.classes,
-            positive=study.outcome.positive,
-            column=study.outcome.column,
-            codes=dict(study.outcome.codes),
-            others_negative=study.outcome.others_negative,
-            course=_course(study, fitted),
-            arms=_arms(study, fitted),
-            dose=_dose(study, fitted),
-        ),
+        outputs=_outputs(study, fitted),
         threshold=study.validation.threshold,
         conformal=Conformal(alpha=study.validation.alpha, quantiles=fitted.quantiles) if fitted.quantiles else None,
         distance_limit=fitted.distance_limit,
@@ -297,6 +288,22 @@ def _manifest(study: Study, cohort: Cohort, fitted: Fit | Adopted) -> Manifest:
         ),
         valid_until=study.valid_until,
         adopted=origin,
+    )
+
+
+def _outputs(study: Study, fitted: Fit | Adopted) -> Outputs:
+    """What the graph's columns mean, and how a table states the outcome."""
+    from bedside.release import Outputs
+
+    return Outputs(
+        classes=study.outcome.classes,
+        positive=study.outcome.positive,
+        column=study.outcome.column,
+        codes=dict(study.outcome.codes),
+        others_negative=study.outcome.others_negative,
+        course=_course(study, fitted),
+        arms=_arms(study, fitted),
+        dose=_dose(study, fitted),
     )
 
 

@@ -27,7 +27,9 @@ MAP_KEYS: dict[str, str] = {
     "outcome.time": "of a prognosis: their column of the time to the event or to the end of follow-up",
     "outcome.entry": "of a prognosis: their column of the time of entry",
     "outcome.visit": "of a prognosis with landmarks: their column of the time of each row's visit",
-    "outcome.unit": "of a prognosis: the UCUM unit of their times",
+    "outcome.unit": "the UCUM unit of their times, or of an outcome that is a number",
+    "outcome.arm": "of a treatment: their column that says which one each patient got",
+    "outcome.arms.<their text>": "our treatment; theirs are translated by this list alone",
     "patient.column": "their column that names the patient",
     "site.column": "their column that names the site",
 }
@@ -39,7 +41,9 @@ class OutcomeMap(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    time, entry, visit: their columns of times, where the question is when something happens. unit: of all.
+    time, entry, visit: their columns of times, where the question is when something happens. unit: of all, or of a
+        number.
+    arm: their column of treatments, and arms: their text → our treatment, where the question is which.
     """
 
     column: str | None = None
@@ -48,6 +52,8 @@ class OutcomeMap(msgspec.Struct, frozen=True, kw_only=True):
     entry: str | None = None
     visit: str | None = None
     unit: str | None = None
+    arm: str | None = None
+    arms: Mapping[str, str] = {}
 
 
 class TableMap(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +98,7 @@ def read_map(path: Path | str) -> TableMap:
     _only(path, "", values, sections)
     missing, outcome = _table(path, values, "missing"), _table(path, values, "outcome")
     _only(path, "missing.", missing, ("markers", "columns"))
-    _only(path, "outcome.", outcome, ("column", "codes", "time", "entry", "visit", "unit"))
+    _only(path, "outcome.", outcome, ("column", "codes", "time", "entry", "visit", "unit", "arm", "arms"))
     return TableMap(
         path=path,
         columns=_texts(path, "columns", _table(path, values, "columns")),
@@ -113,6 +119,8 @@ def read_map(path: Path | str) -> TableMap:
             entry=_named(path, "outcome", outcome, "entry"),
             visit=_named(path, "outcome", outcome, "visit"),
             unit=_named(path, "outcome", outcome, "unit"),
+            arm=_named(path, "outcome", outcome, "arm"),
+            arms=_texts(path, "outcome.arms", _table(path, outcome, "arms", "outcome.")),
         ),
         patient=_role(path, values, "patient"),
         site=_role(path, values, "site"),
