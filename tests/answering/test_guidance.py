@@ -272,3 +272,10 @@ def test_an_advice_is_plain_json(plain: Model, tmp_path: Path) -> None:
     answer = ask(plain, WARFARIN, pregnant="yes")
     assert msgspec.convert(msgspec.to_builtins(answer.guidance[0]), Advice) == answer.guidance[0]
     assert msgspec.json.decode(msgspec.json.encode(answer), type=Answer) == answer
+
+
+@pytest.mark.parametrize("text", ["not amiodarone", "none", "no aspirin; simvastatin", "Aspirin (stopped)", "allergic"])
+def test_a_text_that_denies_a_medication_is_refused(plain: Model, text: str) -> None:
+    """Records do say "not amiodarone" (hundreds in the IWPC's warfarin data): it names a drug that nobody takes."""
+    with pytest.raises(ValueRefused, match=r"medications: .* does not say what the patient takes"):
+        ask(plain, WARFARIN, medications=[text])

@@ -34,6 +34,13 @@ def test_categories_are_canonical_and_cells_find_them(make) -> None:
     assert Problem.UNKNOWN_CATEGORY not in cohort.reading.problems
 
 
+def test_a_condition_may_write_a_genotype_in_another_way(make) -> None:
+    path = with_gene(make)
+    path.write_text(path.read_text() + 'subgroups = ["CYP2C9 == *3/*1"]\n')
+    (group,) = read_study(path).validation.subgroups
+    assert group.value == "*1/*3"
+
+
 @pytest.mark.parametrize(
     ("gene", "said"),
     [

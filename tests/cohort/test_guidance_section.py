@@ -106,6 +106,7 @@ def test_the_record_never_reaches_training(make) -> None:
             "guidance.medications",
             "'age' is a variable already",
         ),
+        ([("[guidance]", '[targets]\nnames = ["browser"]\n\n[guidance]')], "targets.names", "nobody would see a veto"),
         ([("[guidance.contraindications.kidney]", "[guidance.contraindication.kidney]")], "", "unknown key"),
         ([('drug = "Warfarin"', 'drug = "warfarin"\ndrugs = { a = "b" }')], "guidance.drugs", "goes with the arms"),
         ([('drug = "Warfarin"', 'drug = "warfarin"\nindications = { warfarin = "x" }')], "", "tells indications"),
@@ -134,4 +135,53 @@ def test_what_is_wrong_is_said(make, changes: list[tuple[str, str]], where: str,
 def test_guidance_that_could_never_say_anything_is_refused(make, text: str, said: str) -> None:
     with pytest.raises(StudyError) as caught:
         read_study(written(make, text))
+    assert said in str(caught.value)
+
+
+def test_the_drug_of_a_dose_need_not_be_named_twice(make) -> None:
+    text = GUIDANCE.replace('drug = "Warfarin"\n', "")
+    path = written(make, text)
+    outcome = '[outcome]\ncolumn = "chol"\ndrug = "Warfarin"\nunit = "mg/wk"\ntolerance = 0.2\n'
+    study = path.read_text()
+    head, rest = study[: study.index("[outcome]")], study[study.index("[validation]") :]
+    head = head.replace('task = "diagnosis"', 'task = "dose"')
+    head = head.replace('[predictors.chol]\nunit = "mg/dL"\nrange = [50, 700]\nmissing = [0]\n', "")
+    path.write_text(head + outcome + rest.replace("threshold = 0.2\n", ""))
+    plan = read_study(path).guidance
+    assert plan is not None
+    assert plan.drugs == {"warfarin": "warfarin"}
+
+
+def of_arms(make: Any, drugs: str, more: str = "") -> Any:
+    """A trial of two arms, with guidance about them."""
+    gene = '\n[record.CYP2C19]\ngene = "CYP2C19"\n'
+    path = make(
+        ('task = "diagnosis"', 'task = "treatment"'),
+        ('positive = "yes"', 'positive = "yes"\narm = "arm"\ncontrol = "old"\nbetter = "lower"\npropensity = 0.5'),
+        ("threshold = 0.2\n", ""),
+        ("\n[outcome]", f"{gene}\n[guidance]\ndrugs = {drugs}\n{more}\n[outcome]"),
+        columns={"arm": [("old", "new")[i % 2] for i in range(200)]},
+    )
+    return read_study(path).guidance
+
+
+def test_each_arm_has_its_drug(make) -> None:
+    plan = of_arms(make, '{ new = "Clopidogrel" }', 'indications = { clopidogrel = "neurovascular" }')
+    assert plan.drugs == {"new": "clopidogrel"}
+    assert plan.indications == {"clopidogrel": "neurovascular"}
+
+
+@pytest.mark.parametrize(
+    ("drugs", "more", "said"),
+    [
+        ('{ newer = "clopidogrel" }', "", "there is no arm 'newer'"),
+        ('{ new = "clopidogrel" }', "", "guidelines judge clopidogrel differently in different patients"),
+        ('{ new = "clopidogrel" }', 'indications = { clopidogrel = "x" }', "'x' is not among its values"),
+        ('{ new = "clopidogrel" }', 'drug = "clopidogrel"', "a treatment has a drug for each arm"),
+        ("{}", "", "no arm is named"),
+    ],
+)
+def test_what_is_wrong_with_arms_is_said(make, drugs: str, more: str, said: str) -> None:
+    with pytest.raises(StudyError) as caught:
+        of_arms(make, drugs, more)
     assert said in str(caught.value)

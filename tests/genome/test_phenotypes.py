@@ -12,6 +12,7 @@ from bedside.errors import DataError
 from bedside.genome import (
     ACTIONS,
     INDETERMINATE,
+    finder,
     gene,
     gene_result,
     genes,
@@ -182,8 +183,9 @@ def test_interactions_name_the_medication() -> None:
     assert {row.source for row in table.rows} == set(table.sources)
     assert not set(table.sources) & set(guidance_table().sources)  # one release quotes both
     record = ["Amiodarone 200 mg", "Co-trimoxazole forte", "paracetamol", "amiodarone"]
-    found = interactions_with(table.rows, table.synonyms, "warfarin", record)
+    find = finder({name for row in table.rows for name in row.others}, table.synonyms)
+    found = interactions_with(table.rows, find, "warfarin", record)
     assert [name for _, name in found] == ["amiodarone", "trimethoprim-sulfamethoxazole"]
     assert {row.action for row, _ in found} == {"monitor"}
-    assert interactions_with(table.rows, table.synonyms, "simvastatin", ["CLARITHROMYCIN"])[0][0].action == "avoid"
-    assert interactions_with(table.rows, table.synonyms, "warfarin", ["diclofenac-free gel", "chlorheparinoid"]) == []
+    assert interactions_with(table.rows, find, "simvastatin", ["CLARITHROMYCIN"])[0][0].action == "avoid"
+    assert interactions_with(table.rows, find, "warfarin", ["diclofenac-free gel", "chlorheparinoid"]) == []

@@ -115,3 +115,26 @@ def test_the_bedside_reads_as_the_table_does(tmp_path: Path, name: str, texts: l
         bedside = read_patient(SCHEMA, {name: text}, now=NOW)
         assert bedside.problems[0, place] == problem, text
         np.testing.assert_array_equal(bedside.values[0, place], value)
+
+
+def test_the_genotypes_of_the_iwpc_are_all_read(data_dir: Path, tmp_path: Path) -> None:
+    """Real genotypes as laboratories wrote them (International Warfarin Pharmacogenetics Consortium, NEJM 2009)."""
+    import csv
+    import gzip
+    from collections import Counter
+
+    path = data_dir / "treatment" / "iwpc_warfarin_dev.csv.gz"
+    if not path.is_file():
+        pytest.skip(f"public data not found in {path}; set BEDSIDE_DATA")
+    with gzip.open(path, "rt") as stream:
+        rows = list(csv.DictReader(stream))
+    for name, column in (("CYP2C9", "CYP2C9 consensus"), ("VKORC1", "VKORC1 -1639 consensus")):
+        texts = [row[column] for row in rows]
+        values, problems, _ = read(tmp_path, name, texts)
+        counted = Counter(texts)
+        assert Problem.NOT_CALLABLE not in problems
+        declared = SCHEMA[name].categories or ()
+        assert [values.count(code) for code in range(len(declared))] == [counted[text] for text in declared]
+        assert problems.count(Problem.MISSING) == counted[""]
+        others = sum(count for text, count in counted.items() if text and text not in declared)
+        assert problems.count(Problem.OTHER_GENOTYPE) == others

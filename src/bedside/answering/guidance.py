@@ -143,7 +143,7 @@ def _by_medication(guidance: Guidance, about: str, drug: str, medications: tuple
     if rows and medications is None:
         text = "Interactions were not looked at"
         yield _advice(about, drug, "not callable", "The medications are not known", text, version=version)
-    for row, name in interactions_with(rows, guidance.synonyms, drug, medications or ()):
+    for row, name in interactions_with(rows, guidance.named, drug, medications or ()):
         yield _advice(
             about, drug, row.action, f"{name} in the record", f"{name} {row.text}",
             version=version, strength="label", source=guidance.sources[row.source].cited,

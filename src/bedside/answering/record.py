@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ from bedside.release import Guidance, Model
 from bedside.sources import Reading, Variable, moment, read_patient, trimmed
 
 _BETWEEN = ";"
+_NOT_TAKEN = re.compile(
+    r"\b(no|not|none|nil|never|without|denies|stopped|discontinued|ceased|allerg\w*)\b", re.IGNORECASE
+)
 _KEYS = frozenset({"value", "unit", "time"})
 
 
@@ -108,6 +112,11 @@ def _medications(sent: object) -> tuple[str, ...] | None:
     if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
         raise DataError('write a list of texts: ["amiodarone 200 mg", "aspirin"], or [] where the patient takes none')
     parts = [trimmed(part) for text in texts for part in text.split(_BETWEEN)]
+    for part in parts:
+        if _NOT_TAKEN.search(part):  # "not amiodarone" names amiodarone: nobody should have to guess who takes it
+            raise DataError(
+                f"'{part[:60]}' does not say what the patient takes; list that alone, [] where it is nothing"
+            )
     return tuple(part for part in parts if part)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from bedside.cohort.section import Section
-from bedside.genome import OPERATORS, Condition
+from bedside.errors import DataError
+from bedside.genome import OPERATORS, Condition, gene, parse_diplotype
 from bedside.sources import Schema, Variable, as_text, nearest
 
 _CONDITION = re.compile(r"(?P<name>.+?)\s*(?P<operator><=|>=|==|!=|<|>)\s*(?P<value>.+)")
@@ -32,7 +33,7 @@ def read_condition(section: Section, key: str, text: str, schema: Schema) -> Con
 
 def _value(section: Section, key: str, variable: Variable, operator: str, value: str, text: str) -> float | str:
     if variable.kind == "category":
-        category = as_text(value.strip("\"'"))
+        category = _canonical(variable, as_text(value.strip("\"'")))
         if operator not in ("==", "!="):
             raise section.error(key, f"'{text}': categories have no order", "Use == or !=")
         if category not in (variable.categories or ()):
@@ -43,3 +44,13 @@ def _value(section: Section, key: str, variable: Variable, operator: str, value:
         return float(value)
     except ValueError:
         raise section.error(key, f"'{text}': '{value}' is no number", "Write age >= 65, say") from None
+
+
+def _canonical(variable: Variable, text: str) -> str:
+    """A genotype as its categories are written: ``*3/*1`` is ``*1/*3``; any other text as it is."""
+    if variable.gene is None or text in (variable.categories or ()):
+        return text
+    try:
+        return str(parse_diplotype(gene(variable.gene), text) or text)
+    except DataError:
+        return text

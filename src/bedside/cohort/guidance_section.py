@@ -14,18 +14,23 @@ from bedside.sources import Schema, Variable, nearest
 _ACTIONS = ("avoid", "alternative", "reduce", "increase", "monitor")
 
 
-def read_guidance(section: Section, record: Section, schema: Schema, outcome: Outcome) -> GuidancePlan | None:
+def read_guidance(top: Section, schema: Schema, outcome: Outcome) -> GuidancePlan | None:
     """What stands beside the answers; None where the study declares nothing.
 
     Raises
     ------
     StudyError: no drug, one of which nothing is known, an arm that is none, an indication that guidelines do not tell
-        apart, a variable of the record that nothing looks at, a contraindication that cannot be read.
+        apart, a variable of the record that nothing looks at, a contraindication that cannot be read; or a target that
+        would answer without guidance.
     """
+    section, record = top.below("guidance"), top.below("record")
     if not section.names():
         if record.names():
             raise record.error("", "a record is for guidance, and there is no [guidance]", "Add it, or drop the record")
         return None
+    if "browser" in (top.below("targets").texts("names") or ()):
+        what = "the page on a device knows no guidance, and nobody would see a veto there"
+        raise top.below("targets").error("names", what, "Drop browser, or [guidance]")
     drugs = _drugs(section, outcome)
     variables = _record(record, schema)
     everything = Schema(variables=(*schema.variables, *variables))
@@ -47,7 +52,9 @@ def read_guidance(section: Section, record: Section, schema: Schema, outcome: Ou
 
 def _drugs(section: Section, outcome: Outcome) -> dict[str, str]:
     if outcome.treatment is None:
-        drug = section.text("drug").lower()
+        dosed = outcome.quantity is not None and outcome.quantity.tolerance is not None
+        told = outcome.quantity.name if dosed and outcome.quantity is not None and "drug" not in section else None
+        drug = (told or section.text("drug")).lower()
         if "drugs" in section:
             raise section.error("drugs", "drugs goes with the arms of a treatment", 'Write drug = "..."')
         return {drug: drug}

@@ -85,7 +85,7 @@ def read_study(path: Path | str) -> Study:
         target_limits=target_limits,
         targets=_targets(top.below("targets"), kind.name, label),
         review=read_review(top.below("review"), outcome),
-        guidance=read_guidance(top.below("guidance"), top.below("record"), schema, outcome),
+        guidance=read_guidance(top, schema, outcome),
         adoption=read_adoption(top.below("adoption"), schema, outcome) if "adoption" in document.values else None,
     )
 

@@ -4,7 +4,7 @@ from bedside.genome.contraindication import OPERATORS, Condition, Contraindicati
 from bedside.genome.diplotype import NOT_CALLABLE, Diplotype, parse_diplotype
 from bedside.genome.gene import Gene, allele_table, gene, genes
 from bedside.genome.guidance import ACTIONS, Action, Recommendation, Source, guidance_table, recommend
-from bedside.genome.interactions import Interaction, interaction_table, interactions_with
+from bedside.genome.interactions import Interaction, finder, interaction_table, interactions_with
 from bedside.genome.phenotype import INDETERMINATE, GeneResult, Phenotype, gene_result, phenotype
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Recommendation",
     "Source",
     "allele_table",
+    "finder",
     "gene",
     "gene_result",
     "genes",

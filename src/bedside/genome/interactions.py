@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from importlib.resources import files
 
@@ -40,28 +40,26 @@ def interaction_table() -> InteractionTable:
     return msgspec.convert(values | {"date": str(values["date"])}, InteractionTable)
 
 
-def substances_in(text: str, substances: Iterable[str], synonyms: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """Which of these active substances a medication's text names, as whole words in any case.
+def finder(substances: Iterable[str], synonyms: Mapping[str, Iterable[str]]) -> Callable[[str], tuple[str, ...]]:
+    """A function from a medication's text to the substances that it names, as whole words in any case, each once.
 
-    >>> substances_in("Amiodarone 200 mg tablets", ["amiodarone", "aspirin"], {})
+    >>> finder(["amiodarone", "aspirin"], {"amiodarone": ["cordarone"]})("Cordarone 200 mg tablets")
     ('amiodarone',)
     """
-    return tuple(name for name in substances if any(_named(one, text) for one in (name, *synonyms.get(name, ()))))
+    spelled = {one.lower(): name for name in substances for one in (name, *synonyms.get(name, ()))}
+    words = "|".join(re.escape(one) for one in sorted(spelled, key=len, reverse=True))
+    pattern = re.compile(rf"(?<![\w-])(?:{words})(?![\w-])", re.IGNORECASE)
 
+    def find(text: str) -> tuple[str, ...]:
+        named = pattern.findall(text.replace("’", "'")) if spelled else ()
+        return tuple(dict.fromkeys(spelled[word.lower()] for word in named))
 
-def _named(name: str, text: str) -> bool:
-    return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text.replace("’", "'"), re.IGNORECASE) is not None
+    return find
 
 
 def interactions_with(
-    rows: Iterable[Interaction], synonyms: dict[str, tuple[str, ...]], drug: str, medications: Iterable[str]
+    rows: Iterable[Interaction], find: Callable[[str], tuple[str, ...]], drug: str, medications: Iterable[str]
 ) -> list[tuple[Interaction, str]]:
     """Each warning about `drug` that a medication of the record meets, with that medication's substance; each once."""
-    medications = tuple(medications)
-    found: dict[tuple[int, str], tuple[Interaction, str]] = {}
-    for place, row in enumerate(rows):
-        if drug in row.drugs:
-            for text in medications:
-                for name in substances_in(text, row.others, synonyms):
-                    found[place, name] = (row, name)
-    return list(found.values())
+    taken = dict.fromkeys(name for text in medications for name in find(text))
+    return [(row, name) for row in rows if drug in row.drugs for name in taken if name in row.others]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
 import msgspec
@@ -14,6 +14,7 @@ from bedside.genome import (
     Recommendation,
     Source,
     allele_table,
+    finder,
     gene,
     guidance_table,
     interaction_table,
@@ -59,6 +60,11 @@ class Guidance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Names under which values are sent that the model never sees."""
         named = {variable.name for variable in self.record}
         return frozenset(named if self.medications is None else named | {self.medications})
+
+    @cached_property
+    def named(self) -> Callable[[str], tuple[str, ...]]:
+        """From a medication's text to the substances in it that a warning is about."""
+        return finder({name for row in self.interactions for name in row.others}, self.synonyms)
 
 
 def guidance_of(
