@@ -54,6 +54,7 @@ def test_arms_differences_and_recommendation(models: Any, name: str) -> None:
         assert list(arms.expected.values()) == pytest.approx(expected.tolist(), rel=1e-5)
         assert list(arms.propensity.values()) == pytest.approx(truth.propensity(linear)[0].tolist(), abs=1e-6)
         names = truth.arms.arms
+        assert (arms.arms, list(arms.expected)) == (truth.arms.arms, list(truth.arms.arms))
         assert (arms.control, list(arms.differences), arms.unjudged) == (names[0], list(names[1:]), ())
         for arm, found in enumerate(arms.differences.values(), start=1):
             middle, reach = expected[arm] - expected[0], 1.959964 * truth.error[0]

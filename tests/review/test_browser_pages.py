@@ -14,6 +14,7 @@ from typing import Any
 import course_model
 import hospital as house
 import pytest
+import quantities
 import ward as wards
 from silent_report import REPORT
 
@@ -147,6 +148,9 @@ def _known() -> set[str]:
     labels += [f"{label} {' '.join(texts)}" for label, texts, _ in house.CATEGORIES.values()]
     said = [NAMES, *house.ROLES, "second monitor", "Dr. Ida Rolf Dr. Jan Vos", *PATIENT.values(), *labels]
     said += ["breast-fna benign malignant death transplant", processor_class(), platform.node()]
+    said += [
+        "CD4 count at 20 weeks placebo streptomycin improved none zidovudine didanosine both warfarin mg AUTOC Qini"
+    ]
     said += ["Supports a cytologist deciding whether a fine-needle aspirate needs excision"]
     return set(_latin(" ".join([*said, "Adults with a palpable breast mass", str(own_zone())])))
 
@@ -235,6 +239,28 @@ def test_the_page_of_a_course_is_sound(browser: Any, tmp_path: Path, language: s
             for width in (390, *BETWEEN, 1280):
                 visit.page.set_viewport_size({"width": width, "height": 800})
                 wrong += _judge(visit.page, axe=False)
+    assert not wrong, "\n".join(wrong)
+
+
+ABOUT = {
+    "two": (quantities.trial(), house.HIGH, ".hundreds svg"),
+    "several": (quantities.records(), house.HIGH, ".differences svg"),
+    "dose": (quantities.dosing(), house.PLAUSIBLE, ".verdict .scale"),
+}
+"""Answers of the tasks that give quantities: the release, the patient, and what is only on that page."""
+
+
+@pytest.mark.parametrize(("about", "language"), [("two", "zh-CN"), ("several", "en"), ("dose", "zh-CN"), ("two", "en")])
+def test_the_page_of_a_quantity_is_sound(browser: Any, tmp_path: Path, about: str, language: str) -> None:
+    (tmp_path / "made").mkdir()
+    one, values, sign = ABOUT[about]
+    release = house.make_release(tmp_path / "made", quantities=one)
+    with wards.served(tmp_path, release, "--solo") as ward:
+        ward.ask(house.PLAUSIBLE, patient=PATIENT)
+        path = f"/answers/{ward.ask(values, patient=PATIENT)}"
+        wrong = _looked_at(browser, ward, path, "clinician", language, sign=sign)
+        if about == "dose":
+            wrong += _looked_at(browser, ward, "/releases/breast-fna", "clinician", language)
     assert not wrong, "\n".join(wrong)
 
 

@@ -121,7 +121,8 @@ class PatientArms(msgspec.Struct, frozen=True, kw_only=True):
     outcome: what is expected, in words. kind: ``"probability"`` of it, ``"mean"``, or ``"restricted-mean"`` time.
     unit: UCUM; None for a probability. until: of a restricted mean, the time up to which it is counted.
     better: which outcomes are wanted. randomised: whether a trial drew the arms. alpha: of the intervals.
-    expected: by arm, the control first; None for an arm that is not judged.
+    arms: their names, the control first; `control`: that one again. The ledger keeps no order of names.
+    expected: by arm; None for an arm that is not judged.
     differences: of each other arm against the control, where it is judged.
     against_best: of each other judged arm against the one with the best expected outcome.
     propensity: share of such patients who got each arm. overlap: an arm that a smaller share got is not judged.
@@ -138,6 +139,8 @@ class PatientArms(msgspec.Struct, frozen=True, kw_only=True):
     better: Literal["lower", "higher"]
     randomised: bool
     alpha: float
+    arms: tuple[str, ...]
+    control: str
     expected: dict[str, float | None]
     differences: dict[str, Difference]
     against_best: dict[str, Difference]
@@ -148,11 +151,6 @@ class PatientArms(msgspec.Struct, frozen=True, kw_only=True):
     left: tuple[str, ...]
     recommended: str | None
     why: str | None
-
-    @property
-    def control(self) -> str:
-        """The arm that others are compared with."""
-        return next(iter(self.expected))
 
 
 class PatientDose(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,6 +29,8 @@ def patient_arms(arms: Arms, columns: Float[np.ndarray, " column"]) -> PatientAr
         better=arms.better,
         randomised=arms.randomised,
         alpha=arms.alpha,
+        arms=names,
+        control=names[0],
         expected={name: expected[arm] if judged[arm] else None for arm, name in enumerate(names)},
         differences={names[arm]: _difference(arms, one, arm, 0) for arm in known if arm and judged[0]},
         against_best={names[arm]: _difference(arms, one, arm, best) for arm in known if arm != best},

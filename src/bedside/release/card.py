@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bedside.release.card_of_quantities import (
+    answers_with_arms,
+    answers_with_dose,
+    limits_of_arms,
+    limits_of_dose,
+)
 from bedside.release.manifest import Manifest, Network, Origin, Outputs
 from bedside.sources import Variable
 
@@ -22,6 +28,19 @@ HEADLINE = (
     "ici",
     "conformal_coverage",
     "band_coverage",
+    "policy_gain",
+    "policy_value",
+    "autoc",
+    "qini",
+    "effect_slope",
+    "recommended",
+    "overlap",
+    "effective_sample_size",
+    "mae",
+    "within_tolerance",
+    "bias",
+    "r2",
+    "interval_coverage",
 )
 
 
@@ -71,6 +90,10 @@ def _model(manifest: Manifest, digest: str) -> list[str]:
 
 def _answers_with(outputs: Outputs) -> str:
     course = outputs.course
+    if outputs.arms is not None:
+        return answers_with_arms(outputs.arms)
+    if outputs.dose is not None:
+        return answers_with_dose(outputs.dose)
     if course is None:
         return f"the probability of: {', '.join(outputs.classes)}"
     others = f", where {' or '.join(course.events[1:])} may come first" if course.events[1:] else ""
@@ -86,8 +109,9 @@ def _compressed(network: Network) -> str:
 def _limits_of_use(manifest: Manifest) -> list[str]:
     return [
         "- It does not decide: every answer is preliminary until a named clinician has signed it.",
-        "- It says nothing about people outside the population above, and nothing about causes: changing a predictor "
-        "need not change the outcome.",
+        "- It says nothing about people outside the population above, and "
+        + ("" if manifest.outputs.arms is None else "but for the treatments that it compares ")
+        + "nothing about causes: changing a predictor need not change the outcome.",
         f"- It gives no estimate, and says why, for a patient unlike {_known_patients(manifest)}, where "
         f"{_missing(manifest)} unknown, where a value is older than declared"
         + (f", and after {manifest.valid_until}." if manifest.valid_until else "."),
@@ -138,12 +162,20 @@ def _trained_here(manifest: Manifest) -> list[str]:
     )
     private = "not differentially private" if manifest.privacy is None else _spent(manifest.privacy)
     return [
-        f"- Log-loss of the network minus that of its floor ({_floor(manifest)}): {compared}",
+        f"- {_loss(manifest)} of the network minus that of its floor ({_floor(manifest)}): {compared}",
         f"- Privacy: {private}",
     ]
 
 
+def _loss(manifest: Manifest) -> str:
+    return "Log-loss" if manifest.outputs.tensor == "probability" else "Squared error"
+
+
 def _floor(manifest: Manifest) -> str:
+    if manifest.outputs.arms is not None:
+        return "effects that are linear in the predictors"
+    if manifest.outputs.dose is not None:
+        return "linear regression of the square root of the dose"
     return "logistic regression" if manifest.outputs.course is None else "Cox regression"
 
 
@@ -217,6 +249,10 @@ def _interval(measure: Mapping[str, Any]) -> str:
 
 
 def _limits(manifest: Manifest) -> list[str]:
+    if manifest.outputs.arms is not None:
+        return [*limits_of_arms(manifest.outputs.arms), *_LIMITS]
+    if manifest.outputs.dose is not None:
+        return [*limits_of_dose(manifest.outputs.dose), *_LIMITS]
     conformal = manifest.conformal
     sets = (
         f"- Prediction sets miss the true class for at most {conformal.alpha:.0%} of patients of each class, as long "
@@ -227,9 +263,10 @@ def _limits(manifest: Manifest) -> list[str]:
     spread = ["- Model spread is the disagreement between networks, not an interval of the probability."]
     if manifest.outputs.course is not None:  # it gives none
         spread = []
-    return [
-        sets,
-        *spread,
-        "- Explanations say what moved this model's estimate against typical patients, not what caused the disease.",
-        "- Performance elsewhere can differ: validate it on local patients before use, and watch it in use.",
-    ]
+    return [sets, *spread, *_LIMITS]
+
+
+_LIMITS = (
+    "- Explanations say what moved this model's estimate against typical patients, not what caused the disease.",
+    "- Performance elsewhere can differ: validate it on local patients before use, and watch it in use.",
+)

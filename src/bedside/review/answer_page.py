@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -12,26 +13,31 @@ from starlette.responses import Response
 from bedside.errors import BedsideError
 from bedside.ledger import REASONS, Wanted, suspended_words
 from bedside.review import answer_view as view
-from bedside.review import course_view, course_words, history, patient_view, site_words, terms
+from bedside.review import course_view, course_words, history, own_words, patient_view, site_words, terms
 from bedside.review.accounts import refused
+from bedside.review.arms_view import arms_view
+from bedside.review.dose_view import dose_view
 from bedside.review.figures import share
+from bedside.review.pushes_view import pushes
+from bedside.review.quantities import rate_text
 from bedside.review.reader import Reader, reader_of
 from bedside.review.rendering import go, render
 from bedside.review.risk_history import risk_history
-from bedside.review.times import duration
+from bedside.review.rule_words import rule_words
 from bedside.review.words import Translate
 from bedside.serving import answers
 from bedside.serving.access import Caller
 from bedside.serving.call import Call
-from bedside.serving.documents import AnswerReply, OwnEstimateRequest, ReviewRequest, WithdrawalRequest
+from bedside.serving.documents import AnswerReply, ReviewRequest, WithdrawalRequest
 from bedside.serving.explaining import explained_about
 from bedside.serving.finding import earlier
 from bedside.serving.served import NOT_FOR_CARE, Loaded
 from bedside.serving.service import Service
 
-FIELDS = ("verdict", "conclusion", "action", "reason", *(f"because.{code}" for code in REASONS))
+GIVEN = ("given.arm", "given.dose", "given.unit")
+FIELDS = ("verdict", "conclusion", "action", "reason", *GIVEN, *(f"because.{code}" for code in REASONS))
 WITHDRAWAL = ("reason", "because.wrong-patient", "because.duplicate", "because.values-wrong")
-OWN = ("unable", "own")
+OWN = ("unable", "own", "choice")
 FOR_REVIEW = REASONS[:6]
 FOR_WITHDRAWAL = ("wrong-patient", "duplicate", "values-wrong")
 
@@ -51,8 +57,11 @@ def answer(service: Service, call: Call, caller: Caller) -> Response:
 def review(service: Service, call: Call, caller: Caller) -> Response:
     """``POST /answers/{id}``: sign; what is refused is said on the same page, with the words typed so far."""
     form = call.form()
-    texts = {name: form.get(name, "") for name in ("verdict", "conclusion", "action", "reason")}
+    texts = {name: form.get(name, "") for name in ("verdict", "action", "reason")} | {"conclusion": _conclusion(form)}
     sent = texts | {"reason_codes": _codes(form), "expected": form.get("seen") or None}
+    if not _is_dose(form.get("given.dose", "")):
+        problem = reader_of(call).t("A dose is a number that is not below 0.")
+        return _page(service, call, caller, 422, {"review": problem}, form)
     try:
         request = msgspec.convert(sent, ReviewRequest)
     except msgspec.ValidationError:
@@ -80,31 +89,32 @@ def withdraw(service: Service, call: Call, caller: Caller) -> Response:
 
 
 def own_estimate(service: Service, call: Call, caller: Caller) -> Response:
-    """``POST /answers/{id}/own-estimate``: percentages by class, or that one cannot say; then the model's is shown."""
-    form, t = call.form(), reader_of(call).t
-    given = {name.removeprefix("own."): text.strip() for name, text in form.items() if name.startswith("own.")}
-    typed = {name: text for name, text in given.items() if text}
-    if not typed and not form.get("unable"):
-        problem = t("Give your estimate in percent, or say that you cannot.")
+    """``POST /answers/{id}/own-estimate``: percentages, a treatment, a dose, or "cannot say"; then the model's."""
+    form, answer_id = call.form(), call.parameters["id"]
+    stored = answers.find(service, caller.user, answer_id).answer
+    request, problem = own_words.requested(form, stored, reader_of(call).t)
+    if request is None:
         return _page(service, call, caller, 422, {"own": problem}, form)
     try:
-        shares = {name: _share(text) for name, text in typed.items()}
-        request = msgspec.convert({"estimate": None if form.get("unable") else shares}, OwnEstimateRequest)
-    except (ValueError, msgspec.ValidationError):
-        problem = t("An estimate is a number from 0 to 100.")
-        return _page(service, call, caller, 422, {"own": problem}, form)
-    try:
-        answers.own_estimate(service, caller.user, call.parameters["id"], request)
+        answers.own_estimate(service, caller.user, answer_id, request)
     except BedsideError as error:
         return _again(service, call, caller, error, "own", form)
-    return go(f"/answers/{call.parameters['id']}")
+    return go(f"/answers/{answer_id}")
 
 
-def _share(typed: str) -> float:
-    share = float(typed.replace(",", ".").rstrip(" %")) / 100
-    if not 0.0 <= share <= 1.0:
-        raise ValueError(typed)
-    return share
+def _is_dose(typed: str) -> bool:
+    """Whether it is a dose, or nothing."""
+    try:
+        return not typed.strip() or 0.0 <= float(typed.replace(",", ".")) < math.inf
+    except ValueError:
+        return False
+
+
+def _conclusion(form: Mapping[str, str]) -> str:
+    """The treatment that was chosen, or the dose that was given, above the words that were typed."""
+    dose = form.get("given.dose", "").strip()
+    given = [form.get("given.arm", ""), f"{dose} {form.get('given.unit', '')}".strip() if dose else ""]
+    return "\n".join(part for part in (*given, form.get("conclusion", "").strip()) if part)
 
 
 def _codes(form: Mapping[str, str]) -> list[str]:
@@ -169,32 +179,32 @@ def _model_says(shown: AnswerReply, loaded: Loaded | None, reader: Reader) -> di
     """What the page says of the estimate; empty while it is withheld or where the model abstains."""
     t = reader.t
     evidence = loaded.evidence if loaded is not None else {}
-    schema = loaded.model.manifest.schema if loaded is not None else None
-    risks = view.risks(shown) if shown.course is None else course_words.horizon_risks(shown, t)
+    outputs = loaded.model.manifest.outputs if loaded is not None else None
+    declared = outputs.dose if outputs is not None else None
+    risks = _risks(shown, t)
     return {
         "risks": [(risk, site_words.frequency(evidence, risk, t) if loaded else None) for risk in risks],
         "alert": "" if shown.withheld else view.alert_words(shown, risks, t),
         "possible": view.set_words(shown, t) if risks else "",
-        "contributions": view.contributions(shown, schema, t),
         "thresholds": site_words.at_threshold(evidence, t),
-        "asked_for": _asked_for(shown, loaded, t),
-        "explained": _explained(shown, t),
+        "asked_for": own_words.fields(shown, outputs, t),
+        "pushes": pushes(shown, loaded, reader),
         "course": _course(shown, loaded, evidence, t),
-        "horizons": _horizons(shown, loaded, t),
+        "arms": None if shown.arms is None else arms_view(shown.arms, t),
+        "rule": [] if shown.arms is None else rule_words(shown.arms, evidence, t),
+        "dose": None if shown.dose is None else dose_view(shown.dose, declared, evidence, t),
+        "choices": outputs.arms.arms if outputs is not None and outputs.arms is not None else (),
+        "dose_unit": declared.unit if declared is not None else "",
+        "dose_words": rate_text(declared.unit, t) if declared is not None else "",
+        "agree": view.agree_words(shown, t),
     }
 
 
-def _asked_for(shown: AnswerReply, loaded: Loaded | None, t: Translate) -> list[tuple[str, str]]:
-    """What an own estimate is asked for: a class, or the risk at each horizon, with its words."""
-    outputs = loaded.model.manifest.outputs if loaded is not None else None
-    if outputs is not None and (outputs.course is not None or shown.positive is None):
-        return [(name, course_words.estimate_words(name, outputs.course, t)) for name in outputs.estimates]
-    return [] if shown.positive is None else [(shown.positive, shown.positive)]
-
-
-def _explained(shown: AnswerReply, t: Translate) -> str:
-    """What the explanation is about, as people read it."""
-    return "" if shown.explanation is None else course_words.estimate_words(shown.explanation.output, shown.course, t)
+def _risks(shown: AnswerReply, t: Translate) -> list[view.ClassRisk]:
+    """What is a probability that is asked about; effects and doses are none."""
+    if shown.arms is not None or shown.dose is not None:
+        return []
+    return view.risks(shown) if shown.course is None else course_words.horizon_risks(shown, t)
 
 
 def _course(
@@ -205,15 +215,6 @@ def _course(
     declared = loaded.model.manifest.outputs.course if loaded is not None else None
     threshold = shown.threshold if isinstance(shown.threshold, float) else None
     return course_view.course_view(shown.course, threshold, evidence, declared, t)
-
-
-def _horizons(shown: AnswerReply, loaded: Loaded | None, t: Translate) -> list[tuple[str, str, bool]]:
-    """The horizons whose risk can be explained: for the address, in words, and whether it is that one now."""
-    course, explanation = shown.course, shown.explanation
-    if course is None or explanation is None or loaded is None or len(course.horizons) < 2:
-        return []
-    named = zip(course.horizons, course.estimates, strict=True)
-    return [(f"{at:g}", duration(at, course.unit, t), name == explanation.output) for at, name in named]
 
 
 def _patient(shown: AnswerReply, loaded: Loaded | None, reader: Reader) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bedside.review.figures import listed, share, unit_text, with_unit
+from bedside.review.quantities import dose_words
 from bedside.review.reader import Reader
 from bedside.review.words import Translate
 from bedside.serving.documents import AnswerReply
@@ -81,7 +82,7 @@ def banner(answer: AnswerReply, reader: Reader) -> Banner:
             last.verdict, last.verdict
         )
         text = t("{name} {said} on {moment}.", name=last.reviewer_name, said=said, moment=when(last.at))
-        stands = last.conclusion or t("The estimate stands as it is.")
+        stands = last.conclusion or _stands(answer, t)
         if answer.withheld and not last.conclusion:
             stands = t("A physician has signed it. What the model says is shown after your own estimate.")
         return Banner("closed", title, text, stands, overruled=last.verdict == "disagree")
@@ -91,6 +92,26 @@ def banner(answer: AnswerReply, reader: Reader) -> Banner:
         "entered-in-error": t("Entered in error: do not use"),
     }
     return Banner("void", titles.get(answer.status, answer.status), t("Do not act on this answer."))
+
+
+def _stands(answer: AnswerReply, t: Translate) -> str:
+    """What stands where a physician agreed and wrote nothing."""
+    if answer.arms is not None and answer.arms.recommended is not None:
+        return t("The recommendation stands: {arm}.", arm=answer.arms.recommended)
+    if answer.dose is not None and answer.dose.dose is not None:
+        return t("The dose stands: {dose}.", dose=dose_words(answer.dose.dose, answer.dose.unit, t))
+    return t("The estimate stands as it is.")
+
+
+def agree_words(answer: AnswerReply, t: Translate) -> str:
+    """What a physician agrees with."""
+    if answer.abstained:
+        return t("Agree: no estimate; my conclusion stands")
+    if answer.arms is not None:
+        return t("Agree with the recommendation") if answer.arms.recommended else t("Agree: no recommendation")
+    if answer.dose is not None:
+        return t("Agree: no dose of it") if answer.dose.withheld else t("Agree with the dose")
+    return t("Agree with the estimate")
 
 
 def risks(answer: AnswerReply) -> list[ClassRisk]:

@@ -8,6 +8,7 @@ from bedside.ledger import OwnEstimate, Review
 from bedside.review import terms
 from bedside.review.course_words import estimate_words
 from bedside.review.figures import listed, percent
+from bedside.review.quantities import dose_words, rate_text
 from bedside.review.reader import Reader
 from bedside.review.words import Translate
 from bedside.serving.documents import AnswerReply
@@ -40,8 +41,12 @@ def _own_step(own: OwnEstimate, answer: AnswerReply, t: Translate) -> Step:
 
 def own_words(own: OwnEstimate, answer: AnswerReply, t: Translate) -> str:
     """What a clinician expected, as one reads it."""
+    if own.choice is not None:
+        return own.choice
     if own.estimate is None:
         return t("could not say")
+    if own.unit is not None:
+        return t(", ").join(f"{value:.6g} {rate_text(own.unit, t)}" for value in own.estimate.values())
     if answer.course is None and answer.positive in own.estimate:
         return percent(own.estimate[answer.positive], t)
     # The ledger keeps names in the order of the alphabet; a course has an order of its own.
@@ -103,6 +108,11 @@ def earlier_rows(found: list[Earlier], t: Translate) -> list[EarlierRow]:
 def _says(one: Earlier, t: Translate) -> str:
     if one.line.withheld:
         return t("your own estimate first")
+    if one.arms is not None:
+        favoured = one.arms.recommended
+        return t("no recommendation") if favoured is None else t("recommends {arm}", arm=favoured)
+    if one.dose is not None:
+        return t("no dose") if one.dose.dose is None else dose_words(one.dose.dose, one.dose.unit, t)
     if one.estimate is None:
         return t("∅ no estimate")
     name = one.positive or max(one.estimate, key=lambda key: one.estimate[key] if one.estimate else 0.0)

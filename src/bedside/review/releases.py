@@ -44,6 +44,19 @@ HEADLINE = (
     "ici",
     "net_benefit",
     "band_coverage",
+    "policy_gain",
+    "policy_value",
+    "autoc",
+    "qini",
+    "effect_slope",
+    "recommended",
+    "overlap",
+    "effective_sample_size",
+    "mae",
+    "within_tolerance",
+    "bias",
+    "r2",
+    "interval_coverage",
 )
 """Measures of evidence.json that a reader asks for first."""
 
@@ -145,12 +158,17 @@ def headline(evidence: dict[str, Any], t: Translate) -> list[tuple[str, str, str
 
 
 def _figure(value: float | None, t: Translate) -> str:
-    return t("not defined") if value is None else f"{value:.3f}"
+    return t("not defined") if value is None else _number(value)
+
+
+def _number(value: float) -> str:
+    """Three decimals of what is near 1, and one of what is in the unit of an outcome."""
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
 
 
 def _interval(measure: dict[str, Any], t: Translate) -> str:
     low, high = measure.get("low"), measure.get("high")
-    return "" if low is None or high is None else t("{low:.3f} to {high:.3f}", low=low, high=high)
+    return "" if low is None or high is None else t("{low} to {high}", low=_number(low), high=_number(high))
 
 
 def report(service: Service, call: Call, caller: Caller) -> Response:  # noqa: ARG001  # all are called alike

@@ -36,7 +36,17 @@ def environment() -> Environment:
         auto_reload=False,
     )
     figure: tuple[Callable[..., str], ...] = (figures.percent, figures.share)
-    term = (terms.role, terms.verdict, terms.status, terms.outcome, terms.measure, terms.entry, terms.fact, terms.mode)
+    term = (
+        terms.role,
+        terms.verdict,
+        terms.status,
+        terms.outcome,
+        terms.measure,
+        terms.entry,
+        terms.fact,
+        terms.mode,
+        terms.action,
+    )
     made.filters |= {function.__name__: _in_words(function) for function in (*figure, *term)}
     made.filters |= {name: _for_reader(name) for name in ("when", "day", "told", "sentences")}
     made.filters["points"] = figures.points

@@ -67,6 +67,19 @@ def outcome(name: str, t: Translate) -> str:
     return {"accepted": t("accepted"), "refused": t("refused")}.get(name, name)
 
 
+def action(name: str, t: Translate) -> str:
+    """What guidance says to do."""
+    return {
+        "avoid": t("avoid"),
+        "alternative": t("consider an alternative"),
+        "reduce": t("reduce"),
+        "increase": t("increase"),
+        "monitor": t("monitor"),
+        "not callable": t("cannot be told"),
+        "as usual": t("as usual"),
+    }.get(name, name)
+
+
 def measure(name: str, t: Translate) -> str:
     """A measure of the evidence."""
     return {
@@ -83,6 +96,19 @@ def measure(name: str, t: Translate) -> str:
         "auc_t": t("AUROC at the decision's horizon"),
         "ibs": t("Integrated Brier score"),
         "band_coverage": t("Band: share of times within it"),
+        "policy_gain": t("Gain of the recommendations over the best single treatment"),
+        "policy_value": t("Outcome expected under the recommendations"),
+        "autoc": t("Area under the curve of targeting (AUTOC)"),
+        "qini": t("Qini coefficient"),
+        "effect_slope": t("Slope of effects that came true"),
+        "recommended": t("Share with a recommendation"),
+        "overlap": t("Share of whom every treatment is judged"),
+        "effective_sample_size": t("Effective sample size"),
+        "mae": t("Mean absolute error of the dose"),
+        "within_tolerance": t("Share of doses within the tolerance"),
+        "bias": t("Mean error of the dose"),
+        "r2": t("Share of the variance explained"),
+        "interval_coverage": t("Share of therapeutic doses within the interval"),
     }.get(name, name)
 
 

@@ -8,6 +8,7 @@ reference that is the same for all answers of one patient.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -17,6 +18,7 @@ from msgspec import Meta
 from starlette.responses import Response
 
 from bedside.ledger import Place, Tally, Wanted
+from bedside.release import Arms, Outputs
 from bedside.review import terms
 from bedside.review.figures import ago
 from bedside.review.reader import Reader, reader_of
@@ -101,13 +103,13 @@ def _page(
     further: str,
     reader: Reader,
 ) -> Response:
-    t, now = reader.t, service.clock()
+    t, now, about = reader.t, service.clock(), _about(service)
     return render(
         service,
         "worklist.html",
         call,
         caller,
-        rows=[_row(line, now, t) for line in rows],
+        rows=[_row(line, now, about, t) for line in rows],
         tabs=_tabs(asked, tally, t),
         wanted=asked,
         releases=sorted(service.served.versions),
@@ -142,14 +144,14 @@ def _found(
     status: int,
     t: Translate,
 ) -> Response:
-    now = service.clock()
+    now, about = service.clock(), _about(service)
     return render(
         service,
         "worklist.html",
         call,
         caller,
         status,
-        rows=[_row(line, now, t) for line in found.answers] if found else [],
+        rows=[_row(line, now, about, t) for line in found.answers] if found else [],
         tabs=[],
         wanted=WorklistFilter(),
         releases=sorted(service.served.versions),
@@ -221,8 +223,14 @@ def _choices(t: Translate) -> dict[str, str]:
     }
 
 
-def _row(line: AnswerLine, now: dt.datetime, t: Translate) -> Row:
-    says, tone = _says(line, t)
+def _about(service: Service) -> dict[str, Outputs]:
+    """By digest, what each loaded release answers with."""
+    loaded = (one for versions in service.served.versions.values() for one in versions.values())
+    return {one.digest: one.model.manifest.outputs for one in loaded}
+
+
+def _row(line: AnswerLine, now: dt.datetime, about: Mapping[str, Outputs], t: Translate) -> Row:
+    says, tone = _says(line, about.get(line.digest), t)
     return Row(
         id=line.id,
         patient=reference(line.patient, t),
@@ -236,14 +244,17 @@ def _row(line: AnswerLine, now: dt.datetime, t: Translate) -> Row:
     )
 
 
-def _says(line: AnswerLine, t: Translate) -> tuple[str, str]:
+def _says(line: AnswerLine, outputs: Outputs | None, t: Translate) -> tuple[str, str]:
     """What the model says, and its tone; nothing of it where the reader's own estimate is due."""
     if line.withheld:
         return t("your own estimate first"), "none"
     if line.abstained:
         return t("∅ no estimate"), "none"
     if line.alert is None:
-        return t("estimate, no threshold"), "low"
+        quantity = outputs.arms or outputs.dose if outputs is not None else None
+        if quantity is None:
+            return t("estimate, no threshold"), "low"
+        return (t("treatments compared") if isinstance(quantity, Arms) else t("a dose")), "low"
     return (t("▲ alert"), "high") if line.alert else (t("▽ below threshold"), "low")
 
 

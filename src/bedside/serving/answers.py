@@ -167,8 +167,8 @@ def own_estimate(service: Service, user: User, answer_id: str, request: OwnEstim
 def _require_arm(stored: Answer, choice: str) -> None:
     if stored.arms is None:
         raise ValueRefused({"choice": "this answer is not about treatments; give an estimate"})
-    if choice not in stored.arms.expected:
-        raise ValueRefused({"choice": f"{choice!r} is none of {', '.join(stored.arms.expected)}"})
+    if choice not in stored.arms.arms:
+        raise ValueRefused({"choice": f"{choice!r} is none of {', '.join(stored.arms.arms)}"})
 
 
 def _require_estimate(stored: Answer, said: dict[str, float]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bedside.answering import PatientCourse, Status
+from bedside.answering import PatientArms, PatientCourse, PatientDose, Status
 from bedside.errors import LedgerError
 from bedside.ledger import Review, User, Wanted
 from bedside.serving import answers
@@ -24,6 +24,8 @@ class Earlier(msgspec.Struct, frozen=True, kw_only=True):
     positive: str | None
     estimate: dict[str, float] | None
     course: PatientCourse | None
+    arms: PatientArms | None
+    dose: PatientDose | None
     review: Review | None
 
 
@@ -58,6 +60,5 @@ def _earlier(service: Service, user: User, line: AnswerLine) -> Earlier | None:
         return None
     seen = seen_by(user, answers.replied(stored))
     last = seen.reviews[-1] if seen.reviews else None
-    return Earlier(
-        line=line, status=seen.status, positive=seen.positive, estimate=seen.estimate, course=seen.course, review=last
-    )
+    told = {name: getattr(seen, name) for name in ("status", "positive", "estimate", "course", "arms", "dose")}
+    return Earlier(line=line, **told, review=last)

@@ -1,0 +1,350 @@
+"""What the pages say of treatments and doses: words and pictures against figures made by hand, and what is not said."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hospital as house
+import msgspec
+import numpy as np
+import pytest
+import quantities as made
+
+from bedside.answering import Difference, PatientArms, PatientDose
+from bedside.answering.arms import patient_arms
+from bedside.release import ReviewRule, model_card, open_release
+from bedside.review import PAGES
+from bedside.review.arms_view import arms_view
+from bedside.review.dose_view import dose_view
+from bedside.review.quantities import digit, dose_step, dose_words, down, number, rate_text, up
+from bedside.review.rule_words import rule_words
+from bedside.review.words import translator
+
+T, ZH = translator(), translator("zh-CN")
+PATIENT = {"id": "A-10234", "name": "Anneliese Meier", "birth_date": "1958-03-14"}
+TOLD = {
+    "measures": {
+        "policy_gain": {"value": 0.041, "low": 0.012, "high": 0.07},
+        "within_tolerance": {"value": 0.462, "low": 0.4, "high": 0.52},
+    }
+}
+
+
+def _page(reply: Any) -> str:
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", reply.text)).split())
+
+
+def _two(**changes: Any) -> PatientArms:
+    arms = made.declared(**changes)
+    return patient_arms(
+        arms, made.row(arms, {"placebo": 0.55, "streptomycin": 0.62}, 0.02, {"placebo": 0.5, "streptomycin": 0.5})[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "step", "signed", "said"),
+    [
+        (114.48, 1.0, True, "+114"), (-9.4, 1.0, True, "−9"), (0.2, 1.0, True, "0"), (-0.4, 1.0, False, "0"),
+        (3.14159, 0.01, False, "3.14"), (1234.0, 100.0, False, "1200"), (32.1489, 0.0, False, "32.1489"),
+    ],
+)  # fmt: skip
+def test_numbers_have_no_more_digits_than_mean_something(value: float, step: float, signed: bool, said: str) -> None:
+    assert number(value, step, signed=signed) == said
+
+
+def test_steps() -> None:
+    assert [digit(reach) for reach in (29.4, 100.0, 0.05, 0.0)] == pytest.approx([1.0, 10.0, 0.001, 0.0])
+    doses = {1.0: 0.05, 5.0: 0.1, 12.0: 0.5, 19.0: 0.5, 20.0: 1.0, 32.1: 1.0, 99.0: 1.0, 100.0: 5.0, 350.0: 10.0}
+    assert {dose: dose_step(dose) for dose in doses} == pytest.approx(doses)
+    assert all(step <= dose / 20 * 1.0001 for dose, step in doses.items())
+    assert (down(20.88, 1.0), up(45.2, 1.0), down(20.0, 1.0), up(46.0, 1.0)) == (20, 46, 20, 46)
+    assert [rate_text(unit, T) for unit in ("mg/wk", "ug/d", "mg", "mg/kg/d")] == [
+        "mg a week", "ug a day", "mg", "mg/kg a day",
+    ]  # fmt: skip
+
+
+def test_natural_frequencies_and_what_the_data_can_carry() -> None:
+    view = arms_view(_two(), T)
+    assert (
+        view.frequencies
+        == "Of 100 such patients, “improved” is expected in 62 with streptomycin against 55 with placebo."
+    )
+    assert (view.recommended, view.title, view.why) == (True, "streptomycin", "")
+    assert [(row.name, row.expected, row.hundred, row.mark, row.control) for row in view.rows] == [
+        ("placebo", "55 of 100", 55, "", True),
+        ("streptomycin", "62 of 100", 62, "recommended", False),
+    ]
+    assert view.carries == "From a randomised trial: chance decided who got which treatment."
+    assert view.better == "The more of them with “improved”, the better."
+    records = arms_view(_two(randomised=False, better="lower"), T)
+    assert (
+        records.carries == "Observational: assumes that nothing unmeasured drives both the treatment and the outcome."
+    )
+    assert records.better == "The fewer of them with “improved”, the better."
+    assert records.title == "placebo"
+
+
+def test_nobody_is_told_that_none_or_all_will() -> None:
+    arms = made.declared()
+    sure = patient_arms(
+        arms, made.row(arms, {"placebo": 0.001, "streptomycin": 0.999}, 0.02, {"placebo": 0.5, "streptomycin": 0.5})[0]
+    )
+    assert "more than 99 with streptomycin against fewer than 1 with placebo" in arms_view(sure, T).frequencies
+
+
+def test_differences_are_drawn_around_zero() -> None:
+    (drawn,) = arms_view(_two(), T).differences
+    (row,) = drawn.rows
+    assert (drawn.against, drawn.unit, row.value, row.interval) == (
+        "placebo",
+        "percentage points",
+        "+7.0",
+        "+3.1 to +10.9",
+    )
+    assert drawn.zero < row.low < row.middle < row.high
+    assert row.middle == pytest.approx((row.low + row.high) / 2, abs=0.01)
+    # The scale is one: 3.1 to 10.9 of a picture that also holds 0.
+    assert (row.middle - drawn.zero) / (row.high - drawn.zero) == pytest.approx(0.07 / 0.1092, abs=0.001)
+    assert (drawn.left, drawn.right, row.clear) == ("better with placebo", "better with the other", True)
+    lower = arms_view(_two(better="lower"), T).differences[0]
+    assert (lower.left, lower.right) == ("better with the other", "better with placebo")
+
+
+def test_several_arms_are_also_held_against_the_best() -> None:
+    arms = made.records().arms
+    names = arms.arms
+    expected = dict(zip(names, (301.1, 321.7, 362.5, 415.6), strict=True))
+    one = patient_arms(arms, made.row(arms, expected, 15.0, dict.fromkeys(names, 0.25))[0])
+    # The ledger sorts names: nothing may hang on their order.
+    one = msgspec.convert(dict(msgspec.json.decode(msgspec.json.encode(one, order="sorted"))), PatientArms)
+    assert list(one.expected) == sorted(names)
+    view = arms_view(one, T)
+    assert [row.name for row in view.rows] == list(names)
+    assert [row.control for row in view.rows] == [True, False, False, False]
+    assert view.frequencies == (
+        "“CD4 count at 20 weeks” is expected to be 416 /mm³ with both against 301 /mm³ with none, 322 /mm³ with "
+        "zidovudine and 362 /mm³ with didanosine."
+    )
+    first, second = view.differences
+    assert ([row.name for row in first.rows], first.against) == (["zidovudine", "didanosine", "both"], "none")
+    assert [(row.value, row.clear) for row in first.rows] == [("+21", False), ("+61", True), ("+114", True)]
+    assert ([row.name for row in second.rows], second.against) == (["none", "zidovudine", "didanosine"], "both")
+    assert [row.value for row in second.rows] == ["−114", "−94", "−53"]
+
+
+def test_of_an_unjudged_arm_the_page_has_words_and_no_number() -> None:
+    arms = made.records().arms
+    names = arms.arms
+    few = dict(zip(names, (0.33, 0.33, 0.33, 0.01), strict=True))
+    view = arms_view(patient_arms(arms, made.row(arms, dict.fromkeys(names, 300.0) | {"both": 987.0}, 15.0, few)[0]), T)
+    assert "987" not in repr(view)
+    assert (view.rows[3].expected, view.rows[3].note) == (
+        "", "fewer than 5 % of such patients got it: nothing can be said",
+    )  # fmt: skip
+    assert (view.title, view.why) == ("No recommendation", "Fewer than 5 % of patients like this one got both")
+
+
+def test_a_restricted_mean_is_told_as_time() -> None:
+    arms = made.survival().arms
+    one = patient_arms(arms, np.array([720.4, 763.6, 30.0, 0.45, 0.55]))
+    assert arms_view(one, T).frequencies == (
+        "Such patients are expected to be without “death” for 764 days with surgery + chemotherapy against 720 days "
+        "with surgery, counted up to 1000 days."
+    )
+    assert arms_view(one, ZH).frequencies == (
+        "预计此类患者未发生“death”的时间：接受surgery + chemotherapy者 764 天，"
+        "相比之下接受surgery者 720 天（计至 1000 天）。"
+    )
+
+
+DOSE = PatientDose(drug="warfarin", unit="mg/wk", dose=32.149, low=20.885, high=45.833, alpha=0.1, tolerance=0.2)
+
+
+def test_a_dose_is_rounded_and_says_so() -> None:
+    view = dose_view(DOSE, made.dosing().dose, TOLD, T)
+    assert view is not None
+    assert (view.dose, view.unit, view.interval, view.top) == ("32", "mg a week", "20 to 46 mg a week", "110")
+    assert view.sentences[1] == (
+        "Told in steps of 1 mg a week, the interval rounded outwards: more digits would mean nothing."
+    )
+    assert view.sentences[0].startswith("Such intervals hold the therapeutic dose of 90 % of patients")
+    assert view.site == "At the validation site the dose was within 20 % of the therapeutic one in 46 of 100 patients."
+    assert (view.low, view.high) == pytest.approx((100 * 20 / 110, 100 * 46 / 110), abs=0.01)
+    assert dose_words(7.337, "mg/wk", T) == "7.3 mg a week"
+    silent = dose_view(DOSE, None, {}, T)
+    assert silent is not None
+    assert (silent.site, silent.top) == ("", "46")
+
+
+def test_a_withheld_dose_is_not_told() -> None:
+    assert dose_view(msgspec.structs.replace(DOSE, withheld=True), made.dosing().dose, TOLD, T) is None
+
+
+def test_what_the_rule_was_worth_is_told_from_signed_evidence_alone() -> None:
+    (said,) = rule_words(_two(), TOLD, T)
+    assert "by +4.1 percentage points on average (95 % interval +1.2 to +7.0; above 0 is better)" in said
+    assert rule_words(_two(), {}, T) == []
+    assert rule_words(_two(), {"measures": {"policy_gain": {"value": 0.1, "low": None, "high": None}}}, T) == []
+
+
+ASKED = {"trial": made.trial(), "records": made.records(), "survival": made.survival(), "dose": made.dosing()}
+
+
+@pytest.fixture(scope="module")
+def releases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path]]:
+    folder = tmp_path_factory.mktemp("quantities")
+    return {name: house.make_release(folder / name, quantities=one, told=TOLD) for name, one in ASKED.items()}
+
+
+@pytest.fixture
+def wards(tmp_path: Path, releases: dict[str, tuple[Path, Path]]) -> Iterator[Any]:
+    opened = []
+
+    def ward(name: str) -> Any:
+        opened.append(house.open_hospital(tmp_path, [releases[name]], pages=PAGES))
+        return opened[-1]
+
+    yield ward
+    for one in opened:
+        one.ledger.close()
+
+
+def test_the_page_of_a_treatment(wards: Any) -> None:
+    ward = wards("trial")
+    answer = ward.ask(values=house.HIGH, patient=PATIENT)
+    client = ward.client("clinician")
+    text = _page(client.get(f"/answers/{answer['id']}"))
+    assert "preliminary streptomycin is what the data favour" in text
+    assert "Of 100 such patients, “improved” is expected in 81 with streptomycin against 56 with placebo." in text
+    assert "What streptomycin changes in “improved” against placebo, in percentage points." in text
+    assert "by +4.1 percentage points on average" in text
+    assert "Alert" not in text
+    assert "recommends streptomycin" not in text
+    other = ward.ask(values=house.PLAUSIBLE, patient=PATIENT)
+    text = _page(client.get(f"/answers/{other['id']}"))
+    assert "No recommendation The data do not tell streptomycin from placebo" in text
+    assert "holds zero" in text
+    assert "recommends streptomycin" in text, "the earlier answer"
+    assert "treatments compared" in _page(client.get("/"))
+
+
+def test_the_recommendation_or_the_choice_of_the_physician_stands(wards: Any) -> None:
+    ward = wards("trial")
+    client = ward.client("clinician")
+    agreed, changed = (ward.ask(values=house.HIGH)["id"] for _ in range(2))
+    assert ward.form(client, f"/answers/{agreed}", verdict="agree", seen="preliminary").status_code == 303
+    assert "The recommendation stands: streptomycin." in _page(client.get(f"/answers/{agreed}"))
+    refused = ward.form(client, f"/answers/{changed}", verdict="disagree", seen="preliminary")
+    assert refused.status_code == 422
+    fields = {"verdict": "disagree", "given.arm": "placebo", "conclusion": "Allergic.", "because.other-findings": "yes"}
+    assert ward.form(client, f"/answers/{changed}", **fields, seen="preliminary").status_code == 303
+    (review,) = client.get(f"/api/v1/answers/{changed}").json()["reviews"]
+    assert review["conclusion"] == "placebo\nAllergic."
+
+
+def test_the_effect_of_another_arm_is_explained_on_request(wards: Any) -> None:
+    ward = wards("records")
+    answer = ward.ask(values=house.PLAUSIBLE)
+    client, path = ward.client("clinician"), f"/answers/{answer['id']}"
+    assert "What both changes in “CD4 count at 20 weeks” against none, in /mm³." in _page(client.get(path))
+    assert "What zidovudine changes" in _page(client.get(f"{path}?arm=zidovudine"))
+    assert client.get(f"{path}?arm=aspirin").status_code == 422
+    assert "What both changes" in _page(client.get(path))
+
+
+def test_where_nothing_can_be_compared_the_page_has_no_number(wards: Any) -> None:
+    ward = wards("survival")
+    answer = ward.ask(values=house.HIGH)
+    text = _page(ward.client("clinician").get(f"/answers/{answer['id']}"))
+    assert "No estimate" in text
+    assert "Fewer than 5 % of patients like this one got surgery: the treatments cannot be compared" in text
+
+
+def test_the_page_of_a_dose(wards: Any) -> None:
+    ward = wards("dose")
+    answer = ward.ask(values=house.PLAUSIBLE, patient=PATIENT)["id"]
+    client, path = ward.client("clinician"), f"/answers/{answer}"
+    text = _page(client.get(path))
+    assert "32 mg a week, warfarin 90 % interval: 20 to 46 mg a week" in text
+    assert "the figures add up to the dose before it is rounded" in text
+    assert "32.1" not in text
+    wrong = ward.form(client, path, verdict="disagree", seen="preliminary", **{"given.dose": "much"})
+    assert (wrong.status_code, "A dose is a number" in wrong.text) == (422, True)
+    fields = {"verdict": "disagree", "given.dose": "28", "given.unit": "mg/wk", "because.other-findings": "yes"}
+    assert ward.form(client, path, seen="preliminary", **fields).status_code == 303
+    (review,) = client.get(f"/api/v1/answers/{answer}").json()["reviews"]
+    assert review["conclusion"] == "28 mg/wk"
+    later = ward.ask(values=house.HIGH, patient=PATIENT)["id"]
+    assert "28 mg/wk" in _page(client.get(f"/answers/{later}")), "the earlier answer's conclusion"
+
+
+@pytest.mark.parametrize("name", ["trial", "dose"])
+def test_own_choice_and_own_dose_come_first(tmp_path: Path, name: str) -> None:
+    (tmp_path / "made").mkdir()
+    release = house.make_release(tmp_path / "made", quantities=ASKED[name], review=ReviewRule(own_estimate_first=True))
+    ward = house.open_hospital(tmp_path, [release], pages=PAGES)
+    answer, client = ward.ask("service", values=house.HIGH)["id"], ward.client("clinician")
+    path = f"/answers/{answer}"
+    text = _page(client.get(path))
+    asked, wrong, right, shown = {
+        "trial": ("The treatment that you would give", {}, {"choice": "placebo"}, "Own choice placebo"),
+        "dose": ("Dose of warfarin, in mg a week", {"own.dose": "-3"}, {"own.dose": "28"}, "Own dose 28 mg a week"),
+    }[name]
+    assert asked in text
+    assert not re.search(r"what the data favour|51 mg|expected in", text)
+    assert ward.form(client, f"{path}/own-estimate", **wrong).status_code == 422
+    assert ward.form(client, f"{path}/own-estimate", **right).status_code == 303
+    text = _page(client.get(path))
+    assert shown in text
+    assert re.search(r"what the data favour|51 mg a week", text)
+    ward.ledger.close()
+
+
+def test_pages_in_chinese_have_the_figures_too(wards: Any) -> None:
+    ward = wards("records")
+    answer = ward.ask(values=house.HIGH)
+    client = ward.client("clinician")
+    client.cookies.set("bedside_language", "zh-CN")
+    text = _page(client.get(f"/answers/{answer['id']}"))
+    assert "不作推荐 与该患者相似的患者中，接受both的不足 5%" in text
+    assert "观察性数据" in text
+
+
+def test_the_release_page_shows_its_measures(wards: Any) -> None:
+    text = _page(wards("dose").client("clinician").get("/releases/breast-fna"))
+    assert "Share of doses within the tolerance 0.462" in text
+    assert "standard deviations of the outcome" in text
+
+
+def test_cards_say_what_is_compared_and_what_the_data_can_carry(releases: dict[str, tuple[Path, Path]]) -> None:
+    def card(name: str) -> str:
+        return model_card(open_release(*releases[name]).manifest, "a" * 64)
+
+    trial = card("trial")
+    assert (
+        "answers with the probability of: improved, under placebo (control) and under streptomycin; higher is better"
+        in trial
+    )
+    assert "From a randomised trial" in trial
+    assert "but for the treatments that it compares nothing about causes" in trial
+    assert "Squared error of the network minus that of its floor (effects that are linear in the predictors)" in trial
+    assert "the expected time without death, up to 1000 d, under surgery" in card("survival")
+    assert "Observational: assumes that nothing unmeasured drives both" in card("records")
+    dose = card("dose")
+    assert "answers with the therapeutic dose of warfarin in mg/wk, with an interval" in dose
+    assert "Intervals miss the therapeutic dose of 10% of patients" in dose
+    for one in (trial, dose):
+        assert "Prediction sets" not in one
+        assert "Model spread" not in one
+
+
+def test_a_difference_without_width_still_has_a_picture() -> None:
+    flat = msgspec.structs.replace(
+        _two(), differences={"streptomycin": Difference(value=0.0, low=0.0, high=0.0)}, against_best={}
+    )
+    (drawn,) = arms_view(flat, T).differences
+    assert (drawn.zero, drawn.rows[0].middle, drawn.rows[0].clear) == (50.0, 50.0, False)
