@@ -14,6 +14,7 @@ from bedside.measures import (
     Measure,
     dr_scores,
     effect_calibration_curve,
+    effect_calibration_error,
     effect_calibration_intercept,
     effect_calibration_slope,
 )
@@ -60,11 +61,15 @@ def test_slope_and_groups_are_those_of_econml() -> None:
     effect, predicted = drawn(3, n=252)
     theirs = econmls(effect, predicted)
     assert effect_calibration_slope(effect, predicted).value == pytest.approx(theirs.evaluate_blp().params[0])
-    table = theirs.evaluate_cal(n_groups=5).plot_data_dict[1]
+    calibrated = theirs.evaluate_cal(n_groups=5)
+    table = calibrated.plot_data_dict[1]
     found = effect_calibration_curve(effect, predicted, 5)
     # A patient on a cut is in both of its groups there; of 252 nobody is.
     np.testing.assert_allclose(found.predicted, table["g_cate"])
     np.testing.assert_allclose(found.observed, table["gate"])
+    # Its R2 is 1 minus the error over that of one effect for all.
+    error, flat = effect_calibration_error(effect, predicted).value, found.n @ np.abs(found.observed - effect.mean())
+    assert 1 - error * 252 / flat == pytest.approx(calibrated.cal_r_squared[0])
 
 
 def test_groups_are_those_of_pandas() -> None:
@@ -101,6 +106,43 @@ def test_intervals_cover_the_truth() -> None:
     assert (hits / runs > 0.91).all() and (hits / runs < 0.99).all(), hits / runs
 
 
+def test_the_error_of_calibration_by_hand() -> None:
+    effect, predicted = np.array([1.0, 3.0, 2.0, 6.0, 0.0, 1.0]), np.array([1.0, 1.0, 1.0, 2.0, 2.0, 2.0])
+    # Means 2 of 1, and 7/3 of 2; errors 1/sqrt(3) and sqrt(31/3)/sqrt(3), each with 2 degrees of freedom.
+    found = effect_calibration_error(effect, predicted, 2, repeats=200_000)
+    assert found.value == pytest.approx((1 + 1 / 3) / 2)
+    rng = np.random.default_rng(1)
+    error = np.array([1 / np.sqrt(3), np.sqrt(31) / 3])[:, None] * rng.standard_t(2, size=(2, 200_000))
+    assert found.high == pytest.approx(
+        np.quantile(np.abs(np.array([[1], [1 / 3]]) + error).mean(axis=0), 0.975), rel=0.03
+    )
+    assert found.low == 0
+    far = effect_calibration_error(effect + 50, predicted, 2, repeats=200_000)
+    assert far.value == pytest.approx(50 + 2 / 3) and far.low == pytest.approx(2 * far.value - far.high)
+    thrice = np.random.default_rng(2).permutation(900) // 3
+    effect, predicted = drawn(5)
+    once, again = (
+        effect_calibration_error(effect, predicted),
+        effect_calibration_error(effect[thrice], predicted[thrice], groups=thrice),
+    )
+    assert limits(again) == pytest.approx(limits(once), rel=0.05)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_the_error_of_calibration_is_covered() -> None:
+    """Predictions that are right, that say nothing, and that are turned round."""
+    cuts = norm.pdf(norm.ppf(np.arange(6) / 5))
+    mean = 5 * (cuts[:-1] - cuts[1:])
+    for slope in (1.0, 0.5, -1.0):
+        aim = np.mean(np.abs(0.8 * mean - 0.8 * slope * mean))
+        hits = 0
+        for seed in range(200):
+            effect, predicted = drawn(3000 + seed, n=200)
+            found = effect_calibration_error(effect, 0.2 + slope * predicted, repeats=300)
+            hits += found.low <= aim <= found.high
+        assert hits / 200 > 0.91
+
+
 def test_what_is_not_there_is_undefined() -> None:
     none, two = np.zeros(0), np.array([1.0, 2.0])
     assert not effect_calibration_intercept(none, none).defined
@@ -110,6 +152,9 @@ def test_what_is_not_there_is_undefined() -> None:
     assert exact.value == pytest.approx(1) and exact.low is None
     assert effect_calibration_slope(np.arange(5.0) ** 2, np.arange(5.0), groups=np.zeros(5, dtype=int)).low is None
     assert len(effect_calibration_curve(none, none).n) == 0
+    assert not effect_calibration_error(none, none).defined
+    assert effect_calibration_error(two, 1 + two, 2).as_dict() == {"value": 1.0, "low": None, "high": None}
+    assert effect_calibration_error(*drawn(6), repeats=0).low is None
     alone = effect_calibration_curve(two, two, 2)
     assert alone.n.tolist() == [1, 1] and np.isnan(alone.low).all()
 
@@ -117,7 +162,12 @@ def test_what_is_not_there_is_undefined() -> None:
 @pytest.mark.usefixtures("unchecked")
 def test_bad_input_is_refused() -> None:
     effect, predicted = drawn(4, n=20)
-    for measure in (effect_calibration_intercept, effect_calibration_slope, effect_calibration_curve):
+    for measure in (
+        effect_calibration_intercept,
+        effect_calibration_slope,
+        effect_calibration_curve,
+        effect_calibration_error,
+    ):
         with pytest.raises(DataError, match="predicted, row 3"):
             measure(effect, np.where(np.arange(20) == 3, np.inf, predicted))
         with pytest.raises(DataError, match="20 patients but 19"):

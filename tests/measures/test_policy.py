@@ -56,6 +56,15 @@ def test_value_and_gain_are_means_of_scores() -> None:
     assert (found.low, found.high) == pytest.approx(tuple(theirs.conf_int()[0]))
 
 
+def test_the_gain_over_current_practice_is_that_over_one_more_column() -> None:
+    one = trial(7, n=200)
+    scores, chosen = dr_scores(*one.parts), rule(one)
+    found = policy_gain(np.column_stack([scores, one.y]), chosen, 2)
+    assert found.value == pytest.approx(policy_value(scores, chosen).value - current_practice(one.y).value)
+    theirs = DescrStatsW(scores[np.arange(200), chosen] - one.y)
+    assert limits(found) == pytest.approx((theirs.mean, *theirs.tconfint_mean()))
+
+
 def test_gain_over_the_best_arm_is_the_least_gain() -> None:
     one = trial(3, arms=3)
     scores, chosen = dr_scores(*one.parts), rule(one)
@@ -101,6 +110,8 @@ def test_few_who_are_treated_otherwise_give_no_interval() -> None:
         chosen = (np.arange(300) < few).astype(np.int64)
         assert (policy_gain(scores, chosen, 0, "lower").low is not None) == there
         assert (policy_gain_over_best(scores, chosen, "lower").low is not None) == there
+    wider = np.column_stack([scores, np.where(np.arange(300) < 9, scores[:, 1], scores[:, 0])])
+    assert policy_gain(wider, np.zeros(300, dtype=np.int64), 2).low is None  # two rules that differ for nine
     whose = np.arange(300) // 2
     assert policy_gain(scores, (np.arange(300) < 18).astype(np.int64), 0, groups=whose).low is None
 

@@ -2,8 +2,10 @@
 
 Outcomes are class indices, predictions are probabilities; what comes back is a `Measure`. Of outcomes over time there
 are the ``time`` of the event or of the end of follow-up and the ``event``: 0 where censored, 1 for the one asked
-about, more for those that compete with it. What is not defined on the given data (one class only, no patients) is nan
-without an interval and never an exception; what is no outcome or no probability is refused with `DataError`.
+about, more for those that compete with it. Of treatments there are the ``arm`` that a patient had and ``scores``, a
+column for each arm, that `dr_scores` makes of it; of doses, those that turned out right. What is not defined on the
+given data (one class only, no patients) is nan without an interval and never an exception; what is no outcome or no
+probability is refused with `DataError`.
 ``docs/oracles.md`` names the independent reference of each function.
 """
 
@@ -40,6 +42,7 @@ from bedside.measures.e_value import EValue, e_value, ratio_from_difference, ris
 from bedside.measures.effect_calibration import (
     EffectGroups,
     effect_calibration_curve,
+    effect_calibration_error,
     effect_calibration_intercept,
     effect_calibration_slope,
 )
@@ -111,6 +114,7 @@ __all__ = [
     "dr_scores",
     "e_value",
     "effect_calibration_curve",
+    "effect_calibration_error",
     "effect_calibration_intercept",
     "effect_calibration_slope",
     "effective_sample_sizes",

@@ -72,8 +72,11 @@ def policy_gain(
     """How much better the mean outcome is under the rule than had all had ``arm``; below 0 it is worse.
 
     Mean of the differences of `dr_scores` within each patient, turned round where lower outcomes are better, with the
-    t interval of that mean (see `policy_value`). No interval where the rule names another arm for fewer than `FEWEST`
-    patients (with ``groups``: in fewer groups). Undefined for no patients.
+    t interval of that mean (see `policy_value`). No interval where the gain is not 0 for fewer than `FEWEST` patients
+    (with ``groups``: in fewer groups), as it is where the rule names the same arm. Undefined for no patients.
+
+    One more column of ``scores`` may hold what the patients would have under another rule, or the outcomes that they
+    had: the gain over it is that over the other rule, or over current practice.
 
     Parameters
     ----------
@@ -101,7 +104,7 @@ def _gain(
         raise DataError(f"'{better}' is neither 'higher' nor 'lower'", where="better")
     gain = (_under(scores, chosen) - scores[:, arm]) * (1 if better == "higher" else -1)
     found = mean_of(gain, groups, level)
-    differ = np.asarray(chosen) != arm
+    differ = gain != 0
     apart = differ.sum() if groups is None else len(np.unique(np.asarray(groups)[differ]))
     return found if apart >= FEWEST else Measure(found.value, level=level)
 
