@@ -100,3 +100,29 @@ def test_the_page_of_an_answer_says_it(guided: Any) -> None:
     page = client.get(f"/answers/{answer['id']}").text
     assert "High risk of myopathy: prescribe another statin" in page
     assert "Cooper-DeHoff" in page
+
+
+def test_a_clinician_enters_the_record_in_the_form(guided: Any) -> None:
+    client, path = guided.client("clinician"), "/releases/breast-fna/new"
+    page = client.get(path).text
+    assert 'name="value.SLCO1B1" type="text"' in page
+    assert 'name="value.egfr" type="number"' in page
+    assert '<textarea id="medications"' in page
+    typed = {f"value.{name}": str(value) for name, value in house.PLAUSIBLE.items()}
+    record = {"value.SLCO1B1": "*5/*1", "value.egfr": "80", "medications": "Amlodipine 5 mg\n\naspirin\n"}
+    reply = guided.form(client, path, **typed, **record)
+    answer = guided.ledger.answer(reply.headers["location"].rpartition("/")[2]).answer
+    assert [one["because"] for one in answer["guidance"]] == [
+        "SLCO1B1 *1/*5: Decreased Function",
+        "amlodipine in the record",
+    ]
+    none = guided.form(client, path, **typed, **{"no-medications": "1"})
+    answer = guided.ledger.answer(none.headers["location"].rpartition("/")[2]).answer
+    assert answer["record"]["medications"]["value"] == ""
+    assert "The medications are not known" not in {one["because"] for one in answer["guidance"]}
+    wrong = guided.form(client, path, **typed, **{"value.SLCO1B1": "*1/*99", "medications": "not aspirin"})
+    assert wrong.status_code == 422
+    assert "is no known allele of SLCO1B1" in wrong.text
+    assert "does not say what the patient takes" in wrong.text
+    both = guided.form(client, path, **typed, **{"medications": "aspirin", "no-medications": "1"})
+    assert "List them, or say that the patient takes none" in both.text

@@ -23,6 +23,7 @@ from bedside.answering.bedside_answer import (
 from bedside.answering.judgement import ABSTAINING, Cause, Judgement, judge
 from bedside.answering.observed import Observed, observed
 from bedside.answering.reasons import reason_codes, reason_texts
+from bedside.answering.record import read_with_record
 from bedside.answering.table import predictions
 from bedside.answering.unusual import Unusual, unusual
 
@@ -51,6 +52,7 @@ __all__ = [
     "judge",
     "observed",
     "predictions",
+    "read_with_record",
     "reason_codes",
     "reason_texts",
     "unusual",

@@ -1,4 +1,4 @@
-"""The form to enter a patient, drawn from the release's schema."""
+"""The form to enter a patient, drawn from the release's schema and from what its guidance looks at."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from bedside.answering import read_with_record
 from bedside.errors import BedsideError, ValueRefused
+from bedside.release import Model
 from bedside.review.accounts import refused
 from bedside.review.answer_view import plausible
 from bedside.review.figures import unit_text
@@ -21,14 +23,14 @@ from bedside.serving.access import Caller
 from bedside.serving.call import Call
 from bedside.serving.documents import AnswerRequest, PatientIdentity
 from bedside.serving.service import Loaded, Service
-from bedside.sources import Variable, read_patient
+from bedside.sources import Variable
 
 PATIENT = ("id", "name", "birth_date")
 
 
 @dataclass(frozen=True)
 class Field:
-    """One predictor's place in the form. ``id`` keeps a predictor apart from the patient's own fields."""
+    """One variable's place in the form. ``id`` keeps it apart from the patient's own fields."""
 
     id: str
     declared: Variable
@@ -87,7 +89,7 @@ def _values(loaded: Loaded, typed: Mapping[str, str], reader: Reader) -> tuple[d
     """Values as the API takes them, times in the reader's zone; and problems with times that cannot be read."""
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
-    for variable in loaded.model.manifest.schema.variables:
+    for variable in _asked(loaded.model):
         text = typed.get(f"value.{variable.name}", "").strip()
         time = typed.get(f"time.{variable.name}", "").strip()
         if text:
@@ -97,13 +99,27 @@ def _values(loaded: Loaded, typed: Mapping[str, str], reader: Reader) -> tuple[d
                 values[variable.name] = {"value": text, "time": reader.typed(time).isoformat()}
             except ValueError:
                 problems[variable.name] = reader.t("The time cannot be read; it is written 2026-03-01T08:15.")
+    guidance = loaded.model.guidance
+    if guidance is not None and guidance.medications is not None:
+        lines = [line.strip() for line in typed.get("medications", "").splitlines() if line.strip()]
+        none = "no-medications" in typed
+        if lines and none:
+            problems[guidance.medications] = reader.t("List them, or say that the patient takes none: not both.")
+        elif lines or none:  # else it is not known what the patient takes
+            values[guidance.medications] = lines
     return values, problems
+
+
+def _asked(model: Model) -> tuple[Variable, ...]:
+    """The model's variables, then those that only its guidance looks at."""
+    record = () if model.guidance is None else model.guidance.record
+    return (*model.manifest.schema.variables, *record)
 
 
 def _refused_values(service: Service, loaded: Loaded, values: Mapping[str, Any]) -> dict[str, str]:
     """What is wrong with the values, so that a reader sees all at once what is to be mended."""
     try:
-        read_patient(loaded.model.manifest.schema, values, now=service.clock())
+        read_with_record(loaded.model, values, service.clock())
     except ValueRefused as error:
         return error.problems
     return {}
@@ -130,8 +146,10 @@ def _page(
             problem=problems.get(variable.name, ""),
             typed_time=typed.get(f"time.{variable.name}", ""),
         )
-        for variable in loaded.model.manifest.schema.variables
+        for variable in _asked(loaded.model)
     ]
+    guidance = loaded.model.guidance
+    medications = guidance.medications if guidance is not None else None
     patient = {name: (typed.get(f"patient.{name}", ""), problems.get(f"patient.{name}", "")) for name in PATIENT}
     return render(
         service,
@@ -143,6 +161,10 @@ def _page(
         digest=loaded.digest,
         intended_use=loaded.model.manifest.intended_use,
         fields=fields,
+        medications=medications is not None,
+        taken=typed.get("medications", ""),
+        takes_none="no-medications" in typed,
+        medications_problem=problems.get(medications or "", ""),
         patient=patient,
         problem=problem,
     )
