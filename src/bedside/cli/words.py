@@ -124,7 +124,7 @@ def train(result: Trained) -> str:
     lines.append(f"Candidate in {result.candidate} ({result.patients} rows fitted, {result.held_out} held out)")
     if result.log_loss_difference is not None:
         size = f"{abs(result.log_loss_difference):.4f} {'below' if result.log_loss_difference <= 0 else 'above'}"
-        lines.append(f"Packed: {result.packed}. The network's log-loss over folds was {size} its floor's")
+        lines.append(f"Packed: {result.packed}. The network's loss over folds was {size} its floor's")
     lines += [f"Digest {result.digest}", f"Next: bedside validate {result.candidate}"]
     return "\n".join(lines)
 
