@@ -111,7 +111,8 @@ def test_an_unknown_key_would_be_found() -> None:
 
 
 def test_every_finding_of_the_data_check_is_documented() -> None:
-    names = ("assembly", "checking", "follow_up_check", "leakage", "sample_size_check", "sites")
+    names = ("assembly", "checking", "dose_check", "follow_up_check", "leakage", "sample_size_check", "sites")
+    names += ("treatment_check",)
     source = "".join((ROOT / "src/bedside/cohort" / f"{name}.py").read_text() for name in names)
     codes = set(re.findall(r'_finding\(\s*"([a-z-]+)"', source))
     codes |= set(re.findall(r'code="([a-z-]+)"', source)) | set(re.findall(r'"(site-[a-z-]+)"', source))

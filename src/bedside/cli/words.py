@@ -98,6 +98,10 @@ def check(result: DataCheck) -> str:
         for step in result.attrition
     ]
     lines += [] if result.follow_up is None else _follow_up(result.follow_up)
+    lines += [f"  {rows:>7}  got {name}" for name, rows in result.treatments.items()]
+    if (told := result.amounts) is not None:
+        half = f"half of them from {told.lower_quartile:g} to {told.upper_quartile:g}"
+        lines.append(f"Outcome: median {told.median:g} {told.unit}, {half}")
     order = {"error": 0, "warning": 1, "note": 2}
     for finding in sorted(result.findings, key=lambda finding: order[finding.severity]):
         lines.append(f"{finding.severity.upper():<8} {finding.where}: {finding.text}")

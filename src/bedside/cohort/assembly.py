@@ -129,6 +129,7 @@ def cohort_of(rows: Rows, *, time_needed: bool, site_needed: bool) -> Cohort:
     keep = ~repeated_rows(rows.reading, rows.schema, rows.reading.extra)
     steps = [AttritionStep(step="rows read", rows=len(keep), removed=0)]
     _count(steps, keep, "after dropping rows that repeat another one exactly")
+    without = _without_outcome(rows, arm, keep & (codes < 0))
     _drop(steps, keep, codes >= 0, "after dropping rows without an outcome")
     if arm is not None:
         _drop(steps, keep, arm >= 0, "after dropping rows without a treatment")
@@ -152,6 +153,7 @@ def cohort_of(rows: Rows, *, time_needed: bool, site_needed: bool) -> Cohort:
         entered=None if times is None else times.entered,
         amount=amount,
         arm=arm,
+        without_outcome=without,
         comparators=_comparators(rows),
         site=None if site is None else np.array([text or "not stated" for text in site], dtype=object),
         time=time,
@@ -236,6 +238,16 @@ def _amounts(rows: Rows) -> Float[np.ndarray, " row"] | None:
     if quantity is None:
         return None
     return read_amounts(rows.reading, rows.path, rows.outcome.column, quantity, rows.unit)
+
+
+def _without_outcome(
+    rows: Rows, arm: Int[np.ndarray, " row"] | None, lost: Bool[np.ndarray, " row"]
+) -> tuple[int, ...]:
+    """Rows without an outcome, by treatment."""
+    treatment = rows.outcome.treatment
+    if arm is None or treatment is None:
+        return ()
+    return tuple(int((arm[lost] == code).sum()) for code in range(len(treatment.arms)))
 
 
 def _comparators(rows: Rows) -> dict[str, Float[np.ndarray, " row"]]:

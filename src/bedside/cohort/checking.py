@@ -6,12 +6,14 @@ import msgspec
 import numpy as np
 
 from bedside.cohort.cohort import AttritionStep, Cohort, Finding
+from bedside.cohort.dose_check import dose_findings
 from bedside.cohort.follow_up_check import FollowUpFacts, follow_up_facts, follow_up_findings
 from bedside.cohort.leakage import duplicate_findings, identifier_findings, leakage_findings, split_findings
 from bedside.cohort.sample_size_check import SampleSizeFacts, outcome_findings, sample_sizes, size_findings
 from bedside.cohort.sites import site_findings
 from bedside.cohort.splitting import Split
 from bedside.cohort.study import Study
+from bedside.cohort.treatment_check import treatment_findings
 from bedside.sources import Problem
 
 MOSTLY_MISSING = 0.5
@@ -60,6 +62,15 @@ class SiteFacts(msgspec.Struct, frozen=True, kw_only=True):
     classes: dict[str, int]
 
 
+class AmountFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """An outcome that is a number, in `unit`: its quartiles over the rows used."""
+
+    unit: str
+    lower_quartile: float
+    median: float
+    upper_quartile: float
+
+
 class DataCheck(msgspec.Struct, frozen=True, kw_only=True):
     """What the check found; aggregates only.
 
@@ -73,6 +84,8 @@ class DataCheck(msgspec.Struct, frozen=True, kw_only=True):
     sites: per site; empty where the study names none.
     sample_size: one per class that counts as an event (one for a binary outcome, and for a prognosis).
     follow_up: how long the patients were followed; None where the question has no time.
+    treatments: treatment → rows; empty where the question is not which.
+    amounts: an outcome that is a number; None where it is none.
     """
 
     findings: tuple[Finding, ...]
@@ -85,6 +98,8 @@ class DataCheck(msgspec.Struct, frozen=True, kw_only=True):
     sites: tuple[SiteFacts, ...]
     sample_size: tuple[SampleSizeFacts, ...]
     follow_up: FollowUpFacts | None = None
+    treatments: dict[str, int] = {}
+    amounts: AmountFacts | None = None
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -115,6 +130,8 @@ def check(study: Study, cohort: Cohort, split: Split) -> DataCheck:
         *outcome_findings(study, cohort, split),
         *size_findings(sizes),
         *follow_up_findings(study, once, follow_up),
+        *treatment_findings(study, cohort, split),
+        *dose_findings(study, cohort, split),
     ]
     gravity = {"error": 0, "warning": 1, "note": 2}
     return DataCheck(
@@ -128,6 +145,8 @@ def check(study: Study, cohort: Cohort, split: Split) -> DataCheck:
         sites=_sites(study, cohort),
         sample_size=sizes,
         follow_up=follow_up,
+        treatments=_treatments(study, cohort),
+        amounts=_amounts(study, cohort),
     )
 
 
@@ -137,6 +156,20 @@ def _distinct(texts: np.ndarray) -> int:
 
 def _classes(study: Study, cohort: Cohort) -> dict[str, int]:
     return {name: int((cohort.outcome == code).sum()) for code, name in enumerate(study.outcome.classes)}
+
+
+def _treatments(study: Study, cohort: Cohort) -> dict[str, int]:
+    if study.outcome.treatment is None or cohort.arm is None:
+        return {}
+    arm = cohort.arm
+    return {name: int((arm == code).sum()) for code, name in enumerate(study.outcome.treatment.arms)}
+
+
+def _amounts(study: Study, cohort: Cohort) -> AmountFacts | None:
+    if study.outcome.quantity is None or cohort.amount is None:
+        return None
+    low, middle, high = np.quantile(cohort.amount, [0.25, 0.5, 0.75]).tolist()
+    return AmountFacts(unit=study.outcome.quantity.unit, lower_quartile=low, median=middle, upper_quartile=high)
 
 
 def _sites(study: Study, cohort: Cohort) -> tuple[SiteFacts, ...]:

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from bedside.cohort.cohort import Cohort, Finding
 from bedside.cohort.copies import CHANCE_PAIRS, chance_pairs, row_keys
+from bedside.cohort.dose_check import orders_the_amount
 from bedside.cohort.leakage_over_time import knows_the_time
 from bedside.cohort.splitting import Split
 from bedside.cohort.study import Study
@@ -49,7 +50,12 @@ def leakage_findings(study: Study, cohort: Cohort) -> list[Finding]:
     found = []
     for position, variable in enumerate(study.schema.variables):
         values = cohort.reading.values[:, position]
-        how = knows_the_time(variable, values, cohort, study) or _separates(variable, values, cohort, study)
+        how = (
+            knows_the_time(variable, values, cohort, study)
+            or orders_the_amount(variable, values, cohort)
+            or _separates(variable, values, cohort, study)
+            or _tells_the_treatment(variable, values, cohort, study)
+        )
         if how is not None:
             known = variable.name in study.data.leakage_known
             found.append(_leak(variable, how, known=known))
@@ -83,6 +89,26 @@ def _separates(variable: Variable, values: Float[np.ndarray, " patient"], cohort
             if how is not None:
                 return how
     return _by_text(variable, values, cohort, study)
+
+
+def _tells_the_treatment(
+    variable: Variable, values: Float[np.ndarray, " patient"], cohort: Cohort, study: Study
+) -> str | None:
+    """The treatment again, its dose, say; or what is known after one of them only."""
+    treatment = study.outcome.treatment
+    if treatment is None or cohort.arm is None:
+        return None
+    known = ~np.isnan(values)
+    for code, name in enumerate(treatment.arms):
+        case = (cohort.arm == code).astype(np.int64)
+        how = (
+            _by_order(case[known], values[known], variable, name)
+            or _by_value(case[known], values[known], variable, name)
+            or _by_absence(case, known, name)
+        )
+        if how is not None:
+            return f"it is the treatment again, or follows from it: {how}"
+    return None
 
 
 def _enough(case: Int[np.ndarray, " patient"]) -> bool:

@@ -11,6 +11,7 @@ probability is refused with `DataError`.
 
 from __future__ import annotations
 
+from bedside.measures.by_chance import chi_square_tail, ranks_by_chance, shares_by_chance, table_by_chance
 from bedside.measures.calibration import Curve, calibration_curve, calibration_intercept, calibration_slope, ici
 from bedside.measures.calibration_at import calibration_slope_at, observed_over_expected_at
 from bedside.measures.calibration_curve_at import calibration_curve_at, ici_at
@@ -103,6 +104,7 @@ __all__ = [
     "calibration_intercept",
     "calibration_slope",
     "calibration_slope_at",
+    "chi_square_tail",
     "conformal_coverage",
     "conformal_coverage_by_class",
     "conformal_quantiles",
@@ -147,6 +149,7 @@ __all__ = [
     "qini",
     "qini_curve",
     "r_squared",
+    "ranks_by_chance",
     "ratio_from_difference",
     "restricted_mean",
     "restricted_mean_outcome",
@@ -155,8 +158,10 @@ __all__ = [
     "risk_by",
     "risk_ratio",
     "sensitivity",
+    "shares_by_chance",
     "specificity",
     "standardised_differences",
+    "table_by_chance",
     "toc_curve",
     "wilson",
     "within_tolerance",
