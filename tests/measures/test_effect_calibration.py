@@ -128,6 +128,13 @@ def test_the_error_of_calibration_by_hand() -> None:
     assert limits(again) == pytest.approx(limits(once), rel=0.05)
 
 
+def test_two_patients_leave_one_degree_of_freedom() -> None:
+    effect, whose = np.array([11.0, 11.0, 12.0, 12.0]), np.array([7, 7, 9, 9])
+    by_patient = effect_calibration_error(effect, np.zeros(4), 1, groups=whose, repeats=100_000)
+    alone = effect_calibration_error(effect[::2], np.zeros(2), 1, repeats=100_000)
+    assert limits(by_patient) == pytest.approx(limits(alone), rel=1e-9)
+
+
 @pytest.mark.usefixtures("unchecked")
 def test_the_error_of_calibration_is_covered() -> None:
     """Predictions that are right, that say nothing, and that are turned round."""

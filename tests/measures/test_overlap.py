@@ -58,6 +58,16 @@ def test_weights_balance_what_drives_the_arm() -> None:
     assert weighted[1] == pytest.approx((first.mean - second.mean) / spread)
 
 
+def test_an_arm_is_compared_with_all_patients() -> None:
+    one = trial(4, n=20_000, arms=3, observed=True)
+    everybody, had = DescrStatsW(one.X[:, 1]), one.arm == 2
+    for propensity, weight in ((None, None), (one.propensity, 1 / one.propensity[had, 2])):
+        expected = (DescrStatsW(one.X[had, 1], weight).mean - everybody.mean) / everybody.std_ddof(1)
+        found = standardised_differences(one.X, one.arm, 2, None, propensity)
+        assert found[1] == pytest.approx(expected)
+        assert (abs(expected) > 0.3) == (propensity is None)
+
+
 def test_unknown_values_are_left_out() -> None:
     X = np.array([[1.0, 1.0, 2.0], [3.0, 1.0, np.nan], [np.nan, 1.0, 3.0], [2.0, 1.0, 4.0], [6.0, 1.0, 5.0]])
     found = standardised_differences(X, np.array([0, 0, 0, 1, 1]), 1, 0)
@@ -65,6 +75,7 @@ def test_unknown_values_are_left_out() -> None:
     assert np.isnan(found[1])
     assert found[2] == pytest.approx((4.5 - 2.5) / np.sqrt(0.5))
     assert np.isnan(standardised_differences(X, np.array([0, 0, 0, 0, 1]), 1, 0)).all()
+    assert standardised_differences(X, np.array([0, 0, 0, 1, 1]), 1)[0] == pytest.approx((4 - 3) / np.sqrt(14 / 3))
 
 
 @pytest.mark.usefixtures("unchecked")

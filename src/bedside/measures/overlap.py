@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -63,21 +65,22 @@ def standardised_differences(
     X: Float[np.ndarray, "patient variable"],
     arm: Int[np.ndarray, "patient"],
     one: int,
-    other: int,
+    other: int | None = None,
     propensity: Float[np.ndarray, "patient arm"] | None = None,
 ) -> Float[np.ndarray, "variable"]:
-    """Mean of each variable in arm ``one`` minus that in arm ``other``, in standard deviations.
+    """Mean of each variable in arm ``one`` minus that in arm ``other``, or in all patients, in standard deviations.
 
     With ``propensity`` the means are weighted by 1 over that of the arm: what the weights leave unbalanced, which
     should be below 0.1 (Austin and Stuart, Stat Med 2015;34:3661-3679). The standard deviation is the root of the mean
-    variance of the two arms, unweighted in both cases, so that before and after can be compared. Unknown values (nan)
-    are left out. nan where an arm has fewer than two known values, or where nothing varies.
+    variance of the two arms, or that of all patients (McCaffrey et al., Stat Med 2013;32:3388-3414), unweighted in any
+    case, so that before and after can be compared. Unknown values (nan) are left out. nan where one side has fewer than
+    two known values, or where nothing varies.
 
     Parameters
     ----------
     X: values; categories as 0 and 1, a column each.
     arm: number of each patient's arm, 0 or more.
-    one, other: the arms to compare.
+    one, other: the arms to compare; other None: all patients, who are never weighted.
     propensity: as for `dr_scores`; None: as the arms are.
 
     Raises
@@ -86,9 +89,10 @@ def standardised_differences(
         0 or outside (0, 1].
     """
     X = np.asarray(X, dtype=np.float64)
-    arms = max(int(np.max(arm, initial=0)), one, other) + 1 if propensity is None else np.shape(propensity)[1]
+    named = [one] if other is None else [one, other]
+    arms = max(int(np.max(arm, initial=0)), *named) + 1 if propensity is None else np.shape(propensity)[1]
     arm = checked_arm(arm, arms, len(X))
-    checked_arm(np.array([one, other]), arms)
+    checked_arm(np.array(named), arms)
     if np.isinf(X).any():
         row = int(np.argwhere(np.isinf(X))[0][0])
         raise DataError("a value is infinite", where=f"X, row {row}")
@@ -103,12 +107,15 @@ def _difference(
     arm: Int[np.ndarray, "patient"],
     weight: Float[np.ndarray, "patient"],
     one: int,
-    other: int,
+    other: int | None,
 ) -> float:
     """That of one variable."""
-    rows = [(arm == a) & ~np.isnan(x) for a in (one, other)]
-    if min(r.sum() for r in rows) < 2:
-        return float("nan")
-    first, second = (float(np.average(x[r], weights=weight[r])) for r in rows)
-    spread = float(np.sqrt(np.mean([x[r].var(ddof=1) for r in rows])))
-    return (first - second) / spread if spread > 1e-12 * max(1.0, abs(first)) else float("nan")
+    known = ~np.isnan(x)
+    first, second = (arm == one) & known, known if other is None else (arm == other) & known
+    if first.sum() < 2 or second.sum() < 2:
+        return math.nan
+    mean = float(np.average(x[first], weights=weight[first]))
+    held = float(x[second].mean() if other is None else np.average(x[second], weights=weight[second]))
+    sides = [second] if other is None else [first, second]
+    spread = math.sqrt(np.mean([x[side].var(ddof=1) for side in sides]))
+    return (mean - held) / spread if spread > 1e-12 * max(1.0, abs(mean)) else math.nan
