@@ -211,7 +211,9 @@ def test_few_patients_have_an_interval_that_says_so(sample: Sample) -> None:
     few = fit_interval(np.zeros((12, 1)), np.linspace(-1, 1, 12), np.arange(12), 0.1, lowest=4.0, highest=100.0)
     given = few.columns(NUMPY, np.array([[2.5], [9.0]]), np.zeros((2, 1)))
     np.testing.assert_allclose(given, [[6.25, 4, 100], [81, 4, 100]], rtol=1e-6)
-    json.dumps(few.facts, allow_nan=False)
+    assert json.loads(json.dumps(few.facts, allow_nan=False))["interval"]["coverage"] == 1
+    x, off = np.eye(30)[:, :2], np.where(np.arange(30) < 1, 9.0, 0.1) * (-1.0) ** np.arange(30)
+    assert fit_interval(x, off, np.arange(30), 0.05, lowest=4.0, highest=100.0).spread is None
 
 
 def test_the_spread_is_the_likeliest_of_laplace_errors() -> None:

@@ -17,9 +17,6 @@ FOLDS = 5
 PENALTIES = (3.0, 30.0, 300.0)
 """Weights of |w|^2 / 2 beside the summed loss of a spread that depends on the patient."""
 
-FAR = 1e6
-"""Stands for an infinite margin where intervals are compared."""
-
 CALM = 0.02
 """A patient's spread is kept between these quantiles, 0.02 and 0.98, of the development patients' spreads."""
 
@@ -141,6 +138,8 @@ def _chosen_spread(
     alpha: float,
 ) -> tuple[Spread | None, Float[np.ndarray, " row"]]:
     """A spread where it is measurably better, and each row's, from the other folds' rows; else None, and ones."""
+    if any(np.isinf(margins(off[fold != k], patient[fold != k], alpha)).any() for k in range(FOLDS)):
+        return None, np.ones(len(off))  # too few: intervals without an end cannot be compared
     same, found = _scores(np.ones(len(off)), off, patient, fold, alpha), []
     for penalty in PENALTIES:
         size = np.empty(len(off))
@@ -184,7 +183,7 @@ def _crossed(
     for k in np.unique(fold):
         out = fold == k
         below, above = margins(off[~out] / size[~out], patient[~out], alpha)
-        low[out], high[out] = -min(below, FAR) * size[out], min(above, FAR) * size[out]
+        low[out], high[out] = -below * size[out], above * size[out]
     return low, high
 
 
