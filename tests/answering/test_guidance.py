@@ -26,7 +26,7 @@ VALUES = {"age": 61, "radius": 14.1, "ratio": 0.2, "menopause": "post"}
 
 def contraindication(text: str, variable: str, sign: Any, value: float | str, **changes: Any) -> Contraindication:
     stated = {"name": text, "drugs": (), "action": "avoid", "reason": f"because {text}", "source": "a label"} | changes
-    return Contraindication(when=Condition(text=text, variable=variable, operator=sign, value=value), **stated)
+    return Contraindication(when=(Condition(text=text, variable=variable, operator=sign, value=value),), **stated)
 
 
 PREGNANT = Variable(name="pregnant", kind="category", label="Pregnant", categories=("no", "yes"))
@@ -279,3 +279,25 @@ def test_a_text_that_denies_a_medication_is_refused(plain: Model, text: str) -> 
     """Records do say "not amiodarone" (hundreds in the IWPC's warfarin data): it names a drug that nobody takes."""
     with pytest.raises(ValueRefused, match=r"medications: .* does not say what the patient takes"):
         ask(plain, WARFARIN, medications=[text])
+
+
+@pytest.mark.parametrize(
+    ("sent", "action", "because"),
+    [
+        ({"pregnant": "yes", "egfr": 90}, None, None),
+        ({"pregnant": "yes", "egfr": 10}, "avoid", "Pregnant: yes, eGFR: 10 mL/min (pregnant == yes and egfr < 15)"),
+        ({"egfr": 90}, None, None),  # whoever is not known to be pregnant, it does not apply
+        ({"egfr": 10}, "not callable", "Pregnant is not known"),
+        ({}, "not callable", "Pregnant and eGFR are not known"),
+    ],
+)
+def test_a_contraindication_of_several_conditions(
+    plain: Model, sent: dict[str, Any], action: str | None, because: str | None
+) -> None:
+    both = contraindication("pregnant == yes", "pregnant", "==", "yes")
+    kidney = contraindication("egfr < 15", "egfr", "<", 15.0)
+    together = msgspec.structs.replace(both, when=both.when + kidney.when)
+    guidance = msgspec.structs.replace(
+        WARFARIN, contraindications=(together,), rows=(), interactions=(), medications=None
+    )
+    assert short(ask(plain, guidance, **sent)) == ([] if action is None else [(action, because)])

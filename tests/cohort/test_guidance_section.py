@@ -54,9 +54,9 @@ def test_guidance_is_read(make) -> None:
     assert plan.genes == ("CYP2C9",)
     assert plan.medications == "medications"
     pregnancy, kidney = plan.contraindications
-    assert pregnancy.when == Condition(text="pregnant == yes", variable="pregnant", operator="==", value="yes")
+    assert pregnancy.when == (Condition(text="pregnant == yes", variable="pregnant", operator="==", value="yes"),)
     assert (pregnancy.action, pregnancy.drugs) == ("avoid", ())
-    assert (kidney.action, kidney.drugs, kidney.when.value) == ("monitor", ("warfarin",), 15)
+    assert (kidney.action, kidney.drugs, kidney.when[0].value) == ("monitor", ("warfarin",), 15)
 
 
 def test_a_condition_may_look_at_a_predictor(make) -> None:
@@ -64,7 +64,7 @@ def test_a_condition_may_look_at_a_predictor(make) -> None:
     text = '\n[guidance]\ndrug = "warfarin"\n\n' + old
     plan = read_study(written(make, text)).guidance
     assert plan is not None
-    assert plan.contraindications[0].when.value == 80
+    assert plan.contraindications[0].when[0].value == 80
 
 
 def test_the_record_never_reaches_training(make) -> None:

@@ -25,7 +25,7 @@ def guidance(**changes: object) -> Guidance:
             Contraindication(
                 name="old",
                 drugs=(),
-                when=Condition(text="age >= 90", variable="age", operator=">=", value=90),
+                when=(Condition(text="age >= 90", variable="age", operator=">=", value=90),),
                 action="monitor",
                 reason="r",
                 source="s",
@@ -94,6 +94,17 @@ def test_guidance_that_does_not_fit_is_refused(
     changed = msgspec.structs.replace(guidance(), **change)  # type: ignore[arg-type]
     with pytest.raises(DataError, match=said):
         pack(with_guidance(small, changed), tmp_path / "c")
+
+
+def test_the_card_says_what_guidance_rests_on(small: ModuleType, tmp_path: Path) -> None:
+    packed = pack(with_guidance(small, guidance()), tmp_path / "c")
+    card = packed.files["card.md"].decode()
+    assert "## Guidance" in card
+    assert "- About: warfarin" in card
+    assert "age >= 90: monitor (s)" in card
+    assert "doi:10.1002/cpt.668" in card
+    assert "besides the predictors: VKORC1, medications" in card
+    assert "## Guidance" not in pack(small.parts(), tmp_path / "d").files["card.md"].decode()
 
 
 def test_the_file_is_plain_json(small: ModuleType, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import hospital as house
 import pytest
 
 from bedside.genome import Condition, Contraindication
-from bedside.release import ReviewRule, guidance_of
+from bedside.release import Guidance, ReviewRule, guidance_of
 from bedside.sources import Variable
 
 GUIDANCE = guidance_of(
@@ -27,7 +27,7 @@ GUIDANCE = guidance_of(
         Contraindication(
             name="kidney",
             drugs=(),
-            when=Condition(text="egfr < 30", variable="egfr", operator="<", value=30),
+            when=(Condition(text="egfr < 30", variable="egfr", operator="<", value=30),),
             action="reduce",
             reason="Start with 5 mg",
             source="US prescribing information, ZOCOR: renal impairment",
@@ -126,3 +126,60 @@ def test_a_clinician_enters_the_record_in_the_form(guided: Any) -> None:
     assert "does not say what the patient takes" in wrong.text
     both = guided.form(client, path, **typed, **{"medications": "aspirin", "no-medications": "1"})
     assert "List them, or say that the patient takes none" in both.text
+
+
+def stated(about: str, drug: str) -> Guidance:
+    """Guidance about one drug that a gene or pregnancy forbids."""
+    return guidance_of(
+        {about: drug},
+        indications={"clopidogrel": "neurovascular"},
+        genes=("CYP2C19",),
+        record=(
+            Variable(name="CYP2C19", kind="category", label="CYP2C19", gene="CYP2C19"),
+            Variable(name="pregnant", kind="category", label="Pregnant", categories=("no", "yes")),
+        ),
+        medications=None,
+        contraindications=(
+            Contraindication(
+                name="pregnancy",
+                drugs=(),
+                when=(Condition(text="pregnant == yes", variable="pregnant", operator="==", value="yes"),),
+                action="avoid",
+                reason="It harms the unborn child",
+                source="a label",
+            ),
+        ),
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_the_pages_of_a_vetoed_arm_and_of_a_vetoed_dose(tmp_path: Path, language: str) -> None:
+    import quantities as made
+
+    from bedside.review import PAGES
+
+    asked = {"trial": (made.trial(), "streptomycin"), "dosing": (made.dosing(), "warfarin")}
+    for name, (one, about) in asked.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        release = house.make_release(folder / "made", quantities=one, guidance=stated(about, "warfarin"))
+        ward = house.open_hospital(folder, [release], pages=PAGES)
+        client = ward.client("clinician")
+        client.cookies.set("bedside_language", language)
+        told = ward.ask(values=house.HIGH | {"pregnant": "no"})
+        vetoed = ward.ask(values=house.HIGH | {"pregnant": "yes"})
+        replay = ward.client("auditor").get(f"/api/v1/answers/{vetoed['id']}/replay").json()
+        pages = {one["id"]: client.get(f"/answers/{one['id']}") for one in (told, vetoed)}
+        assert {page.status_code for page in pages.values()} == {200}
+        assert "It harms the unborn child" in pages[vetoed["id"]].text
+        assert "It harms the unborn child" in pages[told["id"]].text or told["guidance"] == []
+        assert replay["result"] == "bit-for-bit"
+        if name == "trial":
+            assert (told["arms"]["recommended"], vetoed["arms"]["recommended"]) == ("streptomycin", None)
+            assert "Guidance forbids streptomycin" in vetoed["arms"]["why"]
+        else:
+            assert f"{told['dose']['dose']:.4f}"[:4] not in pages[vetoed["id"]].text
+            assert (vetoed["dose"]["dose"], vetoed["estimate"]) == (None, None)
+        for path in ("/", "/?only=alert", f"/releases/{told['release']['name']}"):
+            assert client.get(path).status_code == 200
+        ward.ledger.close()

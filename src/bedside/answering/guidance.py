@@ -9,7 +9,7 @@ import msgspec
 from bedside.answering.answer import Advice, Answer, PatientArms, PatientDose, ValueGiven
 from bedside.answering.record import Record
 from bedside.errors import DataError
-from bedside.genome import ACTIONS, Contraindication, GeneResult, gene_result, interactions_with, recommend
+from bedside.genome import ACTIONS, GeneResult, gene_result, interactions_with, recommend
 from bedside.release import Guidance, Model
 from bedside.sources import Variable
 
@@ -92,25 +92,31 @@ def _declared(
     known: Mapping[str, ValueGiven],
 ) -> Iterator[Advice]:
     version = f"{model.manifest.name} {model.manifest.version}"
+
+    def value(name: str) -> float | str | None:
+        told = known.get(name)
+        return None if told is None else told.value
+
     for one in guidance.contraindications:
         if one.drugs and drug not in one.drugs:
             continue
-        variable, told = variables[one.when.variable], known.get(one.when.variable)
-        value = None if told is None else told.value
-        if value is None:
-            unknown = f"{variable.label} is not known"
-            text = f"Whether this holds is not known: {one.when.text}. {one.reason}"
-            yield _advice(about, drug, "not callable", unknown, text, version=version, source=one.source)
-        elif one.when.holds(value):
+        applies = one.applies(value)
+        if applies is None:
+            unknown = [variables[c.variable].label for c in one.when if value(c.variable) is None]
+            because = f"{' and '.join(unknown)} {'is' if len(unknown) == 1 else 'are'} not known"
+            text = f"Whether this holds is not known: {one.text}. {one.reason}"
+            yield _advice(about, drug, "not callable", because, text, version=version, source=one.source)
+        elif applies:
+            said = ", ".join(_stated(variables[c.variable], value(c.variable)) for c in one.when)
             yield _advice(
-                about, drug, one.action, _stated(one, variable, value), one.reason,
+                about, drug, one.action, f"{said} ({one.text})", one.reason,
                 version=version, source=one.source, strength="declared",
             )  # fmt: skip
 
 
-def _stated(one: Contraindication, variable: Variable, value: float | str) -> str:
+def _stated(variable: Variable, value: float | str | None) -> str:
     said = variable.category_label(value) if isinstance(value, str) else f"{value:.6g} {variable.unit or ''}".rstrip()
-    return f"{variable.label}: {said} ({one.when.text})"
+    return f"{variable.label}: {said}"
 
 
 def _by_gene(guidance: Guidance, about: str, drug: str, results: Mapping[str, GeneResult | None]) -> Iterator[Advice]:

@@ -123,7 +123,7 @@ def _of_candidate(path: Path, target: str | None, study: str | Path | None, prog
         candidate,
         encode(evidence),
         render_report(document),
-        model_card(candidate.manifest, candidate.digest, evidence=document),
+        model_card(candidate.manifest, candidate.digest, guidance=candidate.guidance, evidence=document),
     )
     return Validated(evidence, str(path / "report.html"))
 

@@ -90,13 +90,15 @@ def _contraindications(section: Section, schema: Schema, drugs: dict[str, str]) 
         for drug in about:
             if drug not in drugs.values():
                 raise here.error("about", f"'{drug}' is no drug of this study", nearest(drug, tuple(drugs.values())))
-        condition = read_condition(here, "when", here.text("when"), schema)
+        conditions = [here.text("when")] if isinstance(here.values.get("when"), str) else here.texts("when") or ()
+        if not conditions:
+            raise here.error("when", "nothing says when it applies", 'Write when = "pregnant == yes", say')
         action = here.one_of("action", _ACTIONS, "avoid")
         found.append(
             Contraindication(
                 name=name,
                 drugs=about,
-                when=condition,
+                when=tuple(read_condition(here, "when", text, schema) for text in conditions),
                 action=action,  # type: ignore[arg-type]
                 reason=here.text("reason").rstrip("."),
                 source=here.text("source").rstrip("."),
@@ -114,7 +116,7 @@ def _medications(section: Section, schema: Schema) -> str | None:
 
 
 def _refuse_unused(record: Section, variables: tuple[Variable, ...], stated: tuple[Contraindication, ...]) -> None:
-    looked_at = {one.when.variable for one in stated}
+    looked_at = {condition.variable for one in stated for condition in one.when}
     for variable in variables:
         if variable.gene is None and variable.name not in looked_at:
             what = f"no contraindication looks at '{variable.name}'"

@@ -95,7 +95,7 @@ KNOWN_KEYS: dict[str, str] = {
     "guidance.drugs": 'treatment: the drug of each arm, as { new = "clopidogrel" }; an arm without one is not judged',
     "guidance.indications": 'drug → indication, where guidelines judge by it: { clopidogrel = "neurovascular" }',
     "guidance.medications": "under which name a patient's medications are sent, as a list of texts",
-    "guidance.contraindications.<name>.when": 'when it applies, as "pregnant == yes" or "egfr < 30"',
+    "guidance.contraindications.<name>.when": 'when it applies, as "pregnant == yes"; a list: where all hold',
     "guidance.contraindications.<name>.about": "the drugs that it is about; default: every drug of the study",
     "guidance.contraindications.<name>.action": "avoid (default: a veto), alternative, reduce, increase or monitor",
     "guidance.contraindications.<name>.reason": "why, in words",

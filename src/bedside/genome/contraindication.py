@@ -42,12 +42,22 @@ class Contraindication(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     Attributes
     ----------
     name: as the study calls it. drugs: what it is about; empty: every drug of the study.
-    when: it applies where this holds. action, reason: what to do, and why, in words. source: where that stands.
+    when: it applies where all of these hold. action, reason: what to do, and why, in words. source: where that stands.
     """
 
     name: str
     drugs: tuple[str, ...]
-    when: Condition
+    when: tuple[Condition, ...]
     action: Reach
     reason: str
     source: str
+
+    @property
+    def text(self) -> str:
+        """The conditions as they were written."""
+        return " and ".join(one.text for one in self.when)
+
+    def applies(self, known: Callable[[str], float | str | None]) -> bool | None:
+        """Whether it does, by what is known of each variable; None where what is not known decides."""
+        held = [None if (value := known(one.variable)) is None else one.holds(value) for one in self.when]
+        return False if False in held else None if None in held else True

@@ -224,7 +224,7 @@ def _guidance(files: Mapping[str, bytes], manifest: Manifest, where: Path) -> Gu
         return None
     read: Guidance = read_document(files[GUIDANCE], Guidance, where=str(where))
     named = {variable.name for variable in read.record} | set(manifest.schema.names)
-    lost = {one.when.variable for one in read.contraindications} - named
+    lost = {condition.variable for one in read.contraindications for condition in one.when} - named
     twice = read.asked & set(manifest.schema.names)
     unknown = {v.gene for v in (*manifest.schema.variables, *read.record) if v.gene is not None} - read.genes.keys()
     quoted = {row.source for row in read.rows} | {row.source for row in read.interactions}

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bedside.release.card_of_guidance import guidance_lines
 from bedside.release.card_of_quantities import (
     answers_with_arms,
     answers_with_dose,
     limits_of_arms,
     limits_of_dose,
 )
+from bedside.release.guidance import Guidance
 from bedside.release.manifest import Manifest, Network, Origin, Outputs
 from bedside.sources import Variable
 
@@ -48,6 +50,7 @@ def model_card(
     manifest: Manifest,
     digest: str,
     *,
+    guidance: Guidance | None = None,
     evidence: Mapping[str, Any] | None = None,
     facts: Mapping[str, str] | None = None,
 ) -> str:
@@ -57,7 +60,8 @@ def model_card(
 
     Parameters
     ----------
-    digest: candidate digest. evidence: content of ``evidence.json``; None before validation.
+    digest: candidate digest. guidance: of the release, where it has any.
+    evidence: content of ``evidence.json``; None before validation.
     facts: further lines for the section on training, by what they are about.
     """
     sections = {
@@ -65,6 +69,7 @@ def model_card(
         "Intended use": [manifest.intended_use, "", f"Population: {manifest.population}"],
         "What it does not do": _limits_of_use(manifest),
         "Predictors": _predictors(manifest.schema.variables),
+        **({} if guidance is None else {"Guidance": guidance_lines(guidance)}),
         "Training": _training(manifest, facts or {}),
         "Evaluation": _evaluation(evidence),
         "Limits": _limits(manifest),

@@ -33,7 +33,8 @@ def drop(candidate: Candidate, target: str) -> Candidate:
         known = ", ".join(name for name in current.manifest.targets if name != REFERENCE) or "the reference alone"
         raise NotFound(f"has no target {target!r}", where=str(candidate.folder), remedy=f"It has: {known}")
     files = _without(current, target)
-    files["card.md"] = model_card(current.manifest, candidate_of(files, candidate.folder).digest).encode()
+    digest = candidate_of(files, candidate.folder).digest
+    files["card.md"] = model_card(current.manifest, digest, guidance=current.guidance).encode()
     folder = candidate.folder.absolute()
     with staging(folder) as stage:
         write_folder(files, stage, folder)

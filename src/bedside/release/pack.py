@@ -75,7 +75,8 @@ def pack(parts: Parts, out: Path, *, card_facts: Mapping[str, str] | None = None
     out = Path(out).absolute()
     _refuse_foreign(out)
     files = _files(parts, out)
-    files["card.md"] = model_card(parts.manifest, candidate_of(files, out).digest, facts=card_facts).encode()
+    digest = candidate_of(files, out).digest
+    files["card.md"] = model_card(parts.manifest, digest, guidance=parts.guidance, facts=card_facts).encode()
     with staging(out) as stage:
         write_folder(files, stage, out)
     return candidate_of(files, out)
