@@ -160,10 +160,21 @@ def test_implausible_is_only_noted(small: ModuleType, model: Model) -> None:
     assert columns["probability"][0] == judged.columns[0, 1]
 
 
-def test_graph_that_gives_no_probability(model: Model) -> None:
-    broken = replace(model, predict=fixed([[math.nan, math.nan]]))
-    with pytest.raises(DataError):
-        judge(broken, reading(np.full((1, 4), 1.0)), today=TODAY)
+@pytest.mark.parametrize("sets", [True, False])
+@pytest.mark.parametrize("given", [[math.nan, math.nan], [0.5, math.nan], [-1e-9, 1.0], [0.0, 1.1]])
+def test_graph_that_gives_no_probability(model: Model, given: list[float], *, sets: bool) -> None:
+    for rows in (1, 7):  # few numbers are looked at otherwise than many
+        broken = replace(model, predict=fixed([[0.4, 0.6]] * (rows - 1) + [given]))
+        with pytest.raises(DataError, match=f"row {rows - 1}"):
+            judge(broken, reading(np.full((rows, 4), 1.0)), today=TODAY, sets=sets)
+
+
+def test_sets_that_nobody_asks_for_are_not_formed_and_all_else_is_the_same(small: ModuleType, three: Model) -> None:
+    values = small.patients(50)
+    asked, unasked = (judge(three, reading(values), today=TODAY, sets=sets) for sets in (True, False))
+    assert unasked.sets is None and asked.sets is not None
+    for name in ("columns", "estimates", "distance", "spread", "reasons", "abstained", "alert"):
+        np.testing.assert_array_equal(getattr(asked, name), getattr(unasked, name))
 
 
 @settings(max_examples=25, deadline=None)

@@ -36,6 +36,7 @@ ABSTAINING = (Cause.IMPLAUSIBLE - 1) | Cause.POOR_OVERLAP
 
 _CELLS = tuple(problem for problem in Problem if problem.name in Cause.__members__)
 _EXPIRED, _SENTINEL = np.uint16(Cause.EXPIRED), int(Problem.SENTINEL)
+_ABSTAINING = np.uint16(ABSTAINING)
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Judgement:
         risk at each horizon; of arms, what each changes against the control; of a dose, the dose.
     distance: to the training population.
     spread: standard deviation between ensemble members per class; None with one member.
-    sets: which classes each conformal set holds; None where the estimates are no classes.
+    sets: which classes each conformal set holds; None where the estimates are no classes, or where nobody asked.
     reasons: bits of `Cause`. abstained: whether one of them withholds the estimate.
     alert: whether the estimate reaches the threshold: of the positive class, at the horizon of the decision, or of any
         class that has one; None where the release declares no threshold.
@@ -73,8 +74,8 @@ class Judgement:
         return len(self.reasons)
 
 
-def judge(model: Model, reading: Reading, *, today: dt.date) -> Judgement:
-    """Predict, form the conformal sets, and decide who gets no estimate and who an alert.
+def judge(model: Model, reading: Reading, *, today: dt.date, sets: bool = True) -> Judgement:
+    """Predict, form the conformal sets (unless nobody asks for `sets`), and decide who gets no estimate, who an alert.
 
     Validation, tables and the bedside all go through here: what was judged is what serves.
 
@@ -85,7 +86,7 @@ def judge(model: Model, reading: Reading, *, today: dt.date) -> Judgement:
     manifest = model.manifest
     predicted = model.predict(reading.values)
     columns = predicted.columns.astype(np.float64)
-    conformal, spread = manifest.conformal, predicted.spread
+    conformal, spread = manifest.conformal if sets else None, predicted.spread
     if manifest.outputs.tensor == "estimate":
         _check_quantities(manifest.outputs, columns)
     elif conformal is None:  # else `conformal_sets` looks
@@ -102,7 +103,7 @@ def judge(model: Model, reading: Reading, *, today: dt.date) -> Judgement:
         spread=None if spread is None else spread.astype(np.float64),
         sets=None if conformal is None else conformal_sets(columns, conformal.quantiles),
         reasons=reasons,
-        abstained=(reasons & ABSTAINING) != 0,
+        abstained=(reasons & _ABSTAINING) != 0,
         alert=_alert(manifest, estimates),
     )
 

@@ -35,6 +35,9 @@ def checked_labels(y: Int[np.ndarray, "outcome"], classes: int) -> Int[np.ndarra
     return labels
 
 
+_FEW = 8
+
+
 def checked_probabilities(p: Float[np.ndarray, "*any"], name: str = "p") -> Float[np.ndarray, "*any"]:
     """``p`` in double precision.
 
@@ -43,6 +46,9 @@ def checked_probabilities(p: Float[np.ndarray, "*any"], name: str = "p") -> Floa
     DataError: an entry is nan or outside [0, 1]; the message names its row, counted from 0.
     """
     p = np.asarray(p, dtype=np.float64)
+    # Of one patient numpy's calls cost more than the comparisons.
+    if p.size <= _FEW and all(0.0 <= one <= 1.0 for one in p.ravel().tolist()):
+        return p
     right = (p >= 0.0) & (p <= 1.0)
     if np.count_nonzero(right) < p.size:
         place = np.argwhere(~right)[0]

@@ -47,6 +47,11 @@ class Together:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
+    def is_closing(self) -> bool:
+        """As the transport says; asked after each reply."""
+        closing: bool = self._transport.is_closing()
+        return closing
+
     def write(self, data: bytes) -> None:
         """Hold the first of two, send it with the second."""
         if self._first:

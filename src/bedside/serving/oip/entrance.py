@@ -129,7 +129,7 @@ class Inference:
         except Exception as error:  # the last resort, as below
             reply = _failed(error, route)
         self.count("POST", route.path, reply.status, time.perf_counter() - started)
-        return reply._replace(headers=_head(reply, encrypted=encrypted))
+        return _Reply(reply.status, _head(reply, encrypted=encrypted), reply.body)
 
     async def _reply(self, scope: Scope, receive: Receive, name: str, version: str | None) -> _Reply:
         route = _route(version)

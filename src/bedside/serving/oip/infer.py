@@ -18,7 +18,7 @@ from bedside.serving.oip.documents import (
     OutputWanted,
     ReplyParameters,
 )
-from bedside.serving.oip.outputs import outputs_of, tensors
+from bedside.serving.oip.outputs import SETS, outputs_of, tensors
 from bedside.serving.oip.patients import patients
 from bedside.serving.oip.tensors import bad, elements
 from bedside.sources import nearest
@@ -52,7 +52,8 @@ def infer(model: Model, body: bytes, header_length: int | None, *, today: dt.dat
     request, binary = _split(body, header_length)
     wanted = _wanted(request, outputs_of(model.manifest))
     given = [(tensor, elements(tensor, own)) for tensor, own in _with_bytes(request.inputs, binary)]
-    judged = judge(model, patients(model.manifest.schema, given), today=today)
+    sets = any(name == SETS for name, _ in wanted)
+    judged = judge(model, patients(model.manifest.schema, given), today=today, sets=sets)
     outputs, packed = tensors(judged, model.manifest.outputs, wanted)
     abstained = int(np.count_nonzero(judged.abstained))
     reply = InferenceReply(

@@ -15,6 +15,9 @@ from bedside.release import Arms, Course, Dose, Manifest, Outputs
 from bedside.serving.oip.documents import BinarySize, Datatype, OutputTensor, TensorMetadata
 from bedside.serving.oip.tensors import packed
 
+SETS = "prediction_set"
+"""The output that takes a step of its own to find."""
+
 
 class Said(NamedTuple):
     """What is to be told: a judgement, what its columns mean, and whether any row abstains.
@@ -146,7 +149,7 @@ OUTPUTS: dict[str, dict[str, Output]] = {
         "probability": _numbers("class", lambda judged, _: judged.columns),
         **_ALWAYS,
         **_ALERT,
-        "prediction_set": Output("BOOL", "class", _sets, _sets_shown),
+        SETS: Output("BOOL", "class", _sets, _sets_shown),
     },
     "course": {
         "risk": _numbers("horizon", lambda judged, _: judged.estimates),
