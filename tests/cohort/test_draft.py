@@ -242,3 +242,42 @@ def test_repeated_visits_are_asked_about(data_dir: Path, tmp_path: Path) -> None
     assert 'competing = { "transplanted" = "transplanted" }' in text
     text = draft_study(data_dir / "prognosis" / "rotterdam.csv", "prognosis", tmp_path / "once").read_text()
     assert "landmarks" not in text
+
+
+def treated_table(tmp_path: Path, header: str, cell) -> Path:
+    rng, path = np.random.default_rng(2), tmp_path / "trial.csv"
+    lines = [f"{i},{rng.integers(30, 80)},{cell(i, rng)}" for i in range(120)]
+    path.write_text(f"pid,age,{header}\n" + "\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("header", "cell", "kind"),
+    [
+        ("arm,improved", lambda i, rng: f"{['Placebo', 'New'][i % 2]},{rng.choice(['TRUE', 'FALSE'])}", "positive"),
+        ("treat,rx,days,death", lambda i, rng: f"{int(i % 3 > 0)},{i % 3},{i % 97 + 30},{i % 2}", "until"),
+    ],
+)
+def test_a_treatment_is_drafted_and_read(tmp_path: Path, header: str, cell, kind: str) -> None:
+    path = draft_study(treated_table(tmp_path, header, cell), "treatment", tmp_path / "s")
+    study = read_study(path)
+    assert study.outcome.treatment is not None
+    assert study.outcome.treatment.arms[0] in ("Placebo", "0")
+    assert len(study.outcome.treatment.arms) == (3 if "rx" in header else 2)
+    assert (study.outcome.follow_up is not None) == (kind == "until")
+    assert study.schema.names == ("age",), "what repeats the treatment, or follows from it, is no predictor"
+    assert study.validation.alpha == 0.05
+    assert not study.outcome.treatment.randomised
+    path.write_text(path.read_text().replace("# propensity", "propensity"))
+    assert read_study(path).outcome.treatment.randomised
+
+
+def test_a_dose_is_drafted_and_read(tmp_path: Path) -> None:
+    header = "starting_dose,stable_dose,INR_on_dose"
+    source = treated_table(tmp_path, header, lambda i, rng: f"{i % 7 + 1},{rng.gamma(6, 6) + 1:.1f},{2 + i % 9 / 10}")
+    study = read_study(draft_study(source, "dose", tmp_path / "s"))
+    assert study.outcome.column == "stable_dose"
+    assert study.schema.names == ("age",)
+    low, high = study.outcome.quantity.range
+    assert 0 < low < high
+    assert study.validation.threshold is None

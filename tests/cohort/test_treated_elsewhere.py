@@ -8,12 +8,15 @@ from types import SimpleNamespace
 import msgspec
 import numpy as np
 import pytest
+from hospital import make_release
+from quantities import dosing, trial
 from treatments import BINARY, DOSE, DOSE_TASK, NO_THRESHOLD, NUMBER, OVER_TIME, TASK, treated
 
+import bedside
 from bedside.cli.evidence import _outcome
 from bedside.cli.study import _outputs
 from bedside.cohort import Study, assemble, external_cohort, read_study
-from bedside.errors import DataError
+from bedside.errors import DataError, UsageError
 from bedside.release import Outputs
 from bedside.sources import read_map
 from bedside.training.head import ArmFacts, DoseFacts
@@ -102,3 +105,10 @@ def test_the_other_hospital_doses_by_the_day(make, tmp_path: Path) -> None:
 def test_a_map_that_does_not_fit(make, tmp_path: Path, kind: str, text: str, what: str) -> None:
     with pytest.raises(DataError, match=what):
         elsewhere(make, tmp_path, kind, text)
+
+
+@pytest.mark.parametrize("quantities", [trial(), dosing()], ids=["treatment", "dose"])
+def test_outcomes_are_not_linked_and_it_is_said(tmp_path: Path, quantities) -> None:
+    release, key = make_release(tmp_path, quantities=quantities)
+    with pytest.raises(UsageError, match="cannot be linked to its answers in this version"):
+        bedside.outcomes(release, tmp_path / "none.csv", user="scientist", key=key)

@@ -62,7 +62,7 @@ def test_one_probability_is_that_of_the_other_arm(make) -> None:
     assert treatment.propensity == (0.25, 0.75)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.floats(0.05, 1.0), min_size=3, max_size=3))
 def test_declared_probabilities_sum_to_1_however_they_are_rounded(make, weights: list[float]) -> None:
     shares = [round(weight / sum(weights), 3) for weight in weights]
@@ -210,6 +210,28 @@ def test_both_sides_were_treated_alike(make, outcome: tuple[str, str], seed: int
     for stratum in np.unique(strata):
         held = (strata[parts.held_out] == stratum).sum() / (strata == stratum).sum()
         assert held == pytest.approx(0.25, abs=0.06), "the quarters of a stratum are rounded each for itself"
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 1000), rare=st.integers(2, 30), share=st.sampled_from([0.1, 0.25, 0.5]))
+def test_no_treatment_vanishes_from_either_side(make, seed: int, rare: int, share: float) -> None:
+    rng, columns = np.random.default_rng(seed), treated(seed=seed, arms=THREE)
+    few = set(rng.permutation(200)[:rare].tolist())
+    columns["drug"] = ["new" if i in few else "old" if arm == "new" else arm for i, arm in enumerate(columns["drug"])]
+    changes = (SEED, f"seed = {seed}"), ("0.25", str(share))
+    study = read_study(make(TASK, NO_THRESHOLD, NUMBER, *changes, columns=columns))
+    cohort = assemble(study)
+    parts = split(study, cohort)
+    assert set(cohort.arm[parts.held_out].tolist()) == set(cohort.arm[parts.development].tolist()) == {0, 1, 2}
+    assert sorted([*parts.development.tolist(), *parts.held_out.tolist()]) == list(range(200))
+
+
+def test_a_text_of_the_events_that_is_not_declared(make) -> None:
+    columns = treated()
+    columns["end"] = ["moved" if i % 9 == 0 else text for i, text in enumerate(columns["end"])]
+    with pytest.raises(StudyError, match="also holds 'alive'") as caught:
+        read_study(make(TASK, NO_THRESHOLD, OVER_TIME, columns=columns))
+    assert "competing" not in caught.value.remedy, "no key of a treatment"
 
 
 def test_a_rare_treatment_is_on_both_sides(make) -> None:

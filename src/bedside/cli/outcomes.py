@@ -12,7 +12,7 @@ import msgspec
 
 from bedside.cli.evidence import require_scipy
 from bedside.cli.server import open_ledger, proven
-from bedside.errors import DataError
+from bedside.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from bedside.ledger import Case, Cases, FollowedFor, Ledger, User
@@ -65,8 +65,9 @@ def outcomes(
     what happened to a patient belongs to the first answer. Run again, nothing is entered twice; another outcome for the
     same answer replaces the earlier one.
 
-    Raises `DataError` naming the row for an unknown outcome, a time that cannot be, or what was observed before the
-    answer: then nothing is entered. `AccessDenied` where `user` may not link outcomes.
+    Raises `UsageError` for a treatment or a dose, whose outcomes this version does not link; `DataError` naming the row
+    for an unknown outcome, a time that cannot be, or what was observed before the answer: then nothing is entered.
+    `AccessDenied` where `user` may not link outcomes.
     """
     from bedside.ledger import require_linking
     from bedside.release import open_candidate, open_release
@@ -76,6 +77,12 @@ def outcomes(
         require_scipy()
     opened = open_release(Path(release), Path(key)) if key else open_candidate(Path(release))
     outputs = opened.manifest.outputs
+    if outputs.tensor == "estimate":
+        raise UsageError(
+            f"what became of the patients of a {opened.manifest.task} cannot be linked to its answers in this version",
+            where=str(release),
+            remedy="Validate the release on the table of these patients: bedside validate RELEASE --data FILE",
+        )
 
     def rows() -> Iterator[OutcomeRow]:
         return read_outcomes(Path(file), outputs)

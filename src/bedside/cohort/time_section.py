@@ -96,11 +96,13 @@ def _censored(section: Section, counts: Mapping[str, int], events: Mapping[str, 
     if unclaimed:
         listed = ", ".join(f"'{text}' ({counts[text]})" for text in unclaimed[:8])
         written = ", ".join(f'"{text}"' for text in unclaimed[:8])
+        # What ends the time that is averaged is one event, whatever it is.
+        others = "event_value" if "arm" in section else "event_value or competing"
         raise section.error(
             "event",
             f"the event column also holds {listed}, and it is not said what they mean",
-            f"Add censored = [{written}] if they mean that no event was seen, list them under event_value or "
-            "competing, or name them in [data] missing if they mean not known",
+            f"Add censored = [{written}] if they mean that no event was seen, list them under {others}, "
+            "or name them in [data] missing if they mean not known",
         )
     return censored
 
