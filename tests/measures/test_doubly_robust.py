@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
 from econml.validate.utils import calculate_dr_outcomes
@@ -108,6 +111,34 @@ def test_the_interval_of_an_effect_covers_the_truth() -> None:
         found = average_effect(dr_scores(y, arm, guess, np.full((300, 2), 0.5), known), 1, 0)
         hits[1] += found.low <= truth <= found.high
     assert (hits / runs > 0.92).all() and (hits / runs < 0.985).all(), hits / runs
+
+
+def test_actg_175_as_regression_and_kaplan_meier_see_it(data_dir: Path) -> None:
+    """Four arms, drawn evenly: the CD4 count at 20 weeks by analysis of covariance, 1,000 days by Kaplan-Meier."""
+    table = pd.read_csv(data_dir / "treatment" / "actg175.csv")
+    arm, names = table["arms"].to_numpy(), ["age", "wtkg", "karnof", "cd40", "cd80", "gender", "str2", "symptom"]
+    X = sm.add_constant(table[names].to_numpy(dtype=np.float64))
+    known = np.ones(len(arm))
+    days, weight = restricted_mean_outcome(table["days"].to_numpy(float), table["cens"].to_numpy(), 1000.0, arm)
+    quarter, fold = np.full((len(arm), 4), 0.25), np.random.default_rng(9).integers(5, size=len(arm))
+    for y, w in ((table["cd420"].to_numpy(float), known), (days, weight)):
+        expected = np.empty((len(arm), 4))
+        for f, a in np.ndindex(5, 4):
+            rows = (fold != f) & (arm == a)
+            expected[fold == f, a] = X[fold == f] @ sm.WLS(y[rows], X[rows], w[rows]).fit().params
+        scores = dr_scores(y, arm, expected, quarter, w)
+        for a in (1, 2, 3):
+            found = average_effect(scores, a, 0)
+            assert found.low > 0  # zidovudine alone was the worst: Hammer et al., N Engl J Med 1996;335:1081-1090
+            if w is known:
+                rows = (arm == a) | (arm == 0)
+                fit = sm.OLS(y[rows], np.column_stack([X, arm == a])[rows]).fit(cov_type="HC3")
+                assert found.value == pytest.approx(fit.params[-1], abs=0.3 * fit.bse[-1])
+                assert (found.high - found.low) / 3.92 == pytest.approx(fit.bse[-1], rel=0.06)
+            else:
+                curves = [KaplanMeierFitter().fit(table["days"][arm == b], table["cens"][arm == b]) for b in (a, 0)]
+                one, two = (restricted_mean_survival_time(curve, 1000.0) for curve in curves)
+                assert found.value == pytest.approx(one - two, abs=0.5 * (found.high - found.low) / 3.92)
 
 
 def test_what_is_not_there_is_undefined() -> None:
