@@ -105,6 +105,24 @@ def test_outcomes_that_are_missing_after_one_treatment(make) -> None:
     assert not any("lost" in key for key in found(make, TASK, BINARY, TRIAL, columns=columns))
 
 
+def test_times_that_are_missing_after_one_treatment(make) -> None:
+    columns = treated()
+    rows = list(enumerate(zip(columns["drug"], columns["days"], strict=True)))
+    columns["days"] = ["" if arm == "new" and row % 3 == 0 else time for row, (arm, time) in rows]
+    assert "lost-by-treatment outcome" in found(make, TASK, OVER_TIME, TRIAL, columns=columns)
+
+
+def test_a_group_that_never_got_a_treatment(make) -> None:
+    columns = treated()
+    columns["more"] = ["c" if arm == "none" and i % 3 else "ab"[i % 2] for i, arm in enumerate(columns["drug"])]
+    told = found(make, TASK, BINARY, KIND, columns=columns)
+    given = {key: one.text for key, one in told.items() if key.startswith("never-given")}
+    assert list(given) == ["never-given more = c"]
+    assert "got 'new'" in given["never-given more = c"]
+    columns["hospital"] = ["north" if arm == "none" else "south" for arm in columns["drug"]]
+    assert "never-given site = north" in found(make, TASK, BINARY, columns=columns)
+
+
 def test_too_few_with_a_treatment(make) -> None:
     columns = treated()
     columns["drug"] = ["new" if i % 20 == 0 else "none" for i in range(200)]

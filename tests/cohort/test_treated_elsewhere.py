@@ -16,7 +16,7 @@ import bedside
 from bedside.cli.evidence import _outcome
 from bedside.cli.study import _outputs
 from bedside.cohort import Study, assemble, external_cohort, read_study
-from bedside.errors import DataError, UsageError
+from bedside.errors import DataError, StudyError, UsageError
 from bedside.release import Outputs
 from bedside.sources import read_map
 from bedside.training.head import ArmFacts, DoseFacts
@@ -112,3 +112,11 @@ def test_outcomes_are_not_linked_and_it_is_said(tmp_path: Path, quantities) -> N
     release, key = make_release(tmp_path, quantities=quantities)
     with pytest.raises(UsageError, match="cannot be linked to its answers in this version"):
         bedside.outcomes(release, tmp_path / "none.csv", user="scientist", key=key)
+
+
+@pytest.mark.parametrize(("kind", "what"), [("number", "what a treatment does"), ("dose", "a dose")])
+def test_no_model_from_elsewhere_answers_it(make, tmp_path: Path, kind: str, what: str) -> None:
+    study = study_of(make, kind)
+    (tmp_path / "model.onnx").write_bytes(b"any")
+    with pytest.raises(StudyError, match=f"a model of {what} cannot be adopted"):
+        bedside.adopt(tmp_path / "model.onnx", study.path, out=tmp_path / "out")

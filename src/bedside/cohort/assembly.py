@@ -35,8 +35,8 @@ def assemble(study: Study) -> Cohort:
     """The study's patients: read, cleaned, and counted from the rows read to the rows used.
 
     Dropped, in this order: rows that repeat another one in every column used (see `bedside.cohort.copies`), rows
-    without an outcome, rows without a treatment where the question is which, where it has a time rows that were not
-    followed (see `bedside.cohort.follow_up`), and, where the split needs them, rows without an index date or a site. A
+    without an outcome, where it has a time rows that were not followed (see `bedside.cohort.follow_up`), rows without a
+    treatment where the question is which, and, where the split needs them, rows without an index date or a site. A
     patient may have several rows; they stay, except that a treatment takes one, and a prognosis one, or with landmarks
     makes one for each of them (see `bedside.cohort.landmarking`). The digest covers the rows used in the table's order:
     the same rows in another order are another cohort.
@@ -129,12 +129,13 @@ def cohort_of(rows: Rows, *, time_needed: bool, site_needed: bool) -> Cohort:
     keep = ~repeated_rows(rows.reading, rows.schema, rows.reading.extra)
     steps = [AttritionStep(step="rows read", rows=len(keep), removed=0)]
     _count(steps, keep, "after dropping rows that repeat another one exactly")
-    without = _without_outcome(rows, arm, keep & (codes < 0))
+    before = keep.copy()
     _drop(steps, keep, codes >= 0, "after dropping rows without an outcome")
-    if arm is not None:
-        _drop(steps, keep, arm >= 0, "after dropping rows without a treatment")
     for step, good in times.exclusions() if times is not None else ():
         _drop(steps, keep, good, step)
+    without = _without_outcome(rows, arm, before & ~keep)
+    if arm is not None:
+        _drop(steps, keep, arm >= 0, "after dropping rows without a treatment")
     if time_needed and time is not None:
         _drop(steps, keep, ~np.isnat(time), "after dropping rows without an index date")
     if site_needed and site is not None:
@@ -243,7 +244,7 @@ def _amounts(rows: Rows) -> Float[np.ndarray, " row"] | None:
 def _without_outcome(
     rows: Rows, arm: Int[np.ndarray, " row"] | None, lost: Bool[np.ndarray, " row"]
 ) -> tuple[int, ...]:
-    """Rows without an outcome, by treatment."""
+    """Rows without an outcome, or without its time, by treatment."""
     treatment = rows.outcome.treatment
     if arm is None or treatment is None:
         return ()

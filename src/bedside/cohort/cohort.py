@@ -62,8 +62,8 @@ class Cohort:
         declares no landmarks.
     amount: the outcome where it is a number (`outcome` is then 0 throughout), in the study's unit; else None.
     arm: position of the treatment that each row's patient got; None where the question is not which.
-    without_outcome: rows that were left out as their outcome is missing, by treatment; empty where the question is not
-        which.
+    without_outcome: rows that were left out as their outcome or its time is missing, by treatment; empty where the
+        question is not which.
     comparators: of a dose, what other rules would give each row, by their names; nan where one gives none.
     site: text of the site column, None where the study names none.
     time: index date of each row (``datetime64[D]``), None where the study names none.

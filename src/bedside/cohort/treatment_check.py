@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from bedside.cohort.cohort import Cohort, Finding
+from bedside.cohort.masks import subgroup_masks
 from bedside.cohort.splitting import Split
-from bedside.cohort.study import Study, Treatment
+from bedside.cohort.study import Study, Subgroup, Treatment
 from bedside.measures import ranks_by_chance, shares_by_chance, table_by_chance
 from bedside.sources import Variable
 
@@ -28,6 +29,9 @@ IMPOSSIBLE = 1e-6
 LOST = 0.01
 """Chance below which it is no accident that outcomes are missing more often after one treatment."""
 
+LEAST_OF_A_GROUP = 20
+"""Patients of a category or a site in whom it is no accident that nobody got a treatment."""
+
 LEAST_EXPECTED = 5.0
 """Patients expected in each cell of a table that is tested; rarer categories are put together (Cochran 1954)."""
 
@@ -42,6 +46,7 @@ def treatment_findings(study: Study, cohort: Cohort, split: Split) -> list[Findi
         *_contradicted(treatment, cohort),
         *_unlike(study, treatment, cohort),
         *_lost(treatment, cohort),
+        *_never_given(study, treatment, cohort),
         _no_formula(treatment, cohort, split),
     ]
 
@@ -155,6 +160,21 @@ def _lost(treatment: Treatment, cohort: Cohort) -> Iterator[Finding]:
         text = f"the outcome is missing for {shares}; chance does that {_rarely(chance)}"
         remedy = "Ask why: those who are left are no longer alike, and nothing here makes up for that"
         yield Finding(code="lost-by-treatment", severity="warning", where="outcome", text=text, remedy=remedy)
+
+
+def _never_given(study: Study, treatment: Treatment, cohort: Cohort) -> Iterator[Finding]:
+    """Groups in which nobody got a treatment: nothing can be said about it there."""
+    assert cohort.arm is not None
+    categories = [Subgroup(text=one.name, variable=one.name) for one in study.schema.variables if one.categories]
+    for group, there in subgroup_masks(categories, study.schema, cohort.reading, cohort.site):
+        counts = _counts(cohort.arm[there], treatment).tolist()
+        if sum(counts) < LEAST_OF_A_GROUP:
+            continue
+        for name, count in zip(treatment.arms, counts, strict=True):
+            if count == 0:
+                text = f"none of {sum(counts)} patients got '{name}'"
+                remedy = "Leave such patients, or the treatment, out of table and study: it cannot be judged for them"
+                yield Finding(code="never-given", severity="warning", where=group, text=text, remedy=remedy)
 
 
 def _no_formula(treatment: Treatment, cohort: Cohort, split: Split) -> Finding:
