@@ -149,7 +149,8 @@ def _known() -> set[str]:
     said = [NAMES, *house.ROLES, "second monitor", "Dr. Ida Rolf Dr. Jan Vos", *PATIENT.values(), *labels]
     said += ["breast-fna benign malignant death transplant", processor_class(), platform.node()]
     said += [
-        "CD4 count at 20 weeks placebo streptomycin improved none zidovudine didanosine both warfarin mg AUTOC Qini"
+        "CD4 count at 20 weeks placebo streptomycin improved none zidovudine didanosine both warfarin mg AUTOC Qini",
+        "Pregnant no yes",
     ]
     said += ["Supports a cytologist deciding whether a fine-needle aspirate needs excision"]
     return set(_latin(" ".join([*said, "Adults with a palpable breast mass", str(own_zone())])))
@@ -254,13 +255,17 @@ ABOUT = {
 def test_the_page_of_a_quantity_is_sound(browser: Any, tmp_path: Path, about: str, language: str) -> None:
     (tmp_path / "made").mkdir()
     one, values, sign = ABOUT[about]
-    release = house.make_release(tmp_path / "made", quantities=one)
+    told = quantities.guidance({"warfarin": "warfarin"}, "age", ">", 80.0) if about == "dose" else None
+    release = house.make_release(tmp_path / "made", quantities=one, guidance=told)
     with wards.served(tmp_path, release, "--solo") as ward:
         ward.ask(house.PLAUSIBLE, patient=PATIENT)
         path = f"/answers/{ward.ask(values, patient=PATIENT)}"
         wrong = _looked_at(browser, ward, path, "clinician", language, sign=sign)
         if about == "dose":
+            vetoed = f"/answers/{ward.ask(house.PLAUSIBLE | {'age': 81.0}, patient=PATIENT)}"
+            wrong += _looked_at(browser, ward, vetoed, "clinician", language, sign=".guidance .veto")
             wrong += _looked_at(browser, ward, "/releases/breast-fna", "clinician", language)
+            wrong += _looked_at(browser, ward, "/releases/breast-fna/new", "clinician", language, sign="#medications")
     assert not wrong, "\n".join(wrong)
 
 

@@ -348,3 +348,56 @@ def test_a_difference_without_width_still_has_a_picture() -> None:
     )
     (drawn,) = arms_view(flat, T).differences
     assert (drawn.zero, drawn.rows[0].middle, drawn.rows[0].clear) == (50.0, 50.0, False)
+
+
+@pytest.fixture(scope="module")
+def guided(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path]]:
+    folder, found = tmp_path_factory.mktemp("guided"), {}
+    for name, drugs in (("trial", {"streptomycin": "streptomycin"}), ("dose", {"warfarin": "warfarin"})):
+        told = made.guidance(drugs, "age", ">", 80.0)
+        found[name] = house.make_release(folder / name, quantities=ASKED[name], guidance=told)
+    return found
+
+
+@pytest.mark.parametrize("name", ["trial", "dose"])
+def test_vetoes_come_first_and_win(tmp_path: Path, guided: dict[str, tuple[Path, Path]], name: str) -> None:
+    ward = house.open_hospital(tmp_path, [guided[name]], pages=PAGES)
+    answer = ward.ask(values=house.HIGH | {"age": 81.0})["id"]
+    client = ward.client("clinician")
+    text = _page(client.get(f"/answers/{answer}"))
+    drug = {"trial": "streptomycin", "dose": "warfarin"}[name]
+    assert f"✕ {drug}: avoid It harms such patients" in text
+    assert text.index("It harms such patients") < text.index("The model's estimate")
+    if name == "trial":
+        assert "No recommendation Guidance forbids streptomycin, which the data favour" in text
+    else:
+        assert "No dose of warfarin Guidance speaks against warfarin in this patient, so no dose is shown." in text
+        assert "interval" not in text
+    client.cookies.set("bedside_language", "zh-CN")
+    text = _page(client.get(f"/answers/{answer}"))
+    assert {"trial": "指南禁止使用数据所支持的streptomycin", "dose": "指南反对该患者使用warfarin"}[name] in text
+    ward.ledger.close()
+
+
+def test_the_form_asks_for_what_only_guidance_looks_at(tmp_path: Path, guided: dict[str, tuple[Path, Path]]) -> None:
+    ward = house.open_hospital(tmp_path, [guided["dose"]], pages=PAGES)
+    client, path = ward.client("clinician"), "/releases/breast-fna/new"
+    digest = re.search(r'name="digest" value="([0-9a-f]+)"', client.get(path).text)
+    assert digest is not None
+    values = {f"value.{name}": str(value) for name, value in house.PLAUSIBLE.items()} | {"digest": digest[1]}
+    wrong = ward.form(client, path, **values, **{"value.CYP2C9": "*1/*999", "medications": "not amiodarone"})
+    assert wrong.status_code == 422
+    assert "value.CYP2C9.problem" in wrong.text
+    assert "medications.problem" in wrong.text
+    sent = {"value.CYP2C9": "*3/*3", "value.pregnant": "no", "medications": "paracetamol\namiodarone 200 mg"}
+    done = ward.form(client, path, **values, **sent)
+    assert done.status_code == 303, done.text
+    answer = client.get(f"/api/v1{done.headers['location']}").json()
+    assert answer["record"]["medications"]["value"] == "paracetamol; amiodarone 200 mg"
+    assert answer["record"]["pregnant"]["value"] == "no"
+    page = _page(client.get(done.headers["location"]))
+    assert "Looked at for this alone: CYP2C9 *3/*3 ; medications paracetamol; amiodarone 200 mg ; Pregnant no" in page
+    none = ward.form(client, path, **values, **{"no-medications": "1"})
+    answer = client.get(f"/api/v1{none.headers['location']}").json()
+    assert answer["record"]["medications"]["value"] == ""
+    ward.ledger.close()

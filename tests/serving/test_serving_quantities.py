@@ -232,3 +232,21 @@ def test_the_answer_is_kept_back_until_the_own_choice_is_given(
     assert (shown["arms"] or shown["dose"]) is not None
     assert ward.ledger.verify().entries > 0
     ward.ledger.close()
+
+
+def test_a_veto_holds_in_inferences(tmp_path: Path) -> None:
+    old = house.HIGH | {"age": 81.0}
+    for name, one, drugs in (("t", TRIAL, {"streptomycin": "streptomycin"}), ("d", DOSING, {"warfarin": "warfarin"})):
+        told = made.guidance(drugs, "age", ">", 80.0)
+        release = house.make_release(tmp_path / name, quantities=one, guidance=told)
+        ward = house.open_hospital(tmp_path / name, [release], oip=True)
+        found = _outputs(ward, house.HIGH, old)
+        assert found["vetoed"]["data"] == ["", next(iter(drugs))]
+        if name == "t":
+            assert found["recommended"]["data"] == ["streptomycin", ""]
+        else:
+            assert [value is None for value in found["dose"]["data"]] == [False, True]
+            assert [value is None for value in found["high"]["data"]] == [False, True]
+        names = [output["name"] for output in ward.client("service").get("/v2/models/breast-fna").json()["outputs"]]
+        assert "vetoed" in names
+        ward.ledger.close()

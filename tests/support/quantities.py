@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from bedside.release import Arms, Dose, Outputs
+from bedside.genome import Condition, Contraindication
+from bedside.release import Arms, Dose, Guidance, Outputs, guidance_of
+from bedside.sources import Variable
 
 
 @dataclass(frozen=True)
@@ -205,3 +207,19 @@ def row(
     errors = [error if isinstance(error, float) else error[pair] for pair in combinations(arms.arms, 2)]
     values = [*(expected[name] for name in arms.arms), *errors, *(propensity[name] for name in arms.arms)]
     return np.array([values], dtype=np.float64)
+
+
+def guidance(drugs: dict[str, str], variable: str, sign: Any, value: float | str, **changes: Any) -> Guidance:
+    """Guidance that speaks against these drugs where a value holds, and asks for a record and medications."""
+    when = Condition(text=f"{variable} {sign} {value}", variable=variable, operator=sign, value=value)
+    against = Contraindication(
+        name="declared", when=(when,), drugs=(), action="avoid", reason="It harms such patients", source="A label"
+    )
+    fields: dict[str, Any] = {
+        "indications": {}, "genes": ("CYP2C9",), "medications": "medications", "contraindications": (against,),
+        "record": (
+            Variable(name="CYP2C9", kind="category", label="CYP2C9", gene="CYP2C9"),
+            Variable(name="pregnant", kind="category", label="Pregnant", categories=("no", "yes")),
+        ),
+    }  # fmt: skip
+    return guidance_of(drugs, **(fields | changes))

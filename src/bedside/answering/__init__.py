@@ -26,6 +26,7 @@ from bedside.answering.reasons import reason_codes, reason_texts
 from bedside.answering.record import read_with_record
 from bedside.answering.table import predictions
 from bedside.answering.unusual import Unusual, unusual
+from bedside.answering.vetoes import vetoed_names, vetoes
 
 __all__ = [
     "ABSTAINING",
@@ -56,4 +57,6 @@ __all__ = [
     "reason_codes",
     "reason_texts",
     "unusual",
+    "vetoed_names",
+    "vetoes",
 ]

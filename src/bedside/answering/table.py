@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 
 import numpy as np
+from jaxtyping import Bool
 
 from bedside.answering.judgement import Judgement, judge
 from bedside.answering.reasons import reason_codes
+from bedside.answering.vetoes import vetoed_names, vetoes
 from bedside.release import Arms, Manifest, Model
 from bedside.sources import Reading
 
@@ -19,9 +21,26 @@ def predictions(model: Model, reading: Reading, *, today: dt.date) -> dict[str, 
     ``risk_<horizon>`` each; of arms ``expected_<arm>``, ``effect_<arm>`` against the control, its ``low_<arm>`` and
     ``high_<arm>``, and ``recommended``, empty where there is no recommendation; ``dose``, ``low``, ``high``; ``nan``
     where the model abstains, or does not judge an arm), ``abstained``, and ``reasons``: codes joined by a semicolon.
+
+    Where guidance looks at arms or a dose, ``vetoed`` names what it forbids: that is not recommended, and not told.
     """
-    judged = judge(model, reading, today=today)
-    return _estimates(model.manifest, judged) | {"abstained": judged.abstained, "reasons": _reason_column(judged)}
+    judged, vetoed = judge(model, reading, today=today), vetoes(model, reading)
+    found = _estimates(model.manifest, judged)
+    if vetoed is not None:
+        found = _kept(model, judged, found, vetoed)
+    return found | {"abstained": judged.abstained, "reasons": _reason_column(judged)}
+
+
+def _kept(
+    model: Model, judged: Judgement, found: dict[str, np.ndarray], vetoed: Bool[np.ndarray, "patient drug"]
+) -> dict[str, np.ndarray]:
+    """Without what guidance forbids: a vetoed arm is not recommended, a vetoed dose is not told."""
+    outputs, names = model.manifest.outputs, np.array(vetoed_names(model, vetoed), dtype=object)
+    if outputs.arms is None:
+        return {name: np.where(vetoed[:, 0], np.nan, numbers) for name, numbers in found.items()} | {"vetoed": names}
+    chosen = outputs.arms.recommended(judged.columns)
+    forbidden = (chosen >= 0) & vetoed[np.arange(len(chosen)), np.maximum(chosen, 0)]
+    return found | {"recommended": np.where(forbidden, "", found["recommended"]), "vetoed": names}
 
 
 def _estimates(manifest: Manifest, judged: Judgement) -> dict[str, np.ndarray]:

@@ -230,6 +230,7 @@ def _patient(shown: AnswerReply, loaded: Loaded | None, reader: Reader) -> dict[
             manifest.distance_limit if manifest else None,
             reader.t,
         ),
+        "record": patient_view.record_words(shown, loaded.model.guidance if loaded is not None else None, reader.t),
         "manifest": manifest,
         "missing_limit": share(manifest.missing_limit, reader.t) if manifest else "",
     }

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bedside.answering import Unusual, ValueGiven, unusual
+from bedside.release import Guidance
 from bedside.review.answer_view import label, plausible, shown_value, variable
-from bedside.review.figures import share, unit_text
+from bedside.review.figures import share, unit_text, with_unit
 from bedside.review.reader import Reader
 from bedside.review.words import Translate
 from bedside.serving.documents import AnswerReply
@@ -45,6 +46,23 @@ def used_values(answer: AnswerReply, schema: Schema | None, reader: Reader) -> l
     order = {name: position for position, name in enumerate(schema.names)} if schema is not None else {}
     ordered = sorted(answer.values.items(), key=lambda item: order.get(item[0], len(order)))
     return [_used(answer, schema, name, value, reader) for name, value in ordered]
+
+
+def record_words(answer: AnswerReply, guidance: Guidance | None, t: Translate) -> list[tuple[str, str]]:
+    """What only guidance looked at, as it was sent: label and value."""
+    labels = {one.name: one for one in guidance.record} if guidance is not None else {}
+    return [
+        (labels[name].label if name in labels else name, _recorded(value, labels.get(name), t))
+        for name, value in sorted(answer.record.items())
+    ]
+
+
+def _recorded(given: ValueGiven, declared: Variable | None, t: Translate) -> str:
+    if given.value is None:
+        return t("not known")
+    if isinstance(given.value, float):
+        return with_unit(given.value, given.unit, t)
+    return (declared.category_label(given.value) if declared is not None else given.value) or t("none")
 
 
 def _used(answer: AnswerReply, schema: Schema | None, name: str, value: ValueGiven, reader: Reader) -> UsedValue:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from bedside.answering import judge
+from bedside.answering import judge, vetoes
 from bedside.release import Model
 from bedside.serving.oip.documents import (
     InferenceReply,
@@ -50,11 +50,13 @@ def infer(model: Model, body: bytes, header_length: int | None, *, today: dt.dat
     ValueRefused: a value cannot be used; its variable and row are named.
     """
     request, binary = _split(body, header_length)
-    wanted = _wanted(request, outputs_of(model.manifest))
+    wanted = _wanted(request, outputs_of(model))
     given = [(tensor, elements(tensor, own)) for tensor, own in _with_bytes(request.inputs, binary)]
     sets = any(name == SETS for name, _ in wanted)
-    judged = judge(model, patients(model.manifest.schema, given), today=today, sets=sets)
-    outputs, packed = tensors(judged, model.manifest.outputs, wanted)
+    reading = patients(model.manifest.schema, given)
+    judged = judge(model, reading, today=today, sets=sets)
+    vetoed = None if model.guidance is None else vetoes(model, reading)
+    outputs, packed = tensors(judged, model.manifest.outputs, wanted, vetoed)
     abstained = int(np.count_nonzero(judged.abstained))
     reply = InferenceReply(
         model_name=model.manifest.name,

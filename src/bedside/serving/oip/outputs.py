@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bedside.answering import Judgement, reason_codes
-from bedside.release import Arms, Course, Dose, Manifest, Outputs
+from bedside.release import Arms, Course, Dose, Manifest, Model, Outputs
 from bedside.serving.oip.documents import BinarySize, Datatype, OutputTensor, TensorMetadata
 from bedside.serving.oip.tensors import packed
 
@@ -22,12 +22,14 @@ SETS = "prediction_set"
 class Said(NamedTuple):
     """What is to be told: a judgement, what its columns mean, and whether any row abstains.
 
-    Usually none does, and then nothing has to be hidden.
+    Usually none does, and then nothing has to be hidden. ``vetoed``: per row and arm, or of the dose, what guidance
+    forbids; None where the release has no guidance of them.
     """
 
     judged: Judgement
     outputs: Outputs
     silent: bool
+    vetoed: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,7 @@ def _numbers(columns: str, of: Callable[[Judgement, Outputs], np.ndarray]) -> Ou
         found = of(said.judged, said.outputs)
         if not said.silent:
             return found
-        silent = said.judged.abstained
-        return np.where(silent[:, None] if found.ndim > 1 else silent, np.nan, found)
+        return np.where(said.judged.abstained[:, None], np.nan, found)
 
     return Output("FP64", columns, values, lambda said: values(said).ravel().tolist())
 
@@ -101,6 +102,9 @@ def _end(place: int) -> Callable[[Arms, Judgement], np.ndarray]:
 def _recommended(said: Said) -> list[str]:
     arms, judged = _arms(said.outputs), said.judged
     chosen = np.where(judged.abstained, -1, arms.recommended(judged.columns))
+    if said.vetoed is not None:
+        forbidden = said.vetoed[np.arange(len(chosen)), np.maximum(chosen, 0)]
+        chosen = np.where(forbidden, -1, chosen)
     return ["" if arm < 0 else arms.arms[arm] for arm in chosen.tolist()]
 
 
@@ -139,10 +143,28 @@ def _sets_shown(said: Said) -> list[Any]:
     return _sets(said).ravel().tolist()
 
 
+def _dosed(place: int) -> Output:
+    """The dose, or an end of its interval: nan also where guidance forbids the drug."""
+
+    def values(said: Said) -> np.ndarray:
+        numbers, silent = said.judged.columns[:, place], said.judged.abstained
+        return np.where(silent if said.vetoed is None else silent | said.vetoed[:, 0], np.nan, numbers)
+
+    return Output("FP64", "", values, lambda said: values(said).tolist())
+
+
+def _vetoed(said: Said) -> list[str]:
+    assert said.vetoed is not None  # `outputs_of` lists it only where there is guidance
+    arms, dose = said.outputs.arms, said.outputs.dose
+    about = arms.arms if arms is not None else (dose.drug if dose is not None else "",)
+    return [";".join(name for name, holds in zip(about, row, strict=True) if holds) for row in said.vetoed.tolist()]
+
+
 _ALWAYS = {
     "abstained": Output("BOOL", "", _abstained, _abstained_shown),
     "reasons": Output("BYTES", "", _reasons, _reasons),
 }
+_VETOED = {"vetoed": Output("BYTES", "", _vetoed, _vetoed)}
 _ALERT = {"alert": Output("BOOL", "", _alert, _alert_shown)}
 OUTPUTS: dict[str, dict[str, Output]] = {
     "classes": {
@@ -165,12 +187,14 @@ OUTPUTS: dict[str, dict[str, Output]] = {
         "high": _numbers("other", _told(_end(2))),
         "propensity": _numbers("arm", lambda judged, outputs: _arms(outputs).propensity(judged.columns)),
         "recommended": Output("BYTES", "", _recommended, _recommended),
+        **_VETOED,
         **_ALWAYS,
     },
     "dose": {
-        "dose": _numbers("", lambda judged, _: judged.columns[:, 0]),
-        "low": _numbers("", lambda judged, _: judged.columns[:, 1]),
-        "high": _numbers("", lambda judged, _: judged.columns[:, 2]),
+        "dose": _dosed(0),
+        "low": _dosed(1),
+        "high": _dosed(2),
+        **_VETOED,
         **_ALWAYS,
     },
 }
@@ -186,17 +210,21 @@ def _kind(outputs: Outputs) -> str:
 
 
 @lru_cache(maxsize=16)
-def _given(kind: str, *, alert: bool) -> tuple[str, ...]:
-    return tuple(name for name in OUTPUTS[kind] if alert or name != "alert")
+def _given(kind: str, *, alert: bool, guided: bool) -> tuple[str, ...]:
+    left_out = {name for name, given in (("alert", alert), ("vetoed", guided)) if not given}
+    return tuple(name for name in OUTPUTS[kind] if name not in left_out)
 
 
-def outputs_of(manifest: Manifest) -> tuple[str, ...]:
-    """Names of the outputs that this release gives: an alert only with a threshold, sets only of classes."""
-    return _given(_kind(manifest.outputs), alert=manifest.threshold is not None)
+def outputs_of(model: Model) -> tuple[str, ...]:
+    """Names of the outputs that this release gives: an alert only with a threshold, vetoes only with guidance."""
+    manifest = model.manifest
+    guided = model.guidance is not None
+    return _given(_kind(manifest.outputs), alert=manifest.threshold is not None, guided=guided)
 
 
-def declared_outputs(manifest: Manifest) -> tuple[TensorMetadata, ...]:
+def declared_outputs(model: Model) -> tuple[TensorMetadata, ...]:
     """The outputs as the model's metadata list them."""
+    manifest = model.manifest
     width, there = _widths(manifest.outputs), OUTPUTS[_kind(manifest.outputs)]
     return tuple(
         TensorMetadata(
@@ -204,7 +232,7 @@ def declared_outputs(manifest: Manifest) -> tuple[TensorMetadata, ...]:
             datatype=there[name].datatype,
             shape=(-1, width[there[name].columns]) if there[name].columns else (-1,),
         )
-        for name in outputs_of(manifest)
+        for name in outputs_of(model)
     )
 
 
@@ -258,11 +286,11 @@ def _of_dose(dose: Dose) -> dict[str, str]:
 
 
 def tensors(
-    judged: Judgement, outputs: Outputs, wanted: Sequence[tuple[str, bool]]
+    judged: Judgement, outputs: Outputs, wanted: Sequence[tuple[str, bool]], vetoed: np.ndarray | None = None
 ) -> tuple[tuple[OutputTensor, ...], bytes]:
     """The outputs wanted, each as (name, whether binary), and the bytes of the binary ones in the same order."""
     made, binary = [], []
-    said = Said(judged, outputs, bool(np.count_nonzero(judged.abstained)))
+    said = Said(judged, outputs, bool(np.count_nonzero(judged.abstained)), vetoed)
     rows, there = len(judged), OUTPUTS[_kind(outputs)]
     for name, as_binary in wanted:
         output = there[name]

@@ -80,7 +80,7 @@ def metadata(model: Model, versions: tuple[str, ...]) -> ModelMetadata:
         versions=versions,
         platform=PLATFORM,
         inputs=inputs,
-        outputs=declared_outputs(manifest),
+        outputs=declared_outputs(model),
         parameters={
             "version": manifest.version,
             "digest": model.digest,

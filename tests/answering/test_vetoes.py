@@ -1,0 +1,74 @@
+"""A veto holds wherever an answer is asked for: in tables and in inferences, by what is known there."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import hospital as house
+import numpy as np
+import pytest
+import quantities as made
+
+from bedside.answering import answer_patient, predictions, vetoes
+from bedside.release import Model, open_release
+from bedside.sources import Reading, read_patient
+
+NOW = dt.datetime(2026, 3, 2, 8, 0, tzinfo=dt.UTC)
+OLD = house.HIGH | {"age": 81.0}
+GUIDED = {
+    "trial": (made.trial(), {"streptomycin": "streptomycin"}),
+    "dose": (made.dosing(), {"warfarin": "warfarin"}),
+}
+
+
+def _model(folder: Path, name: str, **changes: Any) -> Model:
+    one, drugs = GUIDED[name]
+    told = made.guidance(drugs, "age", ">", 80.0, **changes)
+    return open_release(*house.make_release(folder, quantities=one, guidance=told)).load()
+
+
+def _together(model: Model, *patients: dict[str, Any]) -> Reading:
+    each = [read_patient(model.manifest.schema, values, now=NOW) for values in patients]
+    return Reading(
+        rows=np.arange(1, len(each) + 1),
+        values=np.concatenate([one.values for one in each]),
+        problems=np.concatenate([one.problems for one in each]),
+    )
+
+
+def test_a_vetoed_arm_is_recommended_nowhere(tmp_path: Path) -> None:
+    model = _model(tmp_path, "trial")
+    for values, favoured in ((house.HIGH, "streptomycin"), (OLD, None)):
+        arms = answer_patient(model, values, now=NOW).arms
+        assert arms is not None
+        assert arms.recommended == favoured
+    found = predictions(model, _together(model, house.HIGH, OLD, house.HIGH), today=NOW.date())
+    assert found["recommended"].tolist() == ["streptomycin", "", "streptomycin"]
+    assert found["vetoed"].tolist() == ["", "streptomycin", ""]
+    assert not np.isnan(found["effect_streptomycin"]).any(), "what the model says of the arm stays"
+
+
+def test_a_vetoed_dose_is_told_nowhere(tmp_path: Path) -> None:
+    model = _model(tmp_path, "dose")
+    assert answer_patient(model, OLD, now=NOW).estimate is None
+    found = predictions(model, _together(model, house.HIGH, OLD), today=NOW.date())
+    for name in ("dose", "low", "high"):
+        assert np.isnan(found[name]).tolist() == [False, True]
+    assert found["vetoed"].tolist() == ["", "warfarin"]
+
+
+@pytest.mark.parametrize("name", ["trial", "dose"])
+def test_what_is_not_in_the_table_vetoes_nothing_there(tmp_path: Path, name: str) -> None:
+    model = _model(tmp_path, name)
+    found = vetoes(model, _together(model, house.HIGH | {"age": None}, OLD))
+    assert found is not None
+    assert found.any(axis=1).tolist() == [False, True]
+
+
+def test_without_guidance_there_is_no_column(tmp_path: Path) -> None:
+    model = open_release(*house.make_release(tmp_path, quantities=made.trial())).load()
+    reading = _together(model, OLD)
+    assert vetoes(model, reading) is None
+    assert "vetoed" not in predictions(model, reading, today=NOW.date())
