@@ -21,7 +21,7 @@ from bedside.review import PAGES
 from bedside.review.arms_view import arms_view
 from bedside.review.dose_view import dose_view
 from bedside.review.quantities import digit, dose_step, dose_words, down, number, rate_text, up
-from bedside.review.rule_words import rule_words
+from bedside.review.rule_words import effect_words, rule_words
 from bedside.review.words import translator
 
 T, ZH = translator(), translator("zh-CN")
@@ -189,6 +189,24 @@ def test_what_the_rule_was_worth_is_told_from_signed_evidence_alone() -> None:
     assert "by +4.1 percentage points on average (95 % interval +1.2 to +7.0; above 0 is better)" in said
     assert rule_words(_two(), {}, T) == []
     assert rule_words(_two(), {"measures": {"policy_gain": {"value": 0.1, "low": None, "high": None}}}, T) == []
+
+
+def test_what_was_found_for_patients_of_whom_such_a_gain_was_foretold() -> None:
+    def group(n: int, predicted: float, found: float) -> dict[str, Any]:
+        return {"n": n, "predicted": predicted, "found": {"value": found, "low": found - 0.05, "high": found + 0.05}}
+
+    groups = [group(100, 0.02, 0.01), group(101, 0.06, 0.055), group(102, 0.12, 0.1)]
+    told = {"curves": {"effects": {"streptomycin against placebo": {"groups": groups}}}}
+    (said,) = effect_words(_two(), told, T)  # 7 points are foretold
+    assert said.startswith(
+        "Of 101 held-out patients for whom streptomycin was foretold to be better than placebo by about +6.0"
+    )
+    assert "it was better by +5.5 (95 % interval +0.5 to +10.5)" in said
+    turned = _two(better="lower")  # 7 points worse: no group is near
+    assert effect_words(turned, told, T) == []
+    assert effect_words(_two(), {}, T) == []
+    few = {"curves": {"effects": {"streptomycin against placebo": {"groups": groups[:1]}}}}
+    assert effect_words(_two(), few, T) == []
 
 
 ASKED = {"trial": made.trial(), "records": made.records(), "survival": made.survival(), "dose": made.dosing()}

@@ -23,7 +23,7 @@ from bedside.review.quantities import rate_text
 from bedside.review.reader import Reader, reader_of
 from bedside.review.rendering import go, render
 from bedside.review.risk_history import risk_history
-from bedside.review.rule_words import rule_words
+from bedside.review.rule_words import effect_words, rule_words
 from bedside.review.words import Translate
 from bedside.serving import answers
 from bedside.serving.access import Caller
@@ -191,7 +191,9 @@ def _model_says(shown: AnswerReply, loaded: Loaded | None, reader: Reader) -> di
         "pushes": pushes(shown, loaded, reader),
         "course": _course(shown, loaded, evidence, t),
         "arms": None if shown.arms is None else arms_view(shown.arms, t),
-        "rule": [] if shown.arms is None else rule_words(shown.arms, evidence, t),
+        "rule": []
+        if shown.arms is None
+        else [*effect_words(shown.arms, evidence, t), *rule_words(shown.arms, evidence, t)],
         "dose": None if shown.dose is None else dose_view(shown.dose, declared, evidence, t),
         "choices": outputs.arms.arms if outputs is not None and outputs.arms is not None else (),
         "dose_unit": declared.unit if declared is not None else "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bedside.answering import PatientArms
@@ -34,3 +34,49 @@ def rule_words(arms: PatientArms, evidence: Mapping[str, Any], t: Translate) -> 
             high=figure(high),
         )
     ]
+
+
+def effect_words(arms: PatientArms, evidence: Mapping[str, Any], t: Translate) -> list[str]:
+    """What was found for held-out patients of whom a gain like this one was foretold; nothing where none are near.
+
+    The evidence has groups of patients by what was foretold. The nearest one speaks, unless this patient lies farther
+    out than the outermost groups lie apart.
+    """
+    arm = arms.best if arms.best != arms.control else next(iter(arms.differences))
+    if arm not in arms.differences:
+        return []
+    gain = arms.differences[arm].value * (1.0 if arms.better == "higher" else -1.0)
+    curves = ((evidence.get("curves") or {}).get("effects") or {}).get(f"{arm} against {arms.control}") or {}
+    found = _nearest(curves.get("groups") or (), gain)
+    if found is None or None in (low := found["found"]["low"], high := found["found"]["high"]):
+        return []
+    unit = t("percentage points") if arms.kind == "probability" else unit_text(arms.unit, t)
+    step = digit((high - low) / 2)
+
+    def figure(one: float) -> str:
+        return points(one) if arms.kind == "probability" else number(one, step, signed=True)
+
+    return [
+        t(
+            "Of {n} held-out patients for whom {arm} was foretold to be better than {control} by about {foretold} "
+            "{unit}, as here, it was better by {found} (95 % interval {low} to {high}).",
+            n=found["n"],
+            arm=arm,
+            control=arms.control,
+            foretold=figure(found["predicted"]),
+            unit=unit,
+            found=figure(found["found"]["value"]),
+            low=figure(low),
+            high=figure(high),
+        )
+    ]
+
+
+def _nearest(groups: Sequence[Mapping[str, Any]], gain: float) -> Mapping[str, Any] | None:
+    if len(groups) < 2:
+        return None
+    ordered = sorted(groups, key=lambda one: one["predicted"])
+    places = [one["predicted"] for one in ordered]
+    if gain < places[0] - (places[1] - places[0]) or gain > places[-1] + (places[-1] - places[-2]):
+        return None
+    return min(ordered, key=lambda one: abs(one["predicted"] - gain))
