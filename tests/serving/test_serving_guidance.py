@@ -183,3 +183,16 @@ def test_the_pages_of_a_vetoed_arm_and_of_a_vetoed_dose(tmp_path: Path, language
         for path in ("/", "/?only=alert", f"/releases/{told['release']['name']}"):
             assert client.get(path).status_code == 200
         ward.ledger.close()
+
+
+def test_a_silent_version_is_told_the_record_that_it_looks_at(tmp_path: Path) -> None:
+    from bedside.serving.deployments import deploy
+
+    live = house.make_release(tmp_path / "live", guidance=GUIDANCE)
+    newer = house.make_release(tmp_path / "newer", version="1.1.0", guidance=GUIDANCE, keys=live[1].parent)
+    ward = house.open_hospital(tmp_path, [live])
+    deploy(ward.app.state.service, ward.users["admin"], newer[0], "silent")
+    answer = ward.ask("service", values=house.PLAUSIBLE | RECORD)
+    (kept,) = [ward.ledger.decoded(entry) for entry in ward.ledger.entries(kind="silent-answer")]
+    assert [one["action"] for one in kept["answer"]["guidance"]] == [one["action"] for one in answer["guidance"]]
+    ward.ledger.close()
