@@ -260,7 +260,7 @@ def expected(release: Path, values: list[float]) -> float:
     from bedside.release import open_candidate
 
     model = open_candidate(release).load("server-cpu")
-    return float(model.predict(np.array([values])).probability[0, 1])
+    return float(model.predict(np.array([values])).columns[0, 1])
 
 
 def ratios(found: dict[str, dict[str, object]]) -> dict[str, float]:

@@ -5,8 +5,10 @@
 Each client chooses at random, again and again: an answer with explanation, an answer read by the program or by a
 clinician, a review, the worklist by the API or as a page, an inference by the Open Inference Protocol, the metrics.
 Growth is the median of the server's resident memory in the last fifth of the time less that in the second fifth: what
-was needed once (caches, pools of connections and threads) is there by then. The exit status is 1 for any error, any
-growth beyond the limit, or a chain that does not hold.
+was needed once (caches, pools of connections and threads) is there by then. That the limit would be broken by a leak is
+shown each time: a second server, which keeps a small object of each request, is under the same load for three tenths of
+the time, and must break it. The exit status is 1 for any error, any growth beyond the limit, a chain that does not
+hold, or a planted leak that stays below the limit.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ from served import serving
 
 from bedside.ledger import Ledger
 
-LIMIT_MEGABYTES = 10
+LIMIT_MEGABYTES = 2.5
+PLANTED_BYTES = 64
 ASK = "/api/v1/releases/breast-fna/answers"
 INFER = {
     "inputs": [
@@ -115,10 +118,28 @@ def resident(process: int) -> float:
     return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
 
 
-def soak(folder: Path, seconds: float, concurrency: int) -> dict[str, Any]:
+def leaking(size: int, words: list[str]) -> None:
+    """``bedside`` with these words, and with a leak: of each request that is logged, ``size`` bytes are kept."""
+    from bedside.__main__ import main as bedside
+    from bedside.serving.request_log import RequestLog
+
+    kept, add = [], RequestLog.add
+
+    def keep(*request: Any) -> None:
+        kept.append(bytes(size))
+        add(*request)
+
+    RequestLog.add = keep  # type: ignore[method-assign]
+    sys.argv = ["bedside", *words]
+    bedside()
+
+
+def soak(folder: Path, seconds: float, concurrency: int, plant: int) -> dict[str, Any]:
+    within = (sys.executable, "-W", "error", __file__, "--leaking", str(plant)) if plant else ()
     with Ledger.open(folder / "ledger.db", hasher=CHEAP) as ledger:
         people = staff(ledger)
-    with serving(folder, make_release(folder / "made"), "--oip", "--rate-limit", "100000000") as server:
+    release, options = make_release(folder / "made"), ("--oip", "--rate-limit", "100000000")
+    with serving(folder, release, *options, within=within) as server:
         load, samples = Load(server.url, people), [resident(server.process.pid)]
         clients = [threading.Thread(target=load.work, args=(seed,)) for seed in range(concurrency)]
         for client in clients:
@@ -135,10 +156,11 @@ def soak(folder: Path, seconds: float, concurrency: int) -> dict[str, Any]:
         holds = ledger.verify().holds
     fifth = len(samples) // 5
     medians = [statistics.median(samples[part * fifth : (part + 1) * fifth]) for part in range(5)]
-    growth = medians[4] - medians[1]
+    growth, requests = medians[4] - medians[1], sum(load.done.values())
     return {
         "seconds": round(seconds),
         "concurrency": concurrency,
+        "planted_bytes_a_request": plant,
         "requests": dict(sorted(load.done.items())),
         "errors": len(load.errors) + (ended is not None),
         "first_errors": load.errors[:10],
@@ -147,7 +169,8 @@ def soak(folder: Path, seconds: float, concurrency: int) -> dict[str, Any]:
             "fifths": [round(median, 1) for median in medians],
             "most": round(max(samples), 1),
         },
-        "growth_megabytes": round(growth, 1),
+        "growth_megabytes": round(growth, 2),
+        "growth_bytes_a_request": round(growth * 2**20 / (0.6 * requests), 1),
         "growth_limit_megabytes": LIMIT_MEGABYTES,
         "ledger_holds": holds,
     }
@@ -159,13 +182,20 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=16)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        found = soak(Path(name), arguments.minutes * 60, arguments.concurrency)
-    print(json.dumps(found, indent=1))
+    runs = []
+    for seconds, plant in ((arguments.minutes * 60, 0), (arguments.minutes * 18, PLANTED_BYTES)):
+        with tempfile.TemporaryDirectory() as name:
+            runs.append(soak(Path(name), seconds, arguments.concurrency, plant))
+    found, with_leak = runs
+    print(json.dumps(found | {"with_a_planted_leak": with_leak}, indent=1))
     if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
-    sys.exit(bool(found["errors"]) or found["growth_megabytes"] > LIMIT_MEGABYTES or not found["ledger_holds"])
+        arguments.json.write_text(json.dumps(found | {"with_a_planted_leak": with_leak}, indent=1) + "\n")
+    failed = any(run["errors"] or not run["ledger_holds"] for run in runs)
+    sys.exit(failed or found["growth_megabytes"] > LIMIT_MEGABYTES or with_leak["growth_megabytes"] <= LIMIT_MEGABYTES)
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--leaking"]:  # as `soak` starts the server: size, python -W error -m bedside, words
+        leaking(int(sys.argv[2]), sys.argv[8:])
+    else:
+        main()

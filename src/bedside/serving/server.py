@@ -17,6 +17,7 @@ from bedside.errors import UsageError
 from bedside.serving.call import is_loopback
 from bedside.serving.capped import at_most, require_files
 from bedside.serving.logs import logging_to
+from bedside.serving.memory import giving_back
 from bedside.serving.service import Service
 from bedside.serving.tls import Tls, context, renewed
 
@@ -61,6 +62,7 @@ def run(
         listener = stack.enter_context(_listening(host, port))
         stack.enter_context(_signals_end_it())
         service.check()
+        stack.enter_context(giving_back())
         gc.freeze()  # what is there now stays: looking through it again and again would cost each request a share
         _Server(config, announce, _url(host, listener, config.ssl)).run(sockets=[listener])
 
