@@ -70,6 +70,14 @@ def test_a_category_or_its_absence_may_be_what_the_treatment_changed(make) -> No
     assert "after-treatment more" in found(make, TASK, BINARY, KIND, TRIAL, columns=columns)
 
 
+def test_two_of_a_kind_are_too_few_to_tell_anything(make) -> None:
+    columns = treated()
+    columns["drug"] = ["new" if i < 12 else "none" for i in range(200)]
+    columns["more"] = ["c" if i < 2 else "ab"[i % 2] for i in range(200)]
+    seldom = ("better", "propensity = 0.06\nbetter")
+    assert not any(key.endswith("treatment more") for key in found(make, TASK, NUMBER, KIND, seldom, columns=columns))
+
+
 def test_chance_alone_is_seldom_worth_a_word(make) -> None:
     told = [
         key
@@ -97,7 +105,7 @@ def test_a_table_that_contradicts_the_declared_probabilities(make) -> None:
 def test_outcomes_that_are_missing_after_one_treatment(make) -> None:
     columns, plain = treated(), treated()["well"]
     rows = list(enumerate(zip(columns["drug"], plain, strict=True)))
-    columns["well"] = ["" if arm == "new" and row % 4 == 0 else text for row, (arm, text) in rows]
+    columns["well"] = ["" if arm == "new" and row % 5 < 3 else text for row, (arm, text) in rows]
     lost = found(make, TASK, BINARY, TRIAL, columns=columns)
     assert "0% of those with 'none'" in lost["lost-by-treatment outcome"].text
     assert not any("contradicted" in key for key in lost), "who has no outcome was drawn all the same"

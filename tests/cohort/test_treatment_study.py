@@ -62,7 +62,7 @@ def test_one_probability_is_that_of_the_other_arm(make) -> None:
     assert treatment.propensity == (0.25, 0.75)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.floats(0.05, 1.0), min_size=3, max_size=3))
 def test_declared_probabilities_sum_to_1_however_they_are_rounded(make, weights: list[float]) -> None:
     shares = [round(weight / sum(weights), 3) for weight in weights]
@@ -212,7 +212,7 @@ def test_both_sides_were_treated_alike(make, outcome: tuple[str, str], seed: int
         assert held == pytest.approx(0.25, abs=0.06), "the quarters of a stratum are rounded each for itself"
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 1000), rare=st.integers(2, 30), share=st.sampled_from([0.1, 0.25, 0.5]))
 def test_no_treatment_vanishes_from_either_side(make, seed: int, rare: int, share: float) -> None:
     rng, columns = np.random.default_rng(seed), treated(seed=seed, arms=THREE)
