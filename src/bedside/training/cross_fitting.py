@@ -14,7 +14,7 @@ from bedside.network import Members, Settings, Trained, pruned, train
 from bedside.preparation import NUMPY, Preparation
 from bedside.training.distance import Distance, distance, fit_distance
 from bedside.training.folds import stopping_patients, stratified_folds
-from bedside.training.head import Head
+from bedside.training.head import Head, Strength
 from bedside.training.model import mean_columns
 from bedside.training.sample import FOLDS, Sample
 
@@ -34,7 +34,7 @@ class Fitted:
     preparation: Preparation
     distance: Distance
     floor: Members
-    strength: float
+    strength: Strength
     network: Trained | None
     larger: Trained | None = None
 

@@ -24,6 +24,10 @@ Map = Any
 """A fitted recalibration; each head has its own kind, with ``parameters``: how many numbers it holds."""
 
 
+Strength = Any
+"""An inverse penalty, or one for each part of a linear model; each floor has its own kind."""
+
+
 @dataclass(frozen=True)
 class Decided:
     """What out-of-fold predictions decide beside the choice of the model.
@@ -113,10 +117,10 @@ class Finish(Protocol):
 class Floor(Protocol):
     """The simple model that a network must not be worse than."""
 
-    def strength(self, x: Float[np.ndarray, "row feature"], sample: Sample, rng: np.random.Generator) -> float:
+    def strength(self, x: Float[np.ndarray, "row feature"], sample: Sample, rng: np.random.Generator) -> Strength:
         """The inverse penalty with the least loss in a cross-validation among these rows, by patient."""
 
-    def fit(self, x: Float[np.ndarray, "row feature"], sample: Sample, strength: float) -> Members:
+    def fit(self, x: Float[np.ndarray, "row feature"], sample: Sample, strength: Strength) -> Members:
         """A linear model."""
 
 

@@ -13,6 +13,7 @@ from bedside.measures.interval import mean
 from bedside.preparation import NUMPY, Preparation
 from bedside.training.cross_fitting import Progress
 from bedside.training.folds import stratified_folds
+from bedside.training.head import Strength
 from bedside.training.model import mean_columns
 from bedside.training.sample import FOLDS, Sample
 
@@ -29,7 +30,7 @@ Point = dict[str, Any]
 def learning_curve(
     sample: Sample,
     scales: Mapping[str, Scale],
-    strength: float,
+    strength: Strength,
     seed: tuple[int, ...],
     progress: Progress | None = None,
 ) -> tuple[list[Point], Point | None]:
@@ -96,7 +97,7 @@ def _share(
 def _predicted(
     sample: Sample,
     scales: Mapping[str, Scale],
-    strength: float,
+    strength: Strength,
     fitting: Bool[np.ndarray, " row"],
     out: Bool[np.ndarray, " row"],
 ) -> Float[np.ndarray, "predicted column"]:
