@@ -180,6 +180,20 @@ def test_a_dose_is_rounded_and_says_so() -> None:
     assert (silent.site, silent.top) == ("", "46")
 
 
+def test_what_patients_who_were_told_about_as_much_needed() -> None:
+    counts = {(27.0, 18.0): 19, (27.0, 27.0): 61, (27.0, 36.0): None, (36.0, 36.0): 70, (18.0, 18.0): 15}
+    cells = [{"predicted": told, "observed": needed, "n": n} for (told, needed), n in counts.items()]
+    evidence = {"curves": {"doses": {"step": 9.0, "cells": cells}}, "measures": {"interval_coverage": {"value": 0.887}}}
+    view = dose_view(DOSE, None, evidence, T)
+    assert view is not None
+    assert view.told == "27 to 36"
+    assert view.needed == (("18 to 27", "19"), ("27 to 36", "61"), ("36 to 45", "few"))
+    assert view.sentences[0].endswith("Among the held-out patients it was 88.7 %.")
+    few = dose_view(msgspec.structs.replace(DOSE, dose=20.0, low=12.0), None, evidence, T)
+    assert few is not None
+    assert (few.told, few.needed) == ("", ())
+
+
 def test_a_withheld_dose_is_not_told() -> None:
     assert dose_view(msgspec.structs.replace(DOSE, withheld=True), made.dosing().dose, TOLD, T) is None
 

@@ -6,6 +6,7 @@ import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
 
+import msgspec
 import numpy as np
 from jaxtyping import Float
 
@@ -201,6 +202,9 @@ def explain_row(
 ) -> Explanation:
     """What moved one patient's estimate at `position`, by the method of this name, over the graph that serves.
 
+    A quantity is explained in its standard deviations, so that its sampling is as fine as that of a probability, and
+    told in its unit.
+
     Raises
     ------
     UsageError: there is no such method.
@@ -208,9 +212,9 @@ def explain_row(
     outputs = model.manifest.outputs
 
     def predict(cases: Float[np.ndarray, "case variable"]) -> Float[np.ndarray, " case"]:
-        return outputs.one_estimated(model.predict(cases).columns, position)
+        return outputs.one_estimated(model.predict(cases).columns, position) / outputs.scale
 
-    return explainer(method)(
+    told = explainer(method)(
         predict,
         # The graph takes float32: rounding here spares a copy of every batch.
         values.astype(np.float32),
@@ -219,6 +223,16 @@ def explain_row(
         model.manifest.schema.names,
         output=outputs.estimates[position],
         compared_with=model.compared_with,
+    )
+    return told if outputs.tensor == "probability" else _in_unit(told, outputs.scale)
+
+
+def _in_unit(told: Explanation, scale: float) -> Explanation:
+    return msgspec.structs.replace(
+        told,
+        base_value=told.base_value * scale,
+        values={name: push * scale for name, push in told.values.items()},
+        error=told.error * scale,
     )
 
 

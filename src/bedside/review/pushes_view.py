@@ -54,7 +54,7 @@ def pushes(shown: AnswerReply, loaded: Loaded | None, reader: Reader) -> Pushes 
         rows=[(row, figure(row.push)) for row in rows],
         unit=t("Points") if unit == "" else unit,
         sentence=_sentence(shown, told, figure, unit, reader),
-        certainty=_certainty(shown, told, t),
+        certainty=_certainty(told, figure, unit, t),
         tabs=_tabs(shown, t) if loaded is not None else [],
         asks=asks,
     )
@@ -102,12 +102,14 @@ def _sentence(shown: AnswerReply, told: Explanation, figure: Figure, unit: str, 
     )
 
 
-def _certainty(shown: AnswerReply, told: Explanation, t: Translate) -> str:
+def _certainty(told: Explanation, figure: Figure, unit: str, t: Translate) -> str:
     if told.error == 0:
         return t("Computed over all combinations: no sampling error.")
-    in_points = shown.dose is None and (shown.arms is None or shown.arms.kind == "probability")
-    error = told.error * 100 if in_points else told.error
-    return t("Each is known to ±{error} points (standard error of the sampling).", error=f"{error:.2g}")
+    if not unit:
+        return t("Each is known to ±{error} points (standard error of the sampling).", error=f"{told.error * 100:.2g}")
+    if float(figure(told.error).lstrip("+")) == 0:
+        return t("Each is known to the last digit that is shown.")
+    return t("Each is known to ±{error} {unit} (standard error of the sampling).", error=f"{told.error:.2g}", unit=unit)
 
 
 def _tabs(shown: AnswerReply, t: Translate) -> list[tuple[str, str, bool]]:
