@@ -207,5 +207,17 @@ def test_the_report_shows_the_figures_in_words() -> None:
     row = document["own"]["follow_up"]["horizons"][0]
     assert f"<td>{row['events']}</td><td>{row['free']}</td>" in html
     assert f"{document['own']['n_events']} with “death” seen" in html
+    document["compared"]["decisions"] = [
+        {"group": "nobody", "n": 0, "n_events": None, "share": {"value": None, "low": None, "high": None}},
+        {"group": "a few", "n": None, "n_events": None, "share": {"value": None, "low": None, "high": None}},
+        {"group": "many", "n": 30, "n_events": None, "share": {"value": None, "low": None, "high": None}},
+    ]
+    html = render_silent_report(document)
+    for told in (
+        "nobody</th><td>0</td><td>–",
+        "a few</th><td>withheld</td><td>withheld",
+        "many</th><td>30</td><td>not de",
+    ):
+        assert told in html, told
     empty = render_silent_report(evidence(own=None, compared=None))
     assert "no figure is shown" in empty and "Brier" not in empty

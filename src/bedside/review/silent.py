@@ -83,7 +83,9 @@ def _events(one: dict[str, Any], t: Translate) -> str:
     share = one.get("share")
     if share is None:
         return str(one["n_events"])
-    return t("withheld") if share["value"] is None else with_interval(share, t)
+    if not one["n"]:
+        return "" if one["n"] == 0 else t("withheld")
+    return with_interval(share, t)
 
 
 def with_interval(value: dict[str, Any] | None, t: Translate) -> str:

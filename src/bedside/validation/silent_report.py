@@ -40,9 +40,11 @@ def _decisions(compared: Document) -> list[tuple[str, str, str]]:
     """Group, number, and how many or which share of them had the outcome."""
 
     def events(one: Document) -> str:
-        if one.get("share") is not None:
-            return WITHHELD if one["share"]["value"] is None else wording.with_interval(one["share"], 2)
-        return str(one["n_events"])
+        if one.get("share") is None:
+            return str(one["n_events"])
+        if not one["n"]:
+            return "\N{EN DASH}" if one["n"] == 0 else WITHHELD
+        return wording.with_interval(one["share"], 2)
 
     return [
         (one["group"], WITHHELD if one["n"] is None else str(one["n"]), events(one)) for one in compared["decisions"]
