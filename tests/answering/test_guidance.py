@@ -263,7 +263,7 @@ def test_only_avoid_is_a_veto(plain: Model) -> None:
 
 def test_a_newer_table_does_not_change_a_signed_release(plain: Model) -> None:
     """What is said comes from the release alone: a table without a row says nothing, whatever the package's has."""
-    emptied = msgspec.structs.replace(about({"warfarin": "warfarin"}, ("CYP2C9",)), rows=())
+    emptied = msgspec.structs.replace(about({"warfarin": "warfarin"}, ("CYP2C9",)), rows=(), unstated={})
     assert ask(plain, emptied, CYP2C9="*3/*3").guidance == ()
     assert guidance_table().about("warfarin")
 
@@ -301,3 +301,21 @@ def test_a_contraindication_of_several_conditions(
         WARFARIN, contraindications=(together,), rows=(), interactions=(), medications=None
     )
     assert short(ask(plain, guidance, **sent)) == ([] if action is None else [(action, because)])
+
+
+def test_a_gene_that_nobody_asks_for_is_no_all_clear(plain: Model) -> None:
+    """A normal TPMT says nothing of NUDT15, by which the guideline judges as well."""
+    partly = about({"azathioprine": "azathioprine"}, ("TPMT",))
+    said = short(ask(plain, partly, TPMT="*1/*1"))
+    assert [action for action, _ in said] == ["not callable", "as usual"]
+    assert said[0][1] == "NUDT15 is not asked for"
+    assert about({"azathioprine": "azathioprine"}, ("TPMT", "NUDT15")).unstated == {}
+
+
+def test_a_phenotype_that_tells_too_little_is_not_said_to_have_no_recommendation(plain: Model) -> None:
+    piroxicam = about({"piroxicam": "piroxicam"}, ("CYP2C9",))
+    (only,) = ask(plain, piroxicam, CYP2C9="Intermediate Metabolizer").guidance
+    assert (only.action, only.veto) == ("not callable", False)
+    assert only.text == "What is said depends on the two alleles, and they are not known"
+    fluorouracil = about({"fluorouracil": "fluorouracil"}, ("DPYD",))
+    assert [one.veto for one in ask(plain, fluorouracil, DPYD="Poor Metabolizer").guidance] == [True]

@@ -9,7 +9,15 @@ import msgspec
 from bedside.answering.answer import Advice, Answer, PatientArms, PatientDose, ValueGiven
 from bedside.answering.record import Record
 from bedside.errors import DataError
-from bedside.genome import ACTIONS, GeneResult, gene_result, interactions_with, recommend
+from bedside.genome import (
+    ACTIONS,
+    INDETERMINATE,
+    GeneResult,
+    Recommendation,
+    gene_result,
+    interactions_with,
+    recommend,
+)
 from bedside.release import Guidance, Model
 from bedside.sources import Variable
 
@@ -56,6 +64,7 @@ def advise(guidance: Guidance, model: Model, values: Mapping[str, ValueGiven], r
     for about, drug in guidance.drugs.items():
         found += _declared(guidance, model, about, drug, variables, known)
         found += _by_gene(guidance, about, drug, results)
+        found += _unstated(guidance, about, drug)
         found += _by_medication(guidance, about, drug, record.medications)
     return tuple(sorted(found, key=lambda advice: ACTIONS.index(advice.action)))
 
@@ -134,13 +143,30 @@ def _by_gene(guidance: Guidance, about: str, drug: str, results: Mapping[str, Ge
             continue
         row = recommend(rows, result)
         if row is None:
-            text = "The guideline gives no recommendation for this result"
+            text = _nothing_for(guidance, rows, result)
             yield _advice(about, drug, "not callable", result.words, text, version=version, source=source.cited)
             continue
         yield _advice(
             about, drug, row.action, result.words, row.text,
             version=version, strength=row.strength, source=guidance.sources[row.source].cited,
         )  # fmt: skip
+
+
+def _nothing_for(guidance: Guidance, rows: tuple[Recommendation, ...], result: GeneResult) -> str:
+    """Why no statement holds: it asks for a score or for two alleles, of which a phenotype alone tells nothing."""
+    named = guidance.genes[result.gene].phenotypes.values()
+    closer = any(one not in named for row in rows for one in row.results)
+    if closer and not result.diplotype and result.phenotype != INDETERMINATE:
+        return "What is said depends on the two alleles, and they are not known"
+    return "No recommendation is given for this result"
+
+
+def _unstated(guidance: Guidance, about: str, drug: str) -> Iterator[Advice]:
+    """A result of one gene is no all-clear where guidelines look at another one too."""
+    for name in guidance.unstated.get(drug, ()):
+        text = f"{drug} is judged by {name} too: nothing is said of it, and nothing is taken for normal"
+        version = f"guidance {guidance.versions['guidance']}"
+        yield _advice(about, drug, "not callable", f"{name} is not asked for", text, version=version)
 
 
 def _by_medication(guidance: Guidance, about: str, drug: str, medications: tuple[str, ...] | None) -> Iterator[Advice]:

@@ -18,6 +18,7 @@ def guidance_lines(guidance: Guidance) -> list[str]:
         "",
         f"- About: {', '.join(about)}",
         f"- Statements of guidelines: {len(guidance.rows)}{judged}",
+        *(f"- Not asked for, though guidelines judge {d} by it: {', '.join(g)}" for d, g in guidance.unstated.items()),
         f"- Warnings of labels about other medications: {len(guidance.interactions)}",
         f"- Declared contraindications: {'; '.join(declared) or 'none'}",
         f"- Looked at besides the predictors: {', '.join([*record, *medications]) or 'nothing'}",

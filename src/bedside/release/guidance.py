@@ -36,6 +36,7 @@ class Guidance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     interactions: warnings of labels. synonyms: other names of the substances in them.
     contraindications: as the study declares them.
     sources: key → where a statement of `rows` or `interactions` stands.
+    unstated: drug that is judged by a gene → others by which a guideline changes it too, and which no variable states.
     versions: of the tables "alleles", "guidance" and "interactions", with their dates.
     """
 
@@ -49,6 +50,7 @@ class Guidance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     contraindications: tuple[Contraindication, ...]
     sources: dict[str, Source]
     versions: dict[str, str]
+    unstated: dict[str, tuple[str, ...]] = {}
 
     @cached_property
     def measured(self) -> Schema:
@@ -99,4 +101,14 @@ def guidance_of(
             "guidance": f"{told.version} of {told.date}",
             "interactions": f"{warned.version} of {warned.date}",
         },
+        unstated={drug: found for drug in dict.fromkeys(drugs.values()) if (found := _unstated(about, drug, stated))},
     )
+
+
+def _unstated(about: Iterable[Recommendation], drug: str, stated: tuple[str, ...]) -> tuple[str, ...]:
+    """Genes that would have to be known before the stated ones could be an all-clear; optional changes are none."""
+    own = [row for row in about if drug in row.drugs]
+    if not any(row.gene in stated for row in own):
+        return ()
+    changing = (row.gene for row in own if row.action != "as usual" and row.strength != "optional")
+    return tuple(name for name in dict.fromkeys(changing) if name not in stated)
