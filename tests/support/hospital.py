@@ -219,6 +219,8 @@ def make_release(
     )
     report = "<!doctype html><html><head><style>p{color:red}</style></head><body><p>Report</p></body></html>"
     told = evidence(name, candidate.digest, targets) | (told or {})
+    if isinstance(quantities, Trial):
+        told["measures"] = {"policy_gain": {"value": 0.05, "low": 0.01, "high": 0.09}} | told["measures"]
     if course is not None:
         told["development"] = {"course": course_model.marginal(course.events)}
         told["measures"] = {"band_coverage": {"value": 0.93, "low": None, "high": None}}

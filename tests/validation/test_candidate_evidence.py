@@ -40,8 +40,8 @@ def test_shape_that_scripts_rely_on(binary_evidence, three_evidence):
 def test_schema_describes_the_document(binary_evidence):
     schema = json_schema()
     fields = schema["$defs"]["Evidence"]["properties"]
-    only_prognosis = {"marginal", "marginal_difference", "acted"}
-    assert set(binary_evidence) == set(fields) - only_prognosis
+    only_others = {"marginal", "marginal_difference", "acted", "treatment", "dosing"}
+    assert set(binary_evidence) == set(fields) - only_others
     assert json.dumps(schema)
 
 

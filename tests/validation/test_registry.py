@@ -27,5 +27,5 @@ def test_every_number_of_the_evidence_comes_from_the_set(world, binary):
 
 
 def test_a_set_that_is_not_there_is_refused():
-    with pytest.raises(UsageError, match="no set of measures 'dose'"):
-        measures_named("dose")
+    with pytest.raises(UsageError, match="no set of measures 'luck'"):
+        measures_named("luck")

@@ -104,8 +104,24 @@ def _refuse_gates(candidate: Candidate) -> None:
     failed = [_gate(gate) for gate in gates if not (isinstance(gate, dict) and gate.get("passed") is True)]
     if failed:
         raise GateFailed(f"{len(failed)} of {len(gates)} gates failed: {'; '.join(failed)}", failed=failed, where=where)
+    _refuse_one_arm_for_all(candidate, evidence, where)
     if evidence.get("verdict") != "accepted":
         raise GateFailed(f"the verdict is {evidence.get('verdict')!r}, not 'accepted'", where=where)
+
+
+def _refuse_one_arm_for_all(candidate: Candidate, evidence: Mapping[str, Any], where: str) -> None:
+    """A rule that was not shown to be better than the best single arm is no rule, whatever the study asked for."""
+    if candidate.manifest.outputs.arms is None:
+        return
+    measures = evidence.get("measures")
+    gain = measures.get("policy_gain") if isinstance(measures, dict) else None
+    low = gain.get("low") if isinstance(gain, dict) else None
+    if not isinstance(low, int | float) or not low > 0:
+        raise GateFailed(
+            "the rule was not shown to be better than the best single arm: one arm for all",
+            failed=[f"policy_gain above 0, lower end of the interval: {low}"],
+            where=where,
+        )
 
 
 def _refuse_targets(candidate: Candidate, evidence: Mapping[str, Any], where: str) -> None:

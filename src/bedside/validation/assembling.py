@@ -42,7 +42,8 @@ def assemble_evidence(
     if kind != "predictions":  # a bare file knows nothing of patients without a prediction
         measures["abstained"] = without.share
     results, not_judged = judge_gates(gates, measures, found)
-    results = (*results, *target_gates)
+    beyond = task.beyond(given)
+    results = (*results, *task.always(measures, beyond), *target_gates)
     decided, why = verdict(results)
     beside = {} if floor is None else task.difference(given, floor)
     told = [
@@ -77,6 +78,6 @@ def assemble_evidence(
         warned=tuple(told),
         verdict=decided,
         verdict_text=why,
-        **task.beyond(given),
+        **beyond,
         **further,
     )

@@ -94,6 +94,8 @@ def _inverted(name: str, estimate: Estimate) -> Warned | None:
 def about_measures(measures: Measures, subgroups: Sequence[SubgroupEvidence], task: TaskMeasures) -> list[Warned]:
     """Labels that look inverted, here or in one group; calibration that cannot be told."""
     name = f"The {task.ranking_name}"
+    if not task.chance:
+        return []
     places = [(name, measures)] + [(f"{name} in {one.group}", one.measures) for one in subgroups]
     found = [_inverted(where, one[task.ranking]) for where, one in places if task.ranking in one]
     slope, area = measures.get("calibration_slope"), measures.get(task.ranking)
@@ -126,6 +128,15 @@ def about_floor(release: ReleaseFacts, difference: Measures, task: TaskMeasures)
                 code="worse-than-floor",
                 text=f"On these patients the model's {task.ranking_name} is lower than {task.floor}'s by "
                 f"{-(area.value or 0):.3f}, with the whole interval below 0.",
+            )
+        )
+    error = difference.get("mae")
+    if error is not None and error.low is not None and error.low > 0:
+        found.append(
+            Warned(
+                code="worse-than-floor",
+                text=f"On these patients the model's doses are off by {error.value:.3g} more than those of "
+                f"{task.floor}, with the whole interval above 0.",
             )
         )
     return found
@@ -204,7 +215,7 @@ def about_groups(not_judged: Sequence[NotJudged]) -> list[Warned]:
 def about_release(release: ReleaseFacts, date: str, task: TaskMeasures) -> list[Warned]:
     """Nothing declared to act on, or no longer valid."""
     found = []
-    if release.threshold is None:
+    if release.threshold is None and task.needs_threshold:
         found.append(
             Warned(
                 code="no-threshold",

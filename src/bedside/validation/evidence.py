@@ -13,30 +13,12 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from bedside.cohort import AttritionStep, Finding
-from bedside.measures import Measure
-from bedside.release import Course, Origin
-
-FEW = 10
-"""Groups, and cells of the risk distribution, with fewer patients than this are not reported."""
-LEVEL = 0.95
-"""Coverage that every interval aims at."""
-
-
-class Estimate(msgspec.Struct, frozen=True, kw_only=True):
-    """A number and the limits of its 95 % interval; None where undefined, or where no interval is claimed."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-
-    @classmethod
-    def of(cls, measure: Measure) -> Estimate:
-        """The same number in the document's form (nan becomes None)."""
-        found = measure.as_dict()
-        return cls(**{name: None if one is None else float(one) for name, one in found.items()})
-
-
-Measures = dict[str, Estimate]
+from bedside.release import Arms, Course, Dose, Origin
+from bedside.validation.estimate import FEW as FEW
+from bedside.validation.estimate import LEVEL
+from bedside.validation.estimate import Estimate as Estimate
+from bedside.validation.estimate import Measures as Measures
+from bedside.validation.quantity_facts import DoseCells, DosingFacts, EffectCurves, TreatmentFacts
 
 
 class Predictor(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +59,7 @@ class ReleaseFacts(msgspec.Struct, frozen=True, kw_only=True):
     adopted: where the model comes from, if it was trained elsewhere, and the proof that the graph equals it.
     versions: of the libraries that built the model. environment: of those that computed this evidence.
     course: events, grid, horizons and band, where the question is when something happens.
+    arms: the arms and their outcome, where the question is which treatment. dose: the drug, where it is how much.
     measures: name of the set of measures; not there: that of a diagnosis.
     """
 
@@ -102,6 +85,8 @@ class ReleaseFacts(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
     environment: dict[str, str] = {}
     course: Course | UnsetType = UNSET
+    arms: Arms | UnsetType = UNSET
+    dose: Dose | UnsetType = UNSET
     measures: str | UnsetType = UNSET
 
 
@@ -242,9 +227,12 @@ class TargetEvidence(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     validated: whether these very bytes were run for this evidence. digest: SHA-256 of the file; size: in bytes.
-    auroc_loss: AUROC of the reference minus that of this target; of a prognosis, AUC at the horizon of the decision.
-    flips: share of rows with another alert or class, or with an estimate from one of the two only.
-    largest_change, change_p99: of a row's risk, whichever class or horizon it changes most for; the 99th percentile.
+    auroc_loss: AUROC of the reference minus that of this target; of a prognosis, AUC at the horizon of the decision; of
+        a treatment, what its rule loses, in standard deviations of the outcome; of a dose, the share within tolerance.
+    flips: share of rows with another alert, class or recommendation, or with an estimate from one of the two only; of
+        a dose, with one that is within tolerance from one of the two only.
+    largest_change, change_p99: of a row's risk, whichever class or horizon it changes most for, and the 99th
+        percentile; of an effect or a dose, in standard deviations of the outcome.
     latency: seconds for one patient (median, one thread). memory: bytes that the runtime, the file and answering added.
     processor: class of the processor that ran it; processor_name: as the system calls it. version: of the runtime.
     date: when it was run.
@@ -396,7 +384,8 @@ class OverTime(msgspec.Struct, frozen=True, kw_only=True):
 class Curves(msgspec.Struct, frozen=True, kw_only=True):
     """Curves of the positive class, of each class against all others, or of the risk at each horizon.
 
-    `groups` and `over_time` are there where the question is when something happens.
+    `groups` and `over_time` are there where the question is when something happens; `effects` of each arm against the
+    control where it is which treatment; `doses` where it is how much.
     """
 
     roc: dict[str, RocCurve] = {}
@@ -405,6 +394,8 @@ class Curves(msgspec.Struct, frozen=True, kw_only=True):
     risk: dict[str, RiskDistribution] = {}
     groups: tuple[RiskGroup, ...] | UnsetType = UNSET
     over_time: OverTime | UnsetType = UNSET
+    effects: dict[str, EffectCurves] | UnsetType = UNSET
+    doses: DoseCells | UnsetType = UNSET
 
 
 class ThresholdRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -499,6 +490,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     floor: the same of the simple model on the same patients. floor_difference: model minus floor, paired.
     marginal: where the question is when something happens, what giving everybody the share observed in all would get.
         marginal_difference: model minus that, paired. acted: what would happen at the threshold, by each horizon.
+    treatment, dosing: what only evidence on a treatment, or on a dose, holds.
     thresholds: the declared one and some round ones. reference: held-out measures, beside an external validation.
     development: what training reported of itself, from the development patients alone.
     warnings: sentences; `warned` has the same with their codes.
@@ -518,6 +510,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     marginal: Measures | UnsetType = UNSET
     marginal_difference: Measures | UnsetType = UNSET
     acted: tuple[Acted, ...] | UnsetType = UNSET
+    treatment: TreatmentFacts | UnsetType = UNSET
+    dosing: DosingFacts | UnsetType = UNSET
     abstentions: Abstentions
     conformal: ConformalFacts | None = None
     subgroups: tuple[SubgroupEvidence, ...] = ()

@@ -89,7 +89,9 @@ def release_facts(model: Model) -> ReleaseFacts:
         versions=dict(manifest.versions),
         environment=environment(),
         measures=UNSET if measures == "diagnosis" else measures,
-        course=UNSET if manifest.outputs.course is None else manifest.outputs.course,
+        course=manifest.outputs.course or UNSET,
+        arms=manifest.outputs.arms or UNSET,
+        dose=manifest.outputs.dose or UNSET,
     )
 
 

@@ -21,6 +21,8 @@ CALIBRATION = ("calibration_intercept", "calibration_slope", "ici")
 UNDEFINED = "not defined on these patients"
 OF_TARGET = "targets."
 """Names of gates on targets begin so."""
+ALWAYS = "always."
+"""Names of gates that nobody has to ask for begin so."""
 
 
 def limit_text(gate: Gate) -> str:
@@ -185,11 +187,16 @@ def judge_gates(
 
 
 def verdict(results: Sequence[GateResult]) -> tuple[Literal["accepted", "refused"], str]:
-    """Accepted only if there is at least one gate and all passed; and why, in a sentence."""
+    """Accepted only if there is at least one gate that was asked for, and all passed; and why, in a sentence.
+
+    What a gate that nobody asked for says in words where it fails comes first.
+    """
     failed = [result for result in results if not result.passed]
-    if not results:
-        return "refused", "No gates are declared, so nothing was accepted."
+    spoken = [one.text for one in failed if one.name.startswith(ALWAYS) and one.text not in ("", UNDEFINED)]
+    told = [f"{text[:1].upper()}{text[1:]}. " for text in dict.fromkeys(spoken)]
+    if all(result.name.startswith(ALWAYS) for result in results):
+        return "refused", f"{''.join(told)}No gates are declared, so nothing was accepted."
     if failed:
         names = "; ".join(result.name for result in failed)
-        return "refused", f"{len(failed)} of {len(results)} gates failed: {names}."
+        return "refused", f"{''.join(told)}{len(failed)} of {len(results)} gates failed: {names}."
     return "accepted", "The one gate passed." if len(results) == 1 else f"All {len(results)} gates passed."

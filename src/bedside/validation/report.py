@@ -103,16 +103,12 @@ def _subgroup_curves(evidence: Document) -> list[dict[str, Any]]:
     for one in evidence["subgroups"]:
         if one["curves"] is not None:
             own = {**evidence, "curves": one["curves"]}
-            found.append(
-                {
-                    "group": one["group"],
-                    "figures": [
-                        *figures.calibration(own),
-                        *figures.decision(own, shown.floor),
-                        *figures.risk(own, shown.kinds),
-                    ],
-                }
-            )
+            drawn = [
+                *figures.calibration(own),
+                *figures.decision(own, shown.floor),
+                *figures.risk(own, shown.kinds),
+            ]
+            found += [{"group": one["group"], "figures": drawn}] if drawn else []
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bedside.validation import report_prognosis, wording
+from bedside.validation import report_dose, report_prognosis, report_treatment, wording
 from bedside.validation.registry import MEASURES
 from bedside.validation.wording import Document
 
@@ -24,7 +24,7 @@ class Shown:
     groups: measures of the table of groups. forest: measures drawn by group, with the axis and the ideal.
     floor: the simple model, in words. ranking: the measure of ranking; ranking_label: how a column is headed.
     loss: what the network and its floor were compared by. learning: measures of the learning curve, each with its axis.
-    kinds: what the risk distribution tells apart.
+    kinds: what the risk distribution tells apart. risks: whether estimates are risks.
     beside: what only this template shows.
     """
 
@@ -42,6 +42,7 @@ class Shown:
     loss: str
     learning: tuple[tuple[str, str], ...]
     kinds: str
+    risks: bool
     beside: Callable[[Document], dict[str, Any]]
 
 
@@ -68,6 +69,7 @@ SHOWN: Mapping[str, Shown] = {
         loss="Log-loss",
         learning=(("auroc", "AUROC"), ("log_loss", "log-loss")),
         kinds="true class",
+        risks=True,
         beside=lambda _: {},
     ),
     "prognosis": Shown(
@@ -85,7 +87,44 @@ SHOWN: Mapping[str, Shown] = {
         loss="Loss",
         learning=(("c_harrell", "C-index of Harrell"), ("log_loss", "loss")),
         kinds="what is known at the horizon",
+        risks=True,
         beside=report_prognosis.beside,
+    ),
+    "treatment": Shown(
+        template="treatment.html",
+        label=report_treatment.label,
+        meaning=report_treatment.meaning,
+        hidden=lambda *_: False,
+        below=lambda name: ":" in name,
+        headline=report_treatment.headline,
+        groups=("policy_gain", "policy_value", "autoc", "recommended"),
+        forest=(("policy_gain", "gain over the best single arm", 0.0),),
+        floor=MEASURES["treatment"].floor,
+        ranking=MEASURES["treatment"].ranking,
+        ranking_label="Gain",
+        loss="Squared error",
+        learning=(),
+        kinds="",
+        risks=False,
+        beside=report_treatment.beside,
+    ),
+    "dose": Shown(
+        template="dose.html",
+        label=report_dose.label,
+        meaning=report_dose.meaning,
+        hidden=lambda *_: False,
+        below=lambda _: False,
+        headline=lambda _: ("mae", "within_tolerance", "r2", "interval_coverage"),
+        groups=("mae", "within_tolerance", "bias", "interval_coverage"),
+        forest=(("mae", "mean absolute error", None), ("within_tolerance", "share within tolerance", None)),
+        floor=MEASURES["dose"].floor,
+        ranking=MEASURES["dose"].ranking,
+        ranking_label="Within tolerance",
+        loss="Squared error of the root",
+        learning=(("mae", "mean absolute error"),),
+        kinds="",
+        risks=False,
+        beside=report_dose.beside,
     ),
 }  # fmt: skip
 

@@ -56,8 +56,8 @@ def target_row(model: Model, cohort: Cohort, given: Given, *, today: dt.date, co
     answered = ~given.abstained & ~own.abstained
     either = ~given.abstained | ~own.abstained
     flips = (np.any(task.decisions(own) != task.decisions(given), axis=1) | (own.abstained != given.abstained))[either]
-    changes = np.abs(own.estimates - given.estimates)[answered].max(axis=1)
-    lost = task.difference(given, own.probability)[task.ranking].value
+    changes = np.abs(own.estimates - given.estimates)[answered].max(axis=1) / model.manifest.outputs.scale
+    lost = task.lost(given, own.probability)
     return _row(
         model,
         own,
