@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 HEADLINE = (
     "auroc", "average_precision", "c_ipcw", "auc_t", "ibs", "brier", "log_loss", "calibration_intercept",
     "observed_over_expected", "calibration_slope", "ici", "sensitivity", "specificity", "net_benefit",
-    "conformal_coverage", "band_coverage",
+    "conformal_coverage", "band_coverage", "policy_gain", "policy_value", "autoc", "recommended", "mae",
+    "within_tolerance", "r2", "interval_coverage",
 )  # fmt: skip
 
 

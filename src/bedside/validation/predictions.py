@@ -119,7 +119,8 @@ def _classes(columns: dict[str, list[str | None]], path: Path) -> tuple[str, ...
                 f"has no column {name!r}",
                 where=str(path),
                 remedy=f"Columns are: outcome (0 or 1) and probability, or outcome (a class) and one {PREFIX}CLASS for "
-                f"each class; time, event and one {RISK}HORIZON for each horizon; and group, if there are groups",
+                f"each class; time, event and one {RISK}HORIZON for each horizon; and group, if there are groups. "
+                "Treatments and doses are judged as candidates, or at another hospital, but not as bare files",
             )
     return classes if len(classes) > 1 else ()
 
