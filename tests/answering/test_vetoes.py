@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import hospital as house
+import msgspec
 import numpy as np
 import pytest
 import quantities as made
 
+import bedside
 from bedside.answering import answer_patient, predictions, vetoes
 from bedside.release import Model, open_release
 from bedside.sources import Reading, read_patient
@@ -72,3 +74,27 @@ def test_without_guidance_there_is_no_column(tmp_path: Path) -> None:
     reading = _together(model, OLD)
     assert vetoes(model, reading) is None
     assert "vetoed" not in predictions(model, reading, today=NOW.date())
+
+
+def test_a_vetoed_dose_is_not_explained_as_its_explanation_adds_up_to_it(tmp_path: Path) -> None:
+    one, drugs = GUIDED["dose"]
+    release, key = house.make_release(tmp_path, quantities=one, guidance=made.guidance(drugs, "pregnant", "==", "yes"))
+    for name, sent in {"no": "no", "yes": "yes"}.items():
+        record = {"pregnant": sent, "CYP2C9": "*1/*3", "medications": []}
+        (tmp_path / f"{name}.json").write_bytes(msgspec.json.encode({"values": house.HIGH | record}))
+    (told,) = bedside.explain(release, tmp_path / "no.json", key=key).cases
+    assert told["base_value"] + sum(told["values"].values()) == pytest.approx(_dose(release, key), rel=1e-3)
+    (kept,) = bedside.explain(release, tmp_path / "yes.json", key=key).cases
+    assert kept == {"patient": None, "abstained": False, "reasons": ["Guidance forbids the drug: its dose is not told"]}
+    against_the_old = made.guidance(drugs, "age", ">", 80.0)
+    release, key = house.make_release(tmp_path / "old", quantities=one, guidance=against_the_old)
+    table = tmp_path / "patients.csv"
+    table.write_text("\n".join([",".join(OLD), *(",".join(map(str, one.values())) for one in (house.HIGH, OLD))]))
+    assert ["reasons" in case for case in bedside.explain(release, table, key=key).cases] == [False, True]
+
+
+def _dose(release: Path, key: Path) -> float:
+    answer = answer_patient(open_release(release, key).load(), house.HIGH, now=NOW, explain=False)
+    assert answer.dose is not None
+    assert answer.dose.dose is not None
+    return answer.dose.dose

@@ -193,15 +193,19 @@ def explain(
 
 @dataclass(frozen=True)
 class _How:
-    """By which method, and the position of the estimate that is asked about; None: the one that matters most."""
+    """By which method, and what.
+
+    `about`: position of the estimate; None: the one that matters most. `forbidden`: guidance forbids the drug; then its
+    dose is not told, nor its explanation, which adds up to it.
+    """
 
     method: str
     about: int | None
+    forbidden: bool = False
 
 
 def _from_json(model: Model, path: Path, how: _How) -> Iterator[dict[str, Any]]:
-    from bedside.answering import judge
-    from bedside.sources import read_patient
+    from bedside.answering import answer_patient, judge, read_with_record
 
     try:
         sent = msgspec.json.decode(path.read_bytes())
@@ -213,14 +217,16 @@ def _from_json(model: Model, path: Path, how: _How) -> Iterator[dict[str, Any]]:
         raise DataError("must hold one JSON object", where=str(path), remedy='Write {"values": {...}}')
     values = sent.get("values", sent)
     now = dt.datetime.now(dt.UTC)
-    reading = read_patient(model.manifest.schema, values, now=now)
+    reading, record = read_with_record(model, values, now)
+    told = None if record is None else answer_patient(model, values, now=now, explain=False).dose
+    how = replace(how, forbidden=told is not None and told.withheld)
     patient = sent.get("patient")
     judged = judge(model, reading, today=now.date())
     yield _case(model, reading, judged, 0, patient.get("id") if isinstance(patient, dict) else None, how)
 
 
 def _from_table(model: Model, path: Path, how: _How, progress: Progress | None) -> Iterator[dict[str, Any]]:
-    from bedside.answering import judge
+    from bedside.answering import judge, vetoes
     from bedside.sources import columns, open_stream
 
     schema, today = model.manifest.schema, dt.datetime.now(dt.UTC).date()
@@ -228,9 +234,11 @@ def _from_table(model: Model, path: Path, how: _How, progress: Progress | None) 
     with open_stream(path, schema, extra=(patient,) if patient else ()) as stream:
         for reading in stream.pieces():
             judged = judge(model, reading, today=today)
+            vetoed = vetoes(model, reading) if model.manifest.outputs.dose is not None else None
             for row in range(len(reading)):
                 identifier = reading.extra[patient][row] if patient else str(reading.rows[row])
-                yield _case(model, reading, judged, row, identifier, how)
+                forbidden = vetoed is not None and bool(vetoed[row, 0])
+                yield _case(model, reading, judged, row, identifier, replace(how, forbidden=forbidden))
                 if progress:
                     progress("Explaining", int(reading.rows[row]), stream.total)
 
@@ -243,6 +251,8 @@ def _case(
     if judged.abstained[row]:
         texts = reason_texts(model, reading, judged, row)
         return {"patient": patient, "abstained": True, "reasons": [reason.text for reason in texts]}
+    if how.forbidden:
+        return {"patient": patient, "abstained": False, "reasons": ["Guidance forbids the drug: its dose is not told"]}
     try:
         position = explained_estimate(model, judged, row, how.about)
     except ValueRefused as error:  # of this patient only
