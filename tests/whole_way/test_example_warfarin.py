@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import csv
+import datetime as dt
+import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from warfarin import TABLE, module, prepared
+from warfarin import EXAMPLE, TABLE, module, prepared
 
+from bedside.answering import answer_patient
 from bedside.cohort import assemble, check, read_study, split
+from bedside.release import Model, chosen, open_release
+
+NOW = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
+QUICK = ("[validation]", '[training]\nnetwork = "floor"\n\n[validation]')
+"""What the test changes in the example, to be quick."""
 
 PLAIN = {"age": "65", "race": "White", "height": "170", "weight": "80", "inducer": "", "amiodarone": "0"}
 
@@ -92,3 +105,87 @@ def test_the_invented_patients_are_ready_to_train(tmp_path: Path) -> None:
     cohort = assemble(read)
     found = check(read, cohort, split(read, cohort))
     assert not [one for one in found.findings if one.severity == "error"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example on invented patients, without a network."""
+    folder = tmp_path_factory.mktemp("warfarin")
+    example = shutil.copytree(EXAMPLE, folder / "example")
+    study = (example / "study.toml").read_text()
+    assert QUICK[0] in study
+    (example / "study.toml").write_text(study.replace(*QUICK))
+    environment = os.environ | {"PYTHON": sys.executable, "BEDSIDE_DATA": str(folder / "nothing")}
+    done = subprocess.run(
+        [example / "run", folder / "made"], capture_output=True, text=True, timeout=300, env=environment
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the patients are INVENTED" in done.stdout
+    assert "Verified: warfarin 1.0.0" in done.stdout
+    return folder / "made"
+
+
+@pytest.fixture(scope="module")
+def model(made: Path) -> Model:
+    return chosen(open_release(made / "release", made / "keys" / "signing.pub"), "server-cpu").model
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_each_patient_has_a_dose_and_an_interval_that_holds(made: Path) -> None:
+    asked, told = read(made / "patients.csv"), read(made / "predictions.csv")
+    assert [row["id"] for row in asked] == [row["id"] for row in told]
+    given = np.array([[float(row[name] or "nan") for name in ("dose", "low", "high")] for row in told])
+    needed = np.array([float(row["dose"]) for row in asked])
+    answered = np.array([row["abstained"] == "false" for row in told])
+    assert answered.mean() > 0.97
+    assert np.isnan(given[~answered]).all()
+    dose, low, high = given[answered].T
+    assert (low <= dose).all() and (dose <= high).all() and low.min() >= needed.min() and high.max() <= needed.max()
+    assert np.mean((low <= needed[answered]) & (needed[answered] <= high)) == pytest.approx(0.9, abs=0.03)
+
+
+def test_the_evidence_has_the_other_rules_beside_the_model(made: Path) -> None:
+    """The figures again from predictions and table, for those who were held out and answered."""
+    evidence = json.loads((made / "release" / "evidence.json").read_text())
+    assert evidence["verdict"] == "accepted"
+    compared = {one["name"]: one for one in evidence["dosing"]["compared"]}
+    ours, fixed = evidence["measures"]["mae"]["value"], compared["35 mg for everybody"]["measures"]["mae"]["value"]
+    assert ours < fixed
+    study = read_study(made / "study.toml")
+    cohort = assemble(study)
+    held_out = cohort.take(split(study, cohort).held_out)
+    told = {row["id"]: row for row in read(made / "predictions.csv")}
+    rows = [told[str(one)] for one in held_out.patient]
+    answered = np.array([row["abstained"] == "false" for row in rows])
+    dose = np.array([float(row["dose"] or "nan") for row in rows])
+    assert ours == pytest.approx(np.abs(dose - held_out.amount)[answered].mean(), rel=1e-5)
+    for name, given in held_out.comparators.items():
+        away = np.abs(given - held_out.amount)[answered]
+        assert compared[name]["measures"]["mae"]["value"] == pytest.approx(away.mean(), rel=1e-5)
+        share = np.mean(away <= 0.2 * held_out.amount[answered])
+        assert compared[name]["measures"]["within_tolerance"]["value"] == pytest.approx(share)
+
+
+def asked(**changed: object) -> dict[str, object]:
+    plain: dict[str, object] = {
+        "age": 63, "sex": "female", "race": "White", "height": 165, "weight": 70, "reason": "fibrillation",
+        "inducer": "0", "amiodarone": "0", "aspirin": "0", "simvastatin": "0", "smoker": "0", "diabetes": "0",
+        "heart_failure": "0", "valve": "0", "cyp2c9": "*1/*1", "vkorc1": "GG", "CYP4F2": "*1/*1",
+        "pregnant": "no", "medications": [],
+    }  # fmt: skip
+    return plain | changed
+
+
+def test_genotypes_change_the_dose_and_guidance_may_forbid_the_drug(model: Model) -> None:
+    usual = answer_patient(model, asked(), now=NOW, explain=False)
+    less = answer_patient(model, asked(cyp2c9="*3/*1", vkorc1="AA"), now=NOW, explain=False)
+    assert usual.dose is not None and less.dose is not None
+    assert less.dose.dose < 0.7 * usual.dose.dose
+    assert usual.estimate == {"dose": usual.dose.dose}
+    assert usual.dose.low < usual.dose.dose < usual.dose.high
+    pregnant = answer_patient(model, asked(pregnant="yes"), now=NOW, explain=False)
+    assert pregnant.dose is None or pregnant.dose.withheld
