@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,18 @@ STRENGTHS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001, 1e-5, 1e-8
 
 FOLDS = 5
 
+ROUNDS = 50
+"""Of evidence maximisation; penalties hardly move after twenty."""
+
+LEAST_PENALTY, MOST_PENALTY = 1e-3, 1e8
+
+Chosen = tuple[float, float | None]
+"""Inverse penalties of the mean and of what arms change; None: each feature has its own, see `relevance`."""
+
+
+Solution = tuple[Float[np.ndarray, "feature column"], Float[np.ndarray, " column"]]
+"""Weights and bias."""
+
 
 class LinearEffects:
     """The `Floor` of a treatment.
@@ -30,21 +43,35 @@ class LinearEffects:
 
     def strength(
         self, x: Float[np.ndarray, "row feature"], sample: Sample, _: np.random.Generator | None = None
-    ) -> tuple[float, float]:
-        """The inverse penalties (of the mean, of what arms change) with the least squared error out of fold.
+    ) -> Chosen:
+        """What has the least squared error out of fold.
 
         It is the same for the same rows, as `bedside.training.effect_errors` asks for it again.
         """
         stratum = sample.head.strata(sample)
         fold = stratified_folds(stratum, sample.patient, FOLDS, np.random.default_rng(0))
-        mean, apart = parts(_scaled(sample))
-        return _best(x, mean, fold), _best(x, apart, fold)
+        mean, apart = parts(sample.head.target(sample))
+        common, changed = _errors(x, mean, fold), _errors(x, apart, fold)
+        best = STRENGTHS[int(np.argmin(changed))]
+        if 2 * FOLDS * x.shape[1] > (FOLDS - 1) * len(x):
+            return STRENGTHS[int(np.argmin(common))], best
+        own = _error(x, apart, fold, lambda x, y: _weighted(x, y, relevance(x, y)))
+        return STRENGTHS[int(np.argmin(common))], None if own < changed.min() else best
 
-    def fit(self, x: Float[np.ndarray, "row feature"], sample: Sample, strength: tuple[float, float]) -> Members:
+    def fit(self, x: Float[np.ndarray, "row feature"], sample: Sample, strength: Chosen) -> Members:
         """The linear model; it gives what the network is taught, in standard deviations of the outcome."""
-        mean, apart = parts(_scaled(sample))
-        one, other = ridge(x, mean, strength[0]), ridge(x, apart, strength[1])
+        mean, apart = parts(sample.head.target(sample))
+        one = ridge(x, mean, strength[0])
+        other = _weighted(x, apart, self.penalties(x, sample, strength))
         return linear_members(in_single_precision(one[0] + other[0]), in_single_precision(one[1] + other[1]))
+
+    def penalties(
+        self, x: Float[np.ndarray, "row feature"], sample: Sample, strength: Chosen
+    ) -> Float[np.ndarray, " feature"]:
+        """The penalty of each feature in what arms change."""
+        if strength[1] is not None:
+            return np.full(x.shape[1], 1 / strength[1])
+        return relevance(x, parts(sample.head.target(sample))[1])
 
 
 LINEAR_EFFECTS = LinearEffects()
@@ -58,16 +85,14 @@ def parts(
     return mean, scores - mean
 
 
-def ridge(
-    x: Float[np.ndarray, "row feature"], target: Float[np.ndarray, "row column"], strength: float
-) -> tuple[Float[np.ndarray, "feature column"], Float[np.ndarray, " column"]]:
+def ridge(x: Float[np.ndarray, "row feature"], target: Float[np.ndarray, "row column"], strength: float) -> Solution:
     """Weights and bias with the least |target - x w - b|^2 + |w|^2 / `strength`."""
     return _solved(x, target, (strength,))[0]
 
 
 def _solved(
     x: Float[np.ndarray, "row feature"], target: Float[np.ndarray, "row column"], strengths: tuple[float, ...]
-) -> list[tuple[Float[np.ndarray, "feature column"], Float[np.ndarray, " column"]]]:
+) -> list[Solution]:
     centre, level = x.mean(axis=0), target.mean(axis=0)
     left, size, right = np.linalg.svd(x - centre, full_matrices=False)
     within = left.T @ (target - level)
@@ -78,16 +103,59 @@ def _solved(
     return found
 
 
-def _best(
+def relevance(
+    x: Float[np.ndarray, "row feature"], target: Float[np.ndarray, "row column"]
+) -> Float[np.ndarray, " feature"]:
+    """A penalty for each feature: the noise's variance over that of its weights, both with the most evidence.
+
+    Most predictors of an outcome do not change what a treatment does: their weights are drawn to 0, and the few
+    others are left alone. Evidence maximisation (MacKay, Neural Comput 1992;4:415-447; Tipping, J Mach Learn Res
+    2001;1:211-244). Columns of ``target`` sum to 0, so that one of them follows from the others.
+    """
+    rows, free = len(x), target.shape[1] - 1
+    x, target = x - x.mean(axis=0), target - target.mean(axis=0)
+    gram, within = x.T @ x, x.T @ target
+    penalty, noise = np.full(x.shape[1], 10.0), float(np.sum(target**2)) / (free * rows)
+    for _ in range(ROUNDS):
+        inverse = np.linalg.inv(gram + np.diag(penalty))
+        weights = inverse @ within
+        known = 1 - penalty * np.diag(inverse)
+        left = float(np.sum((target - x @ weights) ** 2))
+        noise = left / (free * max(rows - 1 - known.sum(), 1.0))
+        size = np.maximum(np.sum(weights**2, axis=1) / free, 1e-30)
+        penalty = np.clip(known * noise / size, LEAST_PENALTY, MOST_PENALTY)
+    return np.asarray(penalty)
+
+
+def _weighted(
+    x: Float[np.ndarray, "row feature"], target: Float[np.ndarray, "row column"], penalty: Float[np.ndarray, " feature"]
+) -> Solution:
+    centre, level = x.mean(axis=0), target.mean(axis=0)
+    z = x - centre
+    weights = np.linalg.solve(z.T @ z + np.diag(penalty), z.T @ (target - level))
+    return weights, level - centre @ weights
+
+
+def _errors(
     x: Float[np.ndarray, "row feature"], target: Float[np.ndarray, "row column"], fold: Int[np.ndarray, " row"]
-) -> float:
+) -> Float[np.ndarray, " strength"]:
     error = np.zeros(len(STRENGTHS))
     for k in range(FOLDS):
         out = fold == k
         for i, (weights, bias) in enumerate(_solved(x[~out], target[~out], STRENGTHS)):
             error[i] += float(np.sum((target[out] - x[out] @ weights - bias) ** 2))
-    return STRENGTHS[int(np.argmin(error))]
+    return error
 
 
-def _scaled(sample: Sample) -> Float[np.ndarray, "row arm"]:
-    return sample.head.target(sample)
+def _error(
+    x: Float[np.ndarray, "row feature"],
+    target: Float[np.ndarray, "row column"],
+    fold: Int[np.ndarray, " row"],
+    fit: Callable[[Float[np.ndarray, "fit feature"], Float[np.ndarray, "fit column"]], Solution],
+) -> float:
+    error = 0.0
+    for k in range(FOLDS):
+        out = fold == k
+        weights, bias = fit(x[~out], target[~out])
+        error += float(np.sum((target[out] - x[out] @ weights - bias) ** 2))
+    return error
