@@ -152,6 +152,13 @@ def test_records_say_that_they_are_observational(found):
     assert value(records, "e_value") >= 1
 
 
+def test_the_coverage_that_training_reports_is_printed(scene, found):
+    told = {"value": 0.941, "low": 0.917, "high": 0.965, "nominal": 0.95, "source": "17 generated trials"}
+    page = render_report(treated.evidence(scene, development={"coverage_by_simulation": told}))
+    assert "94.1 %" in page and "91.7 % to 96.5 %" in page and "17 generated trials" in page
+    assert "was not measured for this release" in render_report(found)
+
+
 def test_overlap_sizes_and_balance_can_fail_a_gate(scene, found):
     assert value(found, "overlap") == 1.0
     hand = np.bincount(given(scene).answered.arm)

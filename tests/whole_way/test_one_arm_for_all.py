@@ -85,5 +85,6 @@ def test_sign_refuses_a_rule_that_is_no_better_than_one_arm_for_all(candidate: P
     ]
     done = subprocess.run([sys.executable, "-m", "bedside", *command], capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
-    assert "always.policy_gain" in done.stderr and "Traceback" not in done.stderr
+    assert "always.policy_gain" in done.stderr and "one arm for all: " in done.stderr
+    assert "Traceback" not in done.stderr
     assert not (tmp_path / "release").exists()

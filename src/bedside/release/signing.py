@@ -154,7 +154,8 @@ def _gate(gate: Any) -> str:
         return f"{gate!r} is no gate"
     value = gate.get("value")
     shown = f"{value:.4g}" if isinstance(value, (int, float)) else "not defined"
-    return f"{gate.get('name')} (limit {gate.get('limit')}, value {shown})"
+    why = f": {gate.get('text')}" if gate.get("text") else ""
+    return f"{gate.get('name')} (limit {gate.get('limit')}, value {shown}){why}"
 
 
 def _plain(name: str) -> str:
