@@ -65,6 +65,14 @@ def test_a_gate_of_a_prognosis_can_name_what_the_evidence_has_and_nothing_else()
     assert set(MEASURES["prognosis"].names) == set(ORDER) - {"net_benefit_gain"}
 
 
+def test_a_gate_of_a_treatment_or_a_dose_can_name_what_the_evidence_has_and_nothing_else() -> None:
+    from bedside.cohort.measure_names import MEASURES
+    from bedside.validation import dose, treatment
+
+    assert set(MEASURES["treatment"].names) == set(treatment.ORDER)
+    assert set(MEASURES["dose"].names) == set(dose.ORDER)
+
+
 def material(demonstrated: Path) -> Material:
     candidate = open_candidate(demonstrated / "demo" / "release")
     calibration = np.random.default_rng(1).normal(size=(100, 30))
