@@ -185,3 +185,9 @@ def test_what_is_wrong_with_arms_is_said(make, drugs: str, more: str, said: str)
     with pytest.raises(StudyError) as caught:
         of_arms(make, drugs, more)
     assert said in str(caught.value)
+
+
+def test_of_two_variables_that_state_one_gene_none_may_go_unheard(make) -> None:
+    twice = 'gene = "CYP2C9"\n\n[record.laboratory]\ngene = "CYP2C9"\n'
+    with pytest.raises(StudyError, match="'CYP2C9' and 'laboratory' both state CYP2C9"):
+        read_study(written(make, GUIDANCE, ('gene = "CYP2C9"\n', twice)))

@@ -402,6 +402,8 @@ def test_vetoes_come_first_and_win(tmp_path: Path, guided: dict[str, tuple[Path,
     assert text.index("It harms such patients") < text.index("The model's estimate")
     if name == "trial":
         assert "No recommendation Guidance forbids streptomycin, which the data favour" in text
+        assert "streptomycin ✕ avoid" in text
+        assert "best estimate" not in text
     else:
         assert "No dose of warfarin Guidance speaks against warfarin in this patient, so no dose is shown." in text
         assert "interval" not in text

@@ -20,8 +20,8 @@ def read_guidance(top: Section, schema: Schema, outcome: Outcome) -> GuidancePla
     Raises
     ------
     StudyError: no drug, one of which nothing is known, an arm that is none, an indication that guidelines do not tell
-        apart, a variable of the record that nothing looks at, a contraindication that cannot be read; or a target that
-        would answer without guidance.
+        apart, a variable of the record that nothing looks at, a gene that two variables state, a contraindication that
+        cannot be read; or a target that would answer without guidance.
     """
     section, record = top.below("guidance"), top.below("record")
     if not section.names():
@@ -34,7 +34,7 @@ def read_guidance(top: Section, schema: Schema, outcome: Outcome) -> GuidancePla
     drugs = _drugs(section, outcome)
     variables = _record(record, schema)
     everything = Schema(variables=(*schema.variables, *variables))
-    genes = tuple(dict.fromkeys(v.gene for v in everything.variables if v.gene is not None))
+    genes = _genes(section, everything)
     stated = _contraindications(section.below("contraindications"), everything, drugs)
     medications = _medications(section, everything)
     _refuse_unused(record, variables, stated)
@@ -48,6 +48,18 @@ def read_guidance(top: Section, schema: Schema, outcome: Outcome) -> GuidancePla
         medications=medications,
         contraindications=stated,
     )
+
+
+def _genes(section: Section, schema: Schema) -> tuple[str, ...]:
+    """The genes that are stated, each by one variable: of two that contradict each other, one would go unheard."""
+    found: dict[str, str] = {}
+    for variable in schema.variables:
+        if variable.gene is not None:
+            if variable.gene in found:
+                what = f"'{found[variable.gene]}' and '{variable.name}' both state {variable.gene}"
+                raise section.error("", what, "Keep one of them: they could contradict each other")
+            found[variable.gene] = variable.name
+    return tuple(found)
 
 
 def _drugs(section: Section, outcome: Outcome) -> dict[str, str]:

@@ -190,7 +190,9 @@ def _model_says(shown: AnswerReply, loaded: Loaded | None, reader: Reader) -> di
         "asked_for": own_words.fields(shown, outputs, t),
         "pushes": pushes(shown, loaded, reader),
         "course": _course(shown, loaded, evidence, t),
-        "arms": None if shown.arms is None else arms_view(shown.arms, t),
+        "arms": None
+        if shown.arms is None
+        else arms_view(shown.arms, t, {one.about for one in shown.guidance if one.veto}),
         "rule": []
         if shown.arms is None
         else [*effect_words(shown.arms, evidence, t), *rule_words(shown.arms, evidence, t)],

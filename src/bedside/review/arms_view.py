@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from bedside.answering import Difference, PatientArms
@@ -19,7 +19,7 @@ class ArmRow:
     ----------
     expected: what is expected, in words; empty where the arm is not judged. hundred: of 100 such patients, those with
         the outcome; None unless it is a probability. got: share of such patients who got it.
-    mark: ``"recommended"``, ``"best"`` or empty. note: why there is no number.
+    mark: ``"vetoed"`` by guidance, ``"recommended"``, ``"best"`` or empty. note: why there is no number.
     """
 
     name: str
@@ -82,7 +82,7 @@ class ArmsView:
     interval: str
 
 
-def arms_view(arms: PatientArms, t: Translate) -> ArmsView:
+def arms_view(arms: PatientArms, t: Translate, vetoed: Collection[str] = ()) -> ArmsView:
     """The answer of one patient whom the model answered."""
     figures = Figures(arms, t)
     return ArmsView(
@@ -92,7 +92,7 @@ def arms_view(arms: PatientArms, t: Translate) -> ArmsView:
         frequencies=figures.sentence(),
         better=_better(arms, t),
         carries=_carries(arms, t),
-        rows=tuple(_row(arms, name, figures, t) for name in arms.arms),
+        rows=tuple(_row(arms, name, figures, t, vetoed=name in vetoed) for name in arms.arms),
         differences=tuple(_differences(arms, figures, t)),
         interval=t("{share} interval", share=share(1 - arms.alpha, t)),
     )
@@ -170,9 +170,9 @@ def _carries(arms: PatientArms, t: Translate) -> str:
     return t("Observational: assumes that nothing unmeasured drives both the treatment and the outcome.")
 
 
-def _row(arms: PatientArms, name: str, figures: Figures, t: Translate) -> ArmRow:
+def _row(arms: PatientArms, name: str, figures: Figures, t: Translate, *, vetoed: bool) -> ArmRow:
     value = arms.expected[name]
-    best = "recommended" if name == arms.recommended else "best" if name == arms.best else ""
+    mark = "recommended" if name == arms.recommended else "best" if name == arms.best else ""
     few = t("fewer than {share} of such patients got it: nothing can be said", share=share(arms.overlap, t))
     return ArmRow(
         name=name,
@@ -180,7 +180,7 @@ def _row(arms: PatientArms, name: str, figures: Figures, t: Translate) -> ArmRow
         expected="" if value is None else figures.expected(value),
         hundred=None if value is None or arms.kind != "probability" else round(100 * value),
         got=percent(arms.propensity[name], t),
-        mark=best,
+        mark="vetoed" if vetoed else mark,  # nothing of it may read as advice to give it
         note=few if value is None else "",
     )
 
