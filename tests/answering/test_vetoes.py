@@ -98,3 +98,19 @@ def _dose(release: Path, key: Path) -> float:
     assert answer.dose is not None
     assert answer.dose.dose is not None
     return answer.dose.dose
+
+
+def test_a_table_that_has_the_record_is_vetoed_by_it(tmp_path: Path) -> None:
+    """A pregnant patient beside an empty ``vetoed`` would read as an all-clear."""
+    one, drugs = GUIDED["dose"]
+    against = made.guidance(drugs, "pregnant", "==", "yes")
+    release, key = house.make_release(tmp_path / "made", quantities=one, guidance=against)
+    table, names = tmp_path / "patients.csv", [*house.HIGH, "pregnant", "medications"]
+    own = ",".join(map(str, house.HIGH.values()))
+    cells = ["no,", "yes,", ",", "perhaps,", "no,not aspirin", "no,aspirin; paracetamol"]
+    table.write_text("\n".join([",".join(names), *(f"{own},{cell}" for cell in cells)]))
+    (found,) = bedside.predict(release, table, key=key).pieces
+    kept = [False, True, False, True, True, False]
+    assert np.isnan(found["dose"]).tolist() == kept
+    assert found["vetoed"].tolist() == ["warfarin" if one else "" for one in kept]
+    assert ["reasons" in case for case in bedside.explain(release, table, key=key).cases] == kept

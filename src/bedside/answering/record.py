@@ -50,7 +50,7 @@ def read_with_record(model: Model, values: Mapping[str, object], now: dt.datetim
     except ValueRefused as error:
         problems |= error.problems
     try:
-        record = _record(guidance, {n: v for n, v in values.items() if n in guidance.asked}, now)
+        record = read_record(guidance, {n: v for n, v in values.items() if n in guidance.asked}, now)
     except ValueRefused as error:
         problems |= error.problems
     if reading is None or record is None:
@@ -58,7 +58,8 @@ def read_with_record(model: Model, values: Mapping[str, object], now: dt.datetim
     return reading, record
 
 
-def _record(guidance: Guidance, values: Mapping[str, object], now: dt.datetime) -> Record:
+def read_record(guidance: Guidance, values: Mapping[str, object], now: dt.datetime) -> Record:
+    """What only guidance looks at, by name as it was sent; raises ``ValueRefused`` naming every bad variable."""
     problems: dict[str, str] = {}
     genotypes: dict[str, ValueGiven] = {}
     medications = None

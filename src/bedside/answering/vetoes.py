@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import datetime as dt
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from jaxtyping import Bool
 
 from bedside.answering.answer import ValueGiven
 from bedside.answering.guidance import advise
-from bedside.answering.record import Record
+from bedside.answering.record import read_record
+from bedside.errors import ValueRefused
 from bedside.release import Guidance, Model
-from bedside.sources import Reading
+from bedside.sources import Reading, number_in
 
 _Alike = tuple[bytes, tuple[str | None, ...]]
-_NOTHING = Record(given={}, medications=None)
 
 
 def vetoes(model: Model, reading: Reading) -> Bool[np.ndarray, "patient drug"] | None:
     """Per row, which arm is vetoed, or whether the dose's drug is; None where the release has no guidance of either.
 
-    A table has the model's variables alone: medications and what else only guidance looks at are not known there, and
-    what is not known vetoes nothing.
+    Of what only guidance looks at, the columns that were read under its names (``reading.extra``) count; what is not
+    there is not known, and vetoes nothing. Who has a cell there that cannot be read is kept from all of them: it might
+    say what forbids it.
     """
     outputs, guidance = model.manifest.outputs, model.guidance
     if guidance is None or (outputs.arms is None and outputs.dose is None):
@@ -57,12 +59,31 @@ def _row(
     seen: dict[_Alike, list[bool]],
 ) -> list[bool]:
     """Patients who are alike in what guidance looks at are asked about once."""
-    key = reading.values[row, looked_at].tobytes(), tuple(reading.texts.get((row, place)) for place in looked_at)
+    sent = {name: reading.extra[name][row] for name in sorted(guidance.asked) if name in reading.extra}
+    texts = tuple(reading.texts.get((row, place)) for place in looked_at)
+    key = reading.values[row, looked_at].tobytes(), (*texts, *sent.values())
     if key not in seen:
         values = dict(_given(model, reading, row, looked_at))
-        vetoed = {one.about for one in advise(guidance, model, values, _NOTHING) if one.veto}
+        vetoed = _vetoed(model, guidance, values, sent)
         seen[key] = [name in vetoed for name in about]
     return seen[key]
+
+
+def _vetoed(
+    model: Model, guidance: Guidance, values: Mapping[str, ValueGiven], sent: Mapping[str, str | None]
+) -> frozenset[str]:
+    numbers = {variable.name for variable in guidance.record if variable.kind == "number"}
+    typed = {name: _number(text) if name in numbers else text for name, text in sent.items()}
+    try:
+        record = read_record(guidance, typed, dt.datetime.now(dt.UTC))  # no cell has a time of its own
+    except ValueRefused:
+        return frozenset(guidance.drugs)
+    return frozenset(one.about for one in advise(guidance, model, values, record) if one.veto)
+
+
+def _number(text: str | None) -> float | str | None:
+    number = None if text is None else number_in(text.strip())
+    return text if number is None else number
 
 
 def _given(model: Model, reading: Reading, row: int, looked_at: list[int]) -> Iterator[tuple[str, ValueGiven]]:

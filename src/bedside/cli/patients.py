@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,7 +120,7 @@ class _Asked:
         from bedside.sources import columns, open_stream
 
         patient = self.schema.patient if self.schema.patient in columns(self.table) else None
-        extra = (patient,) if patient else ()
+        extra = _extra(self.model, patient, columns(self.table))
         with open_stream(self.table, self.schema, extra=extra, recode=self.recode, spill=spill) as stream:
             self.progress(what, after, stream.total)
             for reading in stream.pieces(after=after):
@@ -162,6 +162,12 @@ class _Asked:
             "the processor": model.processor,
             "bedside": version("bedside"),
         }
+
+
+def _extra(model: Model, patient: str | None, there: Iterable[str]) -> tuple[str, ...]:
+    """Further columns to read: the patient's, and what only guidance looks at, where the table has it."""
+    asked: frozenset[str] = frozenset() if model.guidance is None else model.guidance.asked
+    return tuple(dict.fromkeys((*([patient] if patient else []), *(name for name in there if name in asked))))
 
 
 def explain(
@@ -231,7 +237,7 @@ def _from_table(model: Model, path: Path, how: _How, progress: Progress | None) 
 
     schema, today = model.manifest.schema, dt.datetime.now(dt.UTC).date()
     patient = schema.patient if schema.patient in columns(path) else None
-    with open_stream(path, schema, extra=(patient,) if patient else ()) as stream:
+    with open_stream(path, schema, extra=_extra(model, patient, columns(path))) as stream:
         for reading in stream.pieces():
             judged = judge(model, reading, today=today)
             vetoed = vetoes(model, reading) if model.manifest.outputs.dose is not None else None
