@@ -120,7 +120,7 @@ def test_a_source_that_guesses_types_is_caught(tmp_path: Path) -> None:
 def test_each_group_has_its_built_in() -> None:
     assert names("bedside.sources") == ["csv", "parquet"]
     assert names("bedside.explainers") == ["shap"]
-    assert names("bedside.tasks") == ["diagnosis", "prognosis"]
+    assert names("bedside.tasks") == ["diagnosis", "dose", "prognosis", "treatment"]
     assert names("bedside.targets") == ["browser", "phone", "server-cpu", "server-cpu-int8", "server-gpu"]
 
 
