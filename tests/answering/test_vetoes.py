@@ -14,6 +14,7 @@ import quantities as made
 
 import bedside
 from bedside.answering import answer_patient, predictions, vetoes
+from bedside.errors import DataError
 from bedside.release import Model, open_release
 from bedside.sources import Reading, read_patient
 
@@ -82,6 +83,9 @@ def test_a_vetoed_dose_is_not_explained_as_its_explanation_adds_up_to_it(tmp_pat
     for name, sent in {"no": "no", "yes": "yes"}.items():
         record = {"pregnant": sent, "CYP2C9": "*1/*3", "medications": []}
         (tmp_path / f"{name}.json").write_bytes(msgspec.json.encode({"values": house.HIGH | record}))
+    (tmp_path / "list.json").write_bytes(b'{"values": [1]}')
+    with pytest.raises(DataError, match="values must be one JSON object"):
+        list(bedside.explain(release, tmp_path / "list.json", key=key).cases)
     (told,) = bedside.explain(release, tmp_path / "no.json", key=key).cases
     assert told["base_value"] + sum(told["values"].values()) == pytest.approx(_dose(release, key), rel=1e-3)
     (kept,) = bedside.explain(release, tmp_path / "yes.json", key=key).cases

@@ -222,6 +222,8 @@ def _from_json(model: Model, path: Path, how: _How) -> Iterator[dict[str, Any]]:
     if not isinstance(sent, dict):
         raise DataError("must hold one JSON object", where=str(path), remedy='Write {"values": {...}}')
     values = sent.get("values", sent)
+    if not isinstance(values, dict):
+        raise DataError("values must be one JSON object", where=str(path), remedy='Write {"values": {...}}')
     now = dt.datetime.now(dt.UTC)
     reading, record = read_with_record(model, values, now)
     told = None if record is None else answer_patient(model, values, now=now, explain=False).dose

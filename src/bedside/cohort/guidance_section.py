@@ -38,6 +38,7 @@ def read_guidance(top: Section, schema: Schema, outcome: Outcome) -> GuidancePla
     stated = _contraindications(section.below("contraindications"), everything, drugs)
     medications = _medications(section, everything)
     _refuse_unused(record, variables, stated)
+    _refuse_unheard(section, record, variables, stated, drugs, medications)
     for key, drug in drugs.items():
         _refuse_unknown(section, key, drug, genes, medications, stated)
     return GuidancePlan(
@@ -133,6 +134,31 @@ def _refuse_unused(record: Section, variables: tuple[Variable, ...], stated: tup
         if variable.gene is None and variable.name not in looked_at:
             what = f"no contraindication looks at '{variable.name}'"
             raise record.below(variable.name).error("", what, "Drop it, or declare a contraindication")
+
+
+def _refuse_unheard(
+    section: Section,
+    record: Section,
+    variables: tuple[Variable, ...],
+    stated: tuple[Contraindication, ...],
+    drugs: dict[str, str],
+    medications: str | None,
+) -> None:
+    """What is asked for, and of which nothing can ever be said, would look like an all-clear."""
+    names, known = " or ".join(dict.fromkeys(drugs.values())), guidance_table()
+    warned = {drug for row in interaction_table().rows for drug in row.drugs}
+    near = next(
+        (told for drug in drugs.values() if (told := nearest(drug, sorted({*known.drugs, *warned} - {drug})))), ""
+    )
+    if medications is not None and not warned & set(drugs.values()):
+        what = f"no interaction of {names} is in the table"
+        raise section.error("medications", what, f"{near} Or drop medications".lstrip())
+    judged = {row.gene for row in known.rows if set(row.drugs) & set(drugs.values())}
+    looked_at = {condition.variable for one in stated for condition in one.when}
+    for variable in variables:
+        if variable.gene is not None and variable.gene not in judged and variable.name not in looked_at:
+            what = f"no guideline in the table judges {names} by {variable.gene}"
+            raise record.below(variable.name).error("gene", what, f"{near} Or drop the variable".lstrip())
 
 
 def _refuse_unknown(
