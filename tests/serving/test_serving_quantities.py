@@ -249,4 +249,7 @@ def test_a_veto_holds_in_inferences(tmp_path: Path) -> None:
             assert [value is None for value in found["high"]["data"]] == [False, True]
         names = [output["name"] for output in ward.client("service").get("/v2/models/breast-fna").json()["outputs"]]
         assert "vetoed" in names
+        reply = ward.client("service").post(INFER, json={"inputs": columns(house.HIGH)}).json()
+        unheard = "Not looked at for a veto, as it cannot be sent here: CYP2C9, medications, pregnant."
+        assert unheard in reply["parameters"]["warnings"], "an empty veto is no all-clear"
         ward.ledger.close()

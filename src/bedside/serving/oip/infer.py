@@ -67,13 +67,21 @@ def infer(model: Model, body: bytes, header_length: int | None, *, today: dt.dat
             digest=model.digest,
             target=model.target,
             processor=model.processor,
-            warnings=" ".join(warnings),
+            warnings=" ".join([*warnings, *([] if vetoed is None else _unasked(model))]),
         ),
         outputs=outputs,
     )
     document = _REPLY.encode(reply)
     in_binary = any(as_binary for _, as_binary in wanted)
     return Inferred(document + packed, len(document) if in_binary else None, len(judged), abstained)
+
+
+def _unasked(model: Model) -> list[str]:
+    """What guidance would have to know, and nobody can send here: an empty veto is then no all-clear."""
+    guidance = model.guidance
+    if guidance is None or not guidance.asked:
+        return []
+    return [f"Not looked at for a veto, as it cannot be sent here: {', '.join(sorted(guidance.asked))}."]
 
 
 def _split(body: bytes, header_length: int | None) -> tuple[InferenceRequest, memoryview]:
