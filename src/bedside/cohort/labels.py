@@ -65,15 +65,15 @@ TIME_TO_EVENT = Label(
     lambda section, texts: read_time_to_event(section, texts["event"]),
 )
 
-ON_SERVERS = ("server-cpu", "server-gpu")
-"""Where quantities with a unit are computed: no other target of this version has been held to them."""
+EXACT = ("server-cpu",)
+"""Where quantities with a unit are computed: nothing with fewer bits has been held to them in this version."""
 
 DOSE = Label(
     ("column",),
     {},
     ("drug", "unit", "range", "tolerance", "comparators"),
     read_dose,
-    targets=ON_SERVERS,
+    targets=EXACT,
     compared="comparators",
 )
 
@@ -84,7 +84,7 @@ ARMS_BINARY = Label(
     ("positive", "negative", "names", *_ARMS),
     read_binary_effect,
     " with an outcome of yes and no",
-    ON_SERVERS,
+    EXACT,
 )
 ARMS_NUMBER = Label(
     ("column", "arm"),
@@ -92,7 +92,7 @@ ARMS_NUMBER = Label(
     ("unit", "range", "name", *_ARMS),
     read_mean_effect,
     " with an outcome that is a number",
-    ON_SERVERS,
+    EXACT,
 )
 ARMS_OVER_TIME = Label(
     ("event", "arm"),
@@ -100,7 +100,7 @@ ARMS_OVER_TIME = Label(
     ("event_value", "censored", "name", "unit", "until", *_ARMS),
     read_effect_over_time,
     " with a time to an event",
-    ON_SERVERS,
+    EXACT,
 )
 
 
