@@ -11,8 +11,10 @@ import msgspec
 import pytest
 from pages import DOCS, ROOT
 
+from bedside.cohort.tasks import OWN
+
 NAMES = ("answer", "evidence", "manifest")
-TASKS = ("diagnosis", "prognosis")
+TASKS = tuple(sorted(OWN))
 
 
 @pytest.fixture(scope="module")
