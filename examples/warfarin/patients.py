@@ -36,9 +36,9 @@ LINKED = (
     ("VKORC1 2255 consensus", {"C/C": "G/G", "C/T": "A/G", "T/T": "A/A"}, False),
     ("VKORC1 1542 consensus", {"G/G": "G/G", "C/G": "A/G", "C/C": "A/A"}, False),
 )
-"""Sites that are inherited together with -1639, and whether that holds for every ancestry: as the consortium read them.
+"""Sites that are inherited together with -1639, in the order in which they are asked, and whether for every ancestry.
 
-Where both are known, they agree in 98 of 100 patients of this table.
+Where both are typed they agree in 98.0 % of the patients kept: 1,761 of 1,797.
 """
 
 
