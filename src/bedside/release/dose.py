@@ -18,7 +18,8 @@ class Dose(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     drug: in words. column: of a table, with the therapeutic dose. unit: UCUM.
     tolerance: a dose within this share of the therapeutic one counts as right.
     alpha: intervals miss the therapeutic dose of this share of patients.
-    lowest, highest: therapeutic doses of the development patients; no answer lies beyond them.
+    lowest, highest: means of the ten lowest and of the ten highest therapeutic doses of the development patients; no
+        dose is told beyond them; an interval may reach further.
     scale: standard deviation of the dose, what differences between runtimes are divided by.
     """
 

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 STRATA = 5
 """Folds hold as many small as large doses: equal shares of each fifth."""
 
+ENDS = 10
+"""Doses whose mean is the lowest, or the highest, that is ever answered: one patient's own does not leave the house."""
+
 
 @dataclass(frozen=True)
 class RootCalibration:
@@ -46,7 +49,7 @@ class Doses:
     Attributes
     ----------
     centre, size: mean and standard deviation of the development patients' roots.
-    lowest, highest: of the development patients' doses; no answer lies beyond them.
+    lowest, highest: mean of the `ENDS` lowest and highest doses to develop on; no answer lies beyond them.
     scale: standard deviation of the dose.
     """
 
@@ -180,7 +183,9 @@ def doses(dose: Float[np.ndarray, " row"], floor: Floor, loss: str, *, where: st
             where=where,
             remedy="Nothing can be learned from that: look at the column, or gather other patients",
         )
-    centre, size, lowest, highest = in_single_precision(np.array([root.mean(), root.std(), dose.min(), dose.max()]))
+    ordered = np.sort(dose)
+    ends = ordered[:ENDS].mean(), ordered[-ENDS:].mean()
+    centre, size, lowest, highest = in_single_precision(np.array([root.mean(), root.std(), *ends]))
     return Doses(
         centre=float(centre),
         size=float(size),

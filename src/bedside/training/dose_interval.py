@@ -44,7 +44,7 @@ class DoseInterval:
     Attributes
     ----------
     below, above: how far the ends lie from the root, both above 0; in units of the spread where there is one.
-    lowest, highest: doses beyond which nothing is answered.
+    lowest, highest: beyond which no dose is answered; an interval may reach further, as far as 0.
     spread: None where all patients have the same.
     facts: what was fitted, ready for JSON; ``coverage`` is that of intervals whose margins came from other patients.
     """
@@ -64,17 +64,13 @@ class DoseInterval:
 
     def columns(self, ops: Operations, root: Array, x: Array) -> Array:
         """Dose, low, high [patient, 3] of roots [patient, 1] and features."""
-        lowest, highest = (ops.constant(in_single_precision(np.sqrt(np.full(1, one)))) for one in self._ends)
+        ends = self.lowest, self.highest
+        lowest, highest = (ops.constant(in_single_precision(np.sqrt(np.full(1, one)))) for one in ends)
         middle = ops.minimum(ops.maximum(root, lowest), highest)
         margins = ops.constant(np.array([[0.0, -self.below, self.above]]))
-        ends = middle + (margins if self.spread is None else self.spread.of(ops, x) * margins)
-        inside = ops.minimum(ops.maximum(ends, lowest), highest)
-        least, most = (ops.constant(np.full(1, one)) for one in self._ends)
-        return ops.minimum(ops.maximum(inside * inside, least), most)
-
-    @property
-    def _ends(self) -> tuple[float, float]:
-        return self.lowest, self.highest
+        told = middle + (margins if self.spread is None else self.spread.of(ops, x) * margins)
+        told = ops.maximum(told, ops.constant(np.zeros(1)))
+        return told * told
 
 
 def fit_interval(
@@ -97,7 +93,7 @@ def fit_interval(
     fold = stratified_folds(np.zeros(len(off), dtype=np.int64), patient, FOLDS, np.random.default_rng(0))
     spread, size = _chosen_spread(x, off, patient, fold, alpha)
     least = 1.0 if spread is None else float(np.exp(spread.low))
-    reach = float(np.sqrt(highest) - np.sqrt(lowest)) / least
+    reach = float(np.sqrt(highest)) / least  # as far as 0, and beyond the highest, where the margin is infinite
     below, above = (min(margin, reach) for margin in margins(off / size, patient, alpha))
     below, above = (float(one) for one in in_single_precision(np.array([below, above])))
     low, high = _crossed(size, off, patient, fold, alpha)
