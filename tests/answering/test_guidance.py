@@ -319,3 +319,83 @@ def test_a_phenotype_that_tells_too_little_is_not_said_to_have_no_recommendation
     assert only.text == "What is said depends on the two alleles, and they are not known"
     fluorouracil = about({"fluorouracil": "fluorouracil"}, ("DPYD",))
     assert [one.veto for one in ask(plain, fluorouracil, DPYD="Poor Metabolizer").guidance] == [True]
+
+
+CYP2C9 = Variable(name="cyp", kind="category", label="CYP2C9", gene="CYP2C9", categories=("*1/*1", "*1/*3"))
+AMIODARONE = Variable(name="drug_1", kind="category", label="Takes amiodarone", categories=("no", "yes"))
+
+
+@pytest.fixture(scope="session")
+def dosing(plain: Model) -> Model:
+    """A dose of 35 that knows CYP2C9 and amiodarone, beside guidance that reads VKORC1 and medications as well."""
+    schema = plain.manifest.schema
+    changed = msgspec.structs.replace(schema, variables=(*schema.variables[:2], AMIODARONE, CYP2C9))
+    model = replace(plain, manifest=msgspec.structs.replace(plain.manifest, schema=changed, missing_limit=0.5))
+    kidney = contraindication("egfr < 15", "egfr", "<", 15.0, action="reduce")
+    guidance = about(
+        {"warfarin": "warfarin"},
+        ("CYP2C9", "VKORC1"),
+        record=(*of_genes("VKORC1"), PREGNANT, EGFR),
+        medications="medications",
+        contraindications=(contraindication("pregnant == yes", "pregnant", "==", "yes"), kidney),
+    )
+    return replace(giving(model, Outputs(classes=(), dose=DOSE), 35.0, 20.0, 50.0), guidance=guidance)
+
+
+def dosed(model: Model, **values: object) -> Answer:
+    known = {"age": 61, "radius": 14.1, "drug_1": "yes", "cyp": "*1/*3", "pregnant": "no"}
+    return answer_patient(model, known | values, now=NOW, explain=False)
+
+
+def counts(answer: Answer) -> dict[str, tuple[str, ...] | None]:
+    return {advice.because.partition(":")[0]: advice.counted for advice in answer.guidance}
+
+
+def test_what_the_dose_already_counts_is_said_so_that_nobody_lowers_it_twice(dosing: Model) -> None:
+    told = dosed(dosing, VKORC1="A/A", egfr=10, medications=["amiodarone", "fluconazole"])
+    assert [advice.action for advice in told.guidance] == ["reduce"] * 3 + ["monitor"] * 2
+    assert counts(told) == {
+        "CYP2C9 *1/*3": ("cyp",),
+        "VKORC1 A/A": (),
+        "eGFR": (),
+        "amiodarone in the record": ("drug_1",),
+        "fluconazole in the record": (),
+    }
+
+
+def test_what_changes_no_dose_and_what_stands_beside_none_says_nothing_of_it(dosing: Model, plain: Model) -> None:
+    normal = dosed(dosing, cyp="*1/*1", medications=[])
+    assert ("as usual", "CYP2C9 *1/*1: Normal Metabolizer, activity score 2.0") in short(normal)
+    assert set(counts(normal).values()) == {None}
+    assert set(counts(dosed(dosing, pregnant="yes")).values()) == {None}
+    abstained = dosed(dosing, age=None, radius=None, drug_1=None)
+    assert abstained.dose is None
+    assert set(counts(abstained).values()) == {None}
+    assert set(counts(ask(plain, WARFARIN, CYP2C9="*1/*3")).values()) == {None}, "no dose is asked about"
+
+
+def test_a_genotype_that_the_model_never_learned_from_is_not_counted(dosing: Model) -> None:
+    rare = dosed(dosing, cyp="*2/*3", drug_1=None, medications=["amiodarone"])
+    assert rare.dose is not None
+    assert counts(rare)["CYP2C9 *2/*3"] == ()
+    assert counts(rare)["amiodarone in the record"] == ()
+
+
+def test_an_arm_that_guidance_forbids_is_called_vetoed_also_where_it_is_the_best(trial: Model) -> None:
+    allowed = answer_patient(trial, VALUES | {"CYP2C19": "*1/*1"}, now=NOW, explain=False)
+    vetoed = answer_patient(trial, VALUES | {"CYP2C19": "*2/*2"}, now=NOW, explain=False)
+    assert allowed.arms is not None and vetoed.arms is not None
+    assert (allowed.arms.best, allowed.arms.vetoed) == ("clopidogrel", ())
+    assert (vetoed.arms.best, vetoed.arms.vetoed) == ("clopidogrel", ("clopidogrel",))
+
+
+def test_a_medication_that_no_rule_knows_is_named_and_blocks_nothing(dosing: Model) -> None:
+    heard = dosed(dosing, medications=["Cordarone 200 mg", "aspirin"])
+    assert not [warning for warning in heard.warnings if "No statement" in warning]
+    unheard = dosed(dosing, medications=["amiodaron 200 mg", "aspirin", "paracetamol", "amiodaron 200 mg"])
+    assert unheard.warnings[-1] == (
+        "No statement about: amiodaron 200 mg, paracetamol. No rule here knows the medication by name: check the "
+        "spelling."
+    )
+    assert unheard.dose is not None and unheard.dose.dose == 35.0
+    assert not unheard.abstained

@@ -14,15 +14,18 @@ import numpy as np
 import pytest
 import quantities as made
 
-from bedside.answering import Difference, PatientArms, PatientDose
+from bedside.answering import Advice, Difference, PatientArms, PatientDose, ValueGiven
 from bedside.answering.arms import patient_arms
 from bedside.release import ReviewRule, model_card, open_release
 from bedside.review import PAGES
 from bedside.review.arms_view import arms_view
 from bedside.review.dose_view import dose_view
+from bedside.review.guidance_words import counted_words
 from bedside.review.quantities import digit, dose_step, dose_words, down, number, rate_text, up
 from bedside.review.rule_words import effect_words, rule_words
 from bedside.review.words import translator
+from bedside.serving.documents import AnswerReply
+from bedside.sources import Schema, Variable
 
 T, ZH = translator(), translator("zh-CN")
 PATIENT = {"id": "A-10234", "name": "Anneliese Meier", "birth_date": "1958-03-14"}
@@ -435,3 +438,81 @@ def test_the_form_asks_for_what_only_guidance_looks_at(tmp_path: Path, guided: d
     answer = client.get(f"/api/v1{none.headers['location']}").json()
     assert answer["record"]["medications"]["value"] == ""
     ward.ledger.close()
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_the_page_says_what_the_dose_counts_and_which_medication_goes_unheard(tmp_path: Path, language: str) -> None:
+    told = made.guidance({"warfarin": "warfarin"}, "age", ">", 80.0)
+    reduce = msgspec.structs.replace(told.contraindications[0], name="old", action="reduce")
+    guidance = msgspec.structs.replace(told, contraindications=(reduce,))
+    (tmp_path / "made").mkdir()
+    release = house.make_release(tmp_path / "made", quantities=ASKED["dose"], guidance=guidance, told=TOLD)
+    ward = house.open_hospital(tmp_path, [release], pages=PAGES)
+    sent = {"age": 81.0, "CYP2C9": "*1/*3", "medications": ["amiodaron"]}
+    answer = ward.ask(values=house.HIGH | sent)
+    assert {one["because"].partition(" ")[0]: one["counted"] for one in answer["guidance"]} == {
+        "Age:": ["age"],
+        "CYP2C9": [],
+        "VKORC1": None,
+    }
+    client = ward.client("clinician")
+    client.cookies.set("bedside_language", language)
+    text = _page(client.get(f"/answers/{answer['id']}"))
+    for said in {
+        "en": (
+            "The model's dose already counts, as it was sent: Age 81",
+            "The model's dose does not know of this.",
+            "No statement about: amiodaron. No rule here knows the medication by name: check the spelling.",
+            "46 of 100 patients. These figures are without vetoes: guidance was not asked about the held-out patients.",
+        ),
+        "zh-CN": (
+            "模型的剂量已按录入值考虑：Age 81",
+            "模型的剂量未考虑这一点。",
+            "对以下用药不作说明：amiodaron。",
+            "以上数字未计入否决",
+        ),
+    }[language]:
+        assert said in text
+    ward.ledger.close()
+
+
+def test_a_genotype_that_the_dose_counts_is_called_one(wards: Any) -> None:
+    genotype = Variable(name="cyp", kind="category", label="CYP2C9", gene="CYP2C9", categories=("*1/*1", "*1/*3"))
+    advice = Advice(
+        about="warfarin", drug="warfarin", action="reduce", because="", text="", strength="strong", source=None,
+        version="1", veto=False, counted=("cyp",),
+    )  # fmt: skip
+    reply = msgspec.convert(wards("dose").ask(values=house.HIGH), AnswerReply)
+    answer = msgspec.structs.replace(reply, values={"cyp": ValueGiven(value="*1/*3")})
+    schema = Schema(variables=(genotype,))
+    assert counted_words(advice, answer, schema, T) == "The model's dose already counts this genotype: CYP2C9 *1/*3."
+    assert counted_words(advice, answer, schema, ZH) == "模型的剂量已考虑该基因型：CYP2C9 *1/*3。"
+
+
+def test_a_vetoed_arm_does_not_lead_the_sentence() -> None:
+    vetoed = msgspec.structs.replace(_two(), vetoed=("streptomycin",), recommended=None)
+    assert arms_view(vetoed, T).frequencies == (
+        "Of 100 such patients, “improved” is expected in 55 with placebo against 62 with streptomycin "
+        "(guidance forbids it)."
+    )
+    assert "62（指南禁止使用）" in arms_view(vetoed, ZH).frequencies
+    assert [row.mark for row in arms_view(vetoed, T).rows] == ["", "vetoed"]
+
+
+def test_the_figures_of_a_guided_release_are_said_to_know_no_veto(
+    tmp_path: Path, guided: dict[str, tuple[Path, Path]], wards: Any
+) -> None:
+    (tmp_path / "made").mkdir()
+    forbids = made.guidance({"streptomycin": "streptomycin"}, "age", ">", 80.0)
+    release = house.make_release(tmp_path / "made", quantities=ASKED["trial"], guidance=forbids, told=TOLD)
+    ward = house.open_hospital(tmp_path, [release], pages=PAGES)
+    text = _page(ward.client("clinician").get(f"/answers/{ward.ask(values=house.HIGH)['id']}"))
+    assert "not about patients like this one. These figures are without vetoes" in text
+    ward.ledger.close()
+    plain = wards("trial")
+    text = _page(plain.client("clinician").get(f"/answers/{plain.ask(values=house.HIGH)['id']}"))
+    assert "These figures are without vetoes" not in text, "it has no guidance"
+    loaded = {name: open_release(*release) for name, release in guided.items()}
+    cards = {n: model_card(one.manifest, "a" * 64, guidance=one.guidance) for n, one in loaded.items()}
+    assert "The evidence judges the model's recommendations without vetoes" in cards["trial"]
+    assert "The evidence judges the model's doses without vetoes" in cards["dose"]

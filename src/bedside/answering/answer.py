@@ -60,6 +60,8 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
         study's author; None where nothing can be said.
     source: where it stands. version: of the table that it is taken from.
     veto: the model's word about `about` does not stand against it.
+    counted: of a statement that changes a dose, beside a dose of the model: the model's own variables that it follows
+        from, which that dose already counts; empty: the dose does not know of this. None beside no dose.
     """
 
     about: str
@@ -71,6 +73,7 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None
     version: str
     veto: bool
+    counted: tuple[str, ...] | None = None
 
 
 class PatientCourse(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,10 +129,12 @@ class PatientArms(msgspec.Struct, frozen=True, kw_only=True):
     differences: of each other arm against the control, where it is judged.
     against_best: of each other judged arm against the one with the best expected outcome.
     propensity: share of such patients who got each arm. overlap: an arm that a smaller share got is not judged.
-    unjudged: the arms that are not. best: the judged arm with the best expected outcome.
+    unjudged: the arms that are not. best: the judged arm with the best expected outcome; no recommendation, and it may
+        be vetoed.
     left: the arms that the data do not tell from it: those whose interval holds zero, and the unjudged ones.
     recommended: the arm that is left alone, and no guidance forbids; None: no recommendation. why: in a sentence, why
         there is none.
+    vetoed: the arms that guidance forbids, whatever the model expects under them.
     """
 
     outcome: str
@@ -151,6 +156,7 @@ class PatientArms(msgspec.Struct, frozen=True, kw_only=True):
     left: tuple[str, ...]
     recommended: str | None
     why: str | None
+    vetoed: tuple[str, ...] = ()
 
 
 class PatientDose(msgspec.Struct, frozen=True, kw_only=True):

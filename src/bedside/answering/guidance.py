@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from bedside.answering.answer import Advice, Answer, PatientArms, PatientDose, ValueGiven
+from bedside.answering.counted import Said, counted, naming
 from bedside.answering.record import Record
 from bedside.errors import DataError
 from bedside.genome import (
@@ -26,15 +27,17 @@ def guided(model: Model, answer: Answer, record: Record) -> Answer:
     """The answer with its guidance; a veto always wins.
 
     A vetoed arm is not recommended, nor is another one in its place; a vetoed dose is not told. Nothing else of the
-    model's word changes, and an answer that abstains has its guidance too.
+    model's word changes, and an answer that abstains has its guidance too. Beside a dose, each statement that changes
+    one says whether the model has counted it.
     """
     guidance = model.guidance
     assert guidance is not None
-    advice = advise(guidance, model, answer.values, record)
+    advice = advise(guidance, model, answer.values, record, dosed=answer.dose is not None)
     vetoed = frozenset(one.about for one in advice if one.veto)
     withheld = answer.dose is not None and bool(vetoed)
     return msgspec.structs.replace(
         answer,
+        warnings=(*answer.warnings, *_unheard(guidance, record)),
         guidance=advice,
         record=dict(record.given),
         arms=None if answer.arms is None else _without(answer.arms, vetoed),
@@ -45,34 +48,50 @@ def guided(model: Model, answer: Answer, record: Record) -> Answer:
 
 
 def _without(arms: PatientArms, vetoed: frozenset[str]) -> PatientArms:
+    marked = msgspec.structs.replace(arms, vetoed=tuple(name for name in arms.arms if name in vetoed))
     if arms.recommended not in vetoed:
-        return arms
+        return marked
     why = f"Guidance forbids {arms.recommended}, which the data favour"
-    return msgspec.structs.replace(arms, recommended=None, why=why)
+    return msgspec.structs.replace(marked, recommended=None, why=why)
+
+
+def _unheard(guidance: Guidance, record: Record) -> Iterator[str]:
+    """Medications that no rule knows: a misspelt one would go unheard, and its silence read as an all-clear."""
+    unheard = dict.fromkeys(text for text in record.medications or () if not guidance.named(text))
+    if unheard:
+        yield (
+            f"No statement about: {', '.join(unheard)}. No rule here knows the medication by name: check the spelling."
+        )
 
 
 def _withheld(dose: PatientDose) -> PatientDose:
     return msgspec.structs.replace(dose, dose=None, low=None, high=None, withheld=True)
 
 
-def advise(guidance: Guidance, model: Model, values: Mapping[str, ValueGiven], record: Record) -> tuple[Advice, ...]:
-    """Everything that is said, vetoes first, then by gravity; of equal gravity in the order of the study."""
+def advise(
+    guidance: Guidance, model: Model, values: Mapping[str, ValueGiven], record: Record, *, dosed: bool = False
+) -> tuple[Advice, ...]:
+    """Everything that is said, vetoes first, then by gravity; of equal gravity in the order of the study.
+
+    `dosed`: the model gives a dose of this patient, beside which it is said what that dose counts.
+    """
     variables = {variable.name: variable for variable in (*model.manifest.schema.variables, *guidance.record)}
     known = {**values, **record.given}
     results = {name: _result(guidance, name, variables, known) for name in guidance.genes}
-    found: list[Advice] = []
+    found: list[Said] = []
     for about, drug in guidance.drugs.items():
         found += _declared(guidance, model, about, drug, variables, known)
         found += _by_gene(guidance, about, drug, results)
         found += _unstated(guidance, about, drug)
-        found += _by_medication(guidance, about, drug, record.medications)
-    return tuple(sorted(found, key=lambda advice: ACTIONS.index(advice.action)))
+        found += _by_medication(guidance, model, about, drug, record.medications)
+    said = counted(found, values) if dosed else (advice for advice, _ in found)
+    return tuple(sorted(said, key=lambda advice: ACTIONS.index(advice.action)))
 
 
 def _result(
     guidance: Guidance, name: str, variables: Mapping[str, Variable], known: Mapping[str, ValueGiven]
-) -> GeneResult | None:
-    """What is known of a gene, from the first variable that tells it."""
+) -> tuple[GeneResult, str] | None:
+    """What is known of a gene, from the first variable that tells it, and that variable's name."""
     for variable in variables.values():
         told = known.get(variable.name) if variable.gene == name else None
         text = None if told is None else (told.given or told.value)
@@ -82,14 +101,26 @@ def _result(
             except DataError:  # an allele that came to be known after this release was signed
                 continue
             if found is not None:
-                return found
+                return found, variable.name
     return None
 
 
-def _advice(about: str, drug: str, action: str, because: str, text: str, *, version: str, **told: str | None) -> Advice:
+def _advice(
+    about: str,
+    drug: str,
+    action: str,
+    because: str,
+    text: str,
+    *,
+    version: str,
+    follows: Iterable[str] = (),
+    **told: str | None,
+) -> Said:
+    """A statement with the variables that it follows from."""
     veto = action == "avoid"
     stated = {"about": about, "drug": drug, "action": action, "because": because, "text": text, "version": version}
-    return msgspec.convert({**stated, "strength": None, "source": None, **told, "veto": veto}, Advice)
+    advice = msgspec.convert({**stated, "strength": None, "source": None, **told, "veto": veto}, Advice)
+    return advice, tuple(follows)
 
 
 def _declared(
@@ -99,7 +130,7 @@ def _declared(
     drug: str,
     variables: Mapping[str, Variable],
     known: Mapping[str, ValueGiven],
-) -> Iterator[Advice]:
+) -> Iterator[Said]:
     version = f"{model.manifest.name} {model.manifest.version}"
 
     def value(name: str) -> float | str | None:
@@ -119,7 +150,7 @@ def _declared(
             said = ", ".join(_stated(variables[c.variable], value(c.variable)) for c in one.when)
             yield _advice(
                 about, drug, one.action, f"{said} ({one.text})", one.reason,
-                version=version, source=one.source, strength="declared",
+                version=version, source=one.source, strength="declared", follows=(c.variable for c in one.when),
             )  # fmt: skip
 
 
@@ -128,19 +159,22 @@ def _stated(variable: Variable, value: float | str | None) -> str:
     return f"{variable.label}: {said}"
 
 
-def _by_gene(guidance: Guidance, about: str, drug: str, results: Mapping[str, GeneResult | None]) -> Iterator[Advice]:
+def _by_gene(
+    guidance: Guidance, about: str, drug: str, results: Mapping[str, tuple[GeneResult, str] | None]
+) -> Iterator[Said]:
     version = f"guidance {guidance.versions['guidance']}, alleles {guidance.versions['alleles']}"
-    for name, result in results.items():
+    for name, known in results.items():
         rows = tuple(row for row in guidance.rows if row.gene == name and drug in row.drugs)
         if not rows:
             continue
         source = guidance.sources[rows[0].source]
-        if result is None:
+        if known is None:
             text = f"{name} was not called: nothing is said of it, and nothing is taken for normal"
             yield _advice(
                 about, drug, "not callable", f"{name} is not known", text, version=version, source=source.cited
             )
             continue
+        result, variable = known
         row = recommend(rows, result)
         if row is None:
             text = _nothing_for(guidance, rows, result)
@@ -148,7 +182,7 @@ def _by_gene(guidance: Guidance, about: str, drug: str, results: Mapping[str, Ge
             continue
         yield _advice(
             about, drug, row.action, result.words, row.text,
-            version=version, strength=row.strength, source=guidance.sources[row.source].cited,
+            version=version, strength=row.strength, source=guidance.sources[row.source].cited, follows=(variable,),
         )  # fmt: skip
 
 
@@ -161,7 +195,7 @@ def _nothing_for(guidance: Guidance, rows: tuple[Recommendation, ...], result: G
     return "No recommendation is given for this result"
 
 
-def _unstated(guidance: Guidance, about: str, drug: str) -> Iterator[Advice]:
+def _unstated(guidance: Guidance, about: str, drug: str) -> Iterator[Said]:
     """A result of one gene is no all-clear where guidelines look at another one too."""
     for name in guidance.unstated.get(drug, ()):
         text = f"{drug} is judged by {name} too: nothing is said of it, and nothing is taken for normal"
@@ -169,7 +203,9 @@ def _unstated(guidance: Guidance, about: str, drug: str) -> Iterator[Advice]:
         yield _advice(about, drug, "not callable", f"{name} is not asked for", text, version=version)
 
 
-def _by_medication(guidance: Guidance, about: str, drug: str, medications: tuple[str, ...] | None) -> Iterator[Advice]:
+def _by_medication(
+    guidance: Guidance, model: Model, about: str, drug: str, medications: tuple[str, ...] | None
+) -> Iterator[Said]:
     rows = tuple(row for row in guidance.interactions if drug in row.drugs)
     version = f"interactions {guidance.versions['interactions']}"
     if rows and medications is None:
@@ -179,4 +215,5 @@ def _by_medication(guidance: Guidance, about: str, drug: str, medications: tuple
         yield _advice(
             about, drug, row.action, f"{name} in the record", f"{name} {row.text}",
             version=version, strength="label", source=guidance.sources[row.source].cited,
+            follows=naming(guidance, model.manifest.schema.variables, name),
         )  # fmt: skip

@@ -69,7 +69,7 @@ def model_card(
         "Intended use": [manifest.intended_use, "", f"Population: {manifest.population}"],
         "What it does not do": _limits_of_use(manifest),
         "Predictors": _predictors(manifest.schema.variables),
-        **({} if guidance is None else {"Guidance": guidance_lines(guidance)}),
+        **({} if guidance is None else {"Guidance": guidance_lines(guidance, manifest.outputs)}),
         "Training": _training(manifest, facts or {}),
         "Evaluation": _evaluation(evidence),
         "Limits": _limits(manifest),

@@ -18,6 +18,7 @@ from bedside.review.accounts import refused
 from bedside.review.arms_view import arms_view
 from bedside.review.dose_view import dose_view
 from bedside.review.figures import share
+from bedside.review.guidance_words import counted_words, unvetoed_words
 from bedside.review.pushes_view import pushes
 from bedside.review.quantities import rate_text
 from bedside.review.reader import Reader, reader_of
@@ -190,13 +191,12 @@ def _model_says(shown: AnswerReply, loaded: Loaded | None, reader: Reader) -> di
         "asked_for": own_words.fields(shown, outputs, t),
         "pushes": pushes(shown, loaded, reader),
         "course": _course(shown, loaded, evidence, t),
-        "arms": None
-        if shown.arms is None
-        else arms_view(shown.arms, t, {one.about for one in shown.guidance if one.veto}),
+        "arms": None if shown.arms is None else arms_view(shown.arms, t),
         "rule": []
         if shown.arms is None
         else [*effect_words(shown.arms, evidence, t), *rule_words(shown.arms, evidence, t)],
         "dose": None if shown.dose is None else dose_view(shown.dose, declared, evidence, t),
+        "unvetoed": unvetoed_words(loaded.model.guidance if loaded is not None else None, t),
         "choices": outputs.arms.arms if outputs is not None and outputs.arms is not None else (),
         "dose_unit": declared.unit if declared is not None else "",
         "dose_words": rate_text(declared.unit, t) if declared is not None else "",
@@ -234,6 +234,9 @@ def _patient(shown: AnswerReply, loaded: Loaded | None, reader: Reader) -> dict[
             manifest.distance_limit if manifest else None,
             reader.t,
         ),
+        "advised": [
+            (one, counted_words(one, shown, manifest.schema if manifest else None, reader.t)) for one in shown.guidance
+        ],
         "record": patient_view.record_words(shown, loaded.model.guidance if loaded is not None else None, reader.t),
         "manifest": manifest,
         "missing_limit": share(manifest.missing_limit, reader.t) if manifest else "",

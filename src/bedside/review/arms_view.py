@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bedside.answering import Difference, PatientArms
@@ -82,7 +82,7 @@ class ArmsView:
     interval: str
 
 
-def arms_view(arms: PatientArms, t: Translate, vetoed: Collection[str] = ()) -> ArmsView:
+def arms_view(arms: PatientArms, t: Translate) -> ArmsView:
     """The answer of one patient whom the model answered."""
     figures = Figures(arms, t)
     return ArmsView(
@@ -92,7 +92,7 @@ def arms_view(arms: PatientArms, t: Translate, vetoed: Collection[str] = ()) -> 
         frequencies=figures.sentence(),
         better=_better(arms, t),
         carries=_carries(arms, t),
-        rows=tuple(_row(arms, name, figures, t, vetoed=name in vetoed) for name in arms.arms),
+        rows=tuple(_row(arms, name, figures, t) for name in arms.arms),
         differences=tuple(_differences(arms, figures, t)),
         interval=t("{share} interval", share=share(1 - arms.alpha, t)),
     )
@@ -121,15 +121,20 @@ class Figures:
         """A signed difference, without its unit."""
         return points(value) if self.arms.kind == "probability" else number(value, self.step, signed=True)
 
+    def _one(self, value: str, arm: str) -> str:
+        if arm in self.arms.vetoed:
+            return self.t("{value} with {arm} (guidance forbids it)", value=value, arm=arm)
+        return self.t("{value} with {arm}", value=value, arm=arm)
+
     def sentence(self) -> str:
-        """What is expected under each judged arm, the best one first."""
+        """What is expected under each judged arm, the best one first, but vetoed ones last and marked so."""
         arms, t = self.arms, self.t
         known = {name: value for name in arms.arms if (value := arms.expected[name]) is not None}
-        ordered = [arms.best, *(name for name in known if name != arms.best)]
+        ordered = sorted(known, key=lambda name: (name in arms.vetoed, name != arms.best))
         plain = {name: hundred_words(value, t) for name, value in known.items()}
         if arms.kind != "probability":
             plain = {name: self.expected(value) for name, value in known.items()}
-        said = [t("{value} with {arm}", value=plain[name], arm=name) for name in ordered]
+        said = [self._one(plain[name], name) for name in ordered]
         against = t("{first} against {others}", first=said[0], others=listed(said[1:], t))
         if arms.kind == "probability":
             return t(
@@ -170,7 +175,7 @@ def _carries(arms: PatientArms, t: Translate) -> str:
     return t("Observational: assumes that nothing unmeasured drives both the treatment and the outcome.")
 
 
-def _row(arms: PatientArms, name: str, figures: Figures, t: Translate, *, vetoed: bool) -> ArmRow:
+def _row(arms: PatientArms, name: str, figures: Figures, t: Translate) -> ArmRow:
     value = arms.expected[name]
     mark = "recommended" if name == arms.recommended else "best" if name == arms.best else ""
     few = t("fewer than {share} of such patients got it: nothing can be said", share=share(arms.overlap, t))
@@ -180,7 +185,7 @@ def _row(arms: PatientArms, name: str, figures: Figures, t: Translate, *, vetoed
         expected="" if value is None else figures.expected(value),
         hundred=None if value is None or arms.kind != "probability" else round(100 * value),
         got=percent(arms.propensity[name], t),
-        mark="vetoed" if vetoed else mark,  # nothing of it may read as advice to give it
+        mark="vetoed" if name in arms.vetoed else mark,  # nothing of it may read as advice to give it
         note=few if value is None else "",
     )
 
