@@ -107,7 +107,7 @@ def _check_file(target: Target, material: Material, made: bytes) -> None:
 
 def check_task(registered: Task) -> None:
     """A task is data made of names; all are there, and the study's reader finds it by its own name."""
-    for field in ("name", "label", "head", "loss", "measures", "floor", "wording"):
+    for field in ("name", "label", "head", "loss", "measures", "floor"):
         assert getattr(registered, field), f"a task names its {field}"
     assert task(registered.name) == registered, "the registry must give this very task for its name"
 

@@ -28,18 +28,12 @@ def test_the_same_parts_under_another_name(monkeypatch: pytest.MonkeyPatch) -> N
     assert task("grading") == grading
 
 
-@pytest.mark.parametrize("part", ["label", "head", "loss", "measures", "floor", "wording"])
+@pytest.mark.parametrize("part", ["label", "head", "loss", "measures", "floor"])
 def test_a_part_that_no_layer_has_is_refused(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     other = msgspec.structs.replace(TASK, name="grading", **{part: "ordinal"})
     monkeypatch.setattr(tasks, "_registered", lambda: (Point(other),))
     with pytest.raises(UsageError, match=f"{part} 'ordinal'"):
         task("grading")
-
-
-def test_parts_of_several_tasks_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    other = msgspec.structs.replace(task("prognosis"), name="grading", wording="diagnosis")
-    monkeypatch.setattr(tasks, "_registered", lambda: (Point(other),))
-    assert task("grading") == other
 
 
 @pytest.mark.parametrize("part", ["label", "head", "loss", "measures", "floor"])

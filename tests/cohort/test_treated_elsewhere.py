@@ -14,7 +14,7 @@ from treatments import BINARY, DOSE, DOSE_TASK, NO_THRESHOLD, NUMBER, OVER_TIME,
 
 import bedside
 from bedside.cli.evidence import _outcome
-from bedside.cli.study import _outputs
+from bedside.cli.manifest import outputs_of
 from bedside.cohort import Study, assemble, external_cohort, read_study
 from bedside.errors import DataError, StudyError, UsageError
 from bedside.release import Outputs
@@ -33,7 +33,7 @@ def study_of(make, kind: str) -> Study:
 def outputs(study: Study) -> Outputs:
     """As a manifest carries them: through JSON."""
     fitted = SimpleNamespace(arms=ArmFacts(scale=2.0, single=1), dose=DoseFacts(scale=9.0, lowest=3.0, highest=90.0))
-    return msgspec.json.decode(msgspec.json.encode(_outputs(study, fitted)), type=Outputs)
+    return msgspec.json.decode(msgspec.json.encode(outputs_of(study, fitted)), type=Outputs)
 
 
 @pytest.mark.parametrize("kind", KINDS)

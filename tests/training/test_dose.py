@@ -14,8 +14,8 @@ import onnxruntime as ort
 import pytest
 import statsmodels.api as sm
 
-from bedside.cohort import Cohort, Outcome, Study
-from bedside.cohort.study import Quantity, Task
+from bedside.cohort import Cohort, Outcome, Study, task
+from bedside.cohort.study import Quantity
 from bedside.errors import DataError
 from bedside.network import TorchOperations, logits, residual
 from bedside.preparation import NUMPY, Preparation
@@ -31,9 +31,6 @@ from bedside.training.sample import Sample, sample_of
 from bedside.training.tuning import tune
 
 Made = Callable[..., Any]
-TASK = Task(
-    name="dose", label="quantity", head="dose", loss="squared", measures="dose", floor="square-root", wording=""
-)
 
 
 def simulated(n: int, seed: int = 0, *, bent: float = 0.0, uneven: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -54,7 +51,7 @@ def dose_study(make_study: Made, numbers: Made, **more: Any) -> Study:
     asked = Outcome(
         column="dose", classes=(), positive=None, codes={}, quantity=Quantity(name="warfarin", unit="mg/wk")
     )
-    made: Study = msgspec.structs.replace(study, task=TASK, outcome=asked)
+    made: Study = msgspec.structs.replace(study, task=task("dose"), outcome=asked)
     return made
 
 

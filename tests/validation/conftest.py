@@ -20,9 +20,9 @@ from bedside.cohort import (
     Study,
     Subgroup,
     TargetLimits,
-    Task,
     Training,
     ValidationPlan,
+    task,
 )
 from bedside.privacy import Prototypes
 from bedside.release import Conformal, Manifest, Model, Network, Outputs, Prediction, TargetFile
@@ -128,10 +128,7 @@ def make_study(classes, positive, threshold, *, gates=(), subgroups=(), leakage=
         digest="1" * 64,
         name="lump",
         version="1.0.0",
-        task=Task(
-            name="diagnosis", label="class", head="softmax", loss="cross-entropy", measures="diagnosis",
-            floor="logistic", wording="diagnosis",
-        ),
+        task=task("diagnosis"),
         intended_use="Supports a cytologist.",
         population="Adults with a mass",
         valid_until=None,

@@ -14,6 +14,7 @@ from bedside.cohort.masks import subgroup_masks
 from bedside.cohort.sample_size_check import SampleSizeFacts
 from bedside.cohort.splitting import Split, patient_groups, split
 from bedside.cohort.study import (
+    Compared,
     Data,
     FollowUp,
     Gate,
@@ -38,6 +39,7 @@ __all__ = [
     "AttritionStep",
     "Cohort",
     "Column",
+    "Compared",
     "Data",
     "DataCheck",
     "Finding",

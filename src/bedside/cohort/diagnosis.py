@@ -11,5 +11,4 @@ TASK = Task(
     loss="cross-entropy",
     measures="diagnosis",
     floor="logistic",
-    wording="diagnosis",
 )

@@ -11,5 +11,4 @@ TASK = Task(
     loss="squared",
     measures="dose",
     floor="square-root",
-    wording="dose",
 )

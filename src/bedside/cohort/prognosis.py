@@ -11,5 +11,4 @@ TASK = Task(
     loss="piecewise-exponential",
     measures="prognosis",
     floor="cox",
-    wording="prognosis",
 )

@@ -14,6 +14,7 @@ from bedside.cohort.guidance_plan import GuidancePlan
 from bedside.sources import Schema
 
 Scale = Literal["standard", "minmax", "log", "none"]
+Compared = Literal["probability", "mean", "restricted-mean"]
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +28,6 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     loss: what training minimises.
     measures: the set of measures in the evidence.
     floor: the simple model that a network must not be worse than.
-    wording: the words of an answer.
     """
 
     name: str
@@ -36,7 +36,6 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     loss: str
     measures: str
     floor: str
-    wording: str
 
 
 class FollowUp(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,6 +143,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         arm = () if self.treatment is None else (self.treatment.column,)
         followed = () if self.follow_up is None else self.follow_up.columns
         return (self.column, *followed, *arm, *self.comparators.values())
+
+    @property
+    def compared(self) -> Compared:
+        """What treatments are compared by."""
+        if self.follow_up is not None:
+            return "restricted-mean"
+        return "probability" if self.quantity is None else "mean"
 
     @property
     def probabilities(self) -> bool:

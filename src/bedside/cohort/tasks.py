@@ -17,10 +17,8 @@ GROUP = "bedside.tasks"
 OWN = {own.name: own for own in (DIAGNOSIS, PROGNOSIS, TREATMENT, DOSE)}
 """The tasks that bedside brings. Each layer has their parts in its registry, and no others."""
 
-TOGETHER = ("label", "head", "loss", "measures", "floor")
-"""Parts that must fit each other: a classifier of who died would pass for a prognosis, and know nothing of time."""
-
-PARTS = (*TOGETHER, "wording")
+PARTS = ("label", "head", "loss", "measures", "floor")
+"""They must fit each other: a classifier of who died would pass for a prognosis, and know nothing of time."""
 
 
 @lru_cache(maxsize=1)
@@ -63,10 +61,10 @@ def _refuse_unknown_parts(found: Task, where: str) -> None:
                 where=where,
                 remedy=f"There is: {', '.join(known)}",
             )
-    given = tuple(getattr(found, part) for part in TOGETHER)
-    if given not in [tuple(getattr(own, part) for part in TOGETHER) for own in OWN.values()]:
+    given = tuple(getattr(found, part) for part in PARTS)
+    if given not in [tuple(getattr(own, part) for part in PARTS) for own in OWN.values()]:
         raise UsageError(
             f"the parts of the task '{found.name}' do not fit each other: {', '.join(given)}",
             where=where,
-            remedy=f"Take {', '.join(TOGETHER)} from one of: {', '.join(OWN)}",
+            remedy=f"Take {', '.join(PARTS)} from one of: {', '.join(OWN)}",
         )

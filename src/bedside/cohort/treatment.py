@@ -11,5 +11,4 @@ TASK = Task(
     loss="squared",
     measures="treatment",
     floor="linear-effects",
-    wording="treatment",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bedside.answering import PatientArms
@@ -17,12 +17,7 @@ def rule_words(arms: PatientArms, evidence: Mapping[str, Any], t: Translate) -> 
     low, high, value = gain.get("low"), gain.get("high"), gain.get("value")
     if value is None or low is None or high is None:
         return []
-    unit = t("percentage points") if arms.kind == "probability" else unit_text(arms.unit, t)
-    step = digit((high - low) / 2)
-
-    def figure(one: float) -> str:
-        return points(one) if arms.kind == "probability" else number(one, step, signed=True)
-
+    figure, unit = _told(arms, low, high, t)
     return [
         t(
             "Giving each held-out patient what this release recommends, and one treatment for all where it recommends "
@@ -50,12 +45,7 @@ def effect_words(arms: PatientArms, evidence: Mapping[str, Any], t: Translate) -
     found = _nearest(curves.get("groups") or (), gain)
     if found is None or None in (low := found["found"]["low"], high := found["found"]["high"]):
         return []
-    unit = t("percentage points") if arms.kind == "probability" else unit_text(arms.unit, t)
-    step = digit((high - low) / 2)
-
-    def figure(one: float) -> str:
-        return points(one) if arms.kind == "probability" else number(one, step, signed=True)
-
+    figure, unit = _told(arms, low, high, t)
     return [
         t(
             "Of {n} held-out patients for whom {arm} was foretold to be better than {control} by about {foretold} "
@@ -70,6 +60,14 @@ def effect_words(arms: PatientArms, evidence: Mapping[str, Any], t: Translate) -
             high=figure(high),
         )
     ]
+
+
+def _told(arms: PatientArms, low: float, high: float, t: Translate) -> tuple[Callable[[float], str], str]:
+    """How a gain is written, no finer than its interval allows, and its unit."""
+    if arms.kind == "probability":
+        return points, t("percentage points")
+    step = digit((high - low) / 2)
+    return lambda gain: number(gain, step, signed=True), unit_text(arms.unit, t)
 
 
 def _nearest(groups: Sequence[Mapping[str, Any]], gain: float) -> Mapping[str, Any] | None:

@@ -9,20 +9,18 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from bedside.cohort import Scale
+from bedside.cohort import Compared, Scale
 from bedside.errors import DataError
 from bedside.measures import Measure, dr_scores, policy_gain_over_best
 from bedside.measures.interval import mean
 from bedside.preparation import Array, Operations
 from bedside.training.effect_errors import EffectErrors, fit_effect_errors
-from bedside.training.folds import stratified_folds
+from bedside.training.folds import mean_over_folds, stratified_folds
 from bedside.training.head import ArmFacts, Decided, Floor
 from bedside.training.nuisances import FOLDS, cross_fitted, outcome_of
 
 if TYPE_CHECKING:
     from bedside.training.sample import Sample
-
-Kind = Literal["probability", "mean", "restricted-mean"]
 
 SLOWER = 0.25
 """Size of the shapes of what arms change, where that of what they have in common is 1. At 1 the network made effects
@@ -55,7 +53,7 @@ class Treatments:
     """
 
     names: tuple[str, ...]
-    kind: Kind
+    kind: Compared
     sign: float
     declared: tuple[float, ...] | None
     limits: tuple[float, float]
@@ -193,9 +191,8 @@ class Treatments:
         other: Float[np.ndarray, "row arm"],
         fold: Int[np.ndarray, " row"],
     ) -> Measure:
-        """Paired by row, meant over folds, with Student's interval over folds; see `log_loss_difference`."""
-        by_row = self.losses(sample, one) - self.losses(sample, other)
-        return mean(np.array([by_row[fold == k].mean() for k in np.unique(fold)]))
+        """Paired by row; see `mean_over_folds`."""
+        return mean_over_folds(self.losses(sample, one) - self.losses(sample, other), fold)
 
     def measures(self, sample: Sample, columns: Float[np.ndarray, "row arm"]) -> dict[str, Measure]:
         """Mean loss, and what is gained over one arm for all."""

@@ -13,6 +13,7 @@ from bedside.measures import Measure, c_harrell
 from bedside.measures.interval import mean
 from bedside.preparation import NUMPY, Array, Operations
 from bedside.training.band import fit_band
+from bedside.training.folds import mean_over_folds
 from bedside.training.hazard_calibration import HazardCalibration, fit_hazard_calibration, recalibrated
 from bedside.training.hazards import cells, counted, expected, log_hazards, losses
 from bedside.training.head import Course, Decided, Floor
@@ -157,9 +158,8 @@ class Hazards:
         other: Float[np.ndarray, "row cell"],
         fold: Int[np.ndarray, " row"],
     ) -> Measure:
-        """Paired by row, meant over folds, with Student's interval over folds; see `log_loss_difference`."""
-        by_row = self.losses(sample, one) - self.losses(sample, other)
-        return mean(np.array([by_row[fold == k].mean() for k in np.unique(fold)]))
+        """Paired by row; see `mean_over_folds`."""
+        return mean_over_folds(self.losses(sample, one) - self.losses(sample, other), fold)
 
     def measures(self, sample: Sample, probability: Float[np.ndarray, "row cell"]) -> dict[str, Measure]:
         """Mean loss and Harrell's C."""

@@ -20,6 +20,7 @@ from bedside.measures.interval import mean
 from bedside.preparation import Array, Operations, in_single_precision
 from bedside.training.calibration import LEAST_SLOPE, PENALTY
 from bedside.training.dose_interval import DoseInterval, fit_interval
+from bedside.training.folds import mean_over_folds
 from bedside.training.head import Decided, DoseFacts, Floor
 from bedside.training.root_floor import SQUARE_ROOT
 
@@ -128,9 +129,8 @@ class Doses:
         other: Float[np.ndarray, "row one"],
         fold: Int[np.ndarray, " row"],
     ) -> Measure:
-        """Paired by row, meant over folds, with Student's interval over folds; see `log_loss_difference`."""
-        by_row = self.losses(sample, one) - self.losses(sample, other)
-        return mean(np.array([by_row[fold == k].mean() for k in np.unique(fold)]))
+        """Paired by row; see `mean_over_folds`."""
+        return mean_over_folds(self.losses(sample, one) - self.losses(sample, other), fold)
 
     def measures(self, sample: Sample, root: Float[np.ndarray, "row one"]) -> dict[str, Measure]:
         """Mean squared error of the root and mean absolute error of the dose."""

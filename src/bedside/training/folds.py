@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
+
+from bedside.measures import Measure
+from bedside.measures.interval import mean
 
 
 def stratified_folds(
@@ -33,3 +36,8 @@ def stopping_patients(
     return np.stack(
         [stratified_folds(y, patient, parts, np.random.default_rng([*seed, member])) == 0 for member in range(members)]
     )
+
+
+def mean_over_folds(by_row: Float[np.ndarray, " row"], fold: Int[np.ndarray, " row"]) -> Measure:
+    """Mean of the folds' means, with Student's interval over folds; see `bedside.measures.log_loss_difference`."""
+    return mean(np.array([by_row[fold == k].mean() for k in np.unique(fold)]))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from bedside.cohort import Cohort, Study
-from bedside.training.arms import Kind, Treatments
+from bedside.training.arms import Treatments
 from bedside.training.classes import Classes
 from bedside.training.course import Hazards
 from bedside.training.cox_floor import COX
@@ -63,7 +63,7 @@ def _arms(study: Study, development: Cohort) -> Head:
     scale = float(np.sqrt(np.average((y[known] - centre) ** 2, weights=weight[known])))
     return Treatments(
         names=asked.arms,
-        kind=_kind(study),
+        kind=study.outcome.compared,
         sign=1.0 if asked.better == "higher" else -1.0,
         declared=asked.propensity,
         limits=_limits(study),
@@ -74,12 +74,6 @@ def _arms(study: Study, development: Cohort) -> Head:
         until=until,
         loss=study.task.loss,
     )
-
-
-def _kind(study: Study) -> Kind:
-    if study.outcome.follow_up is not None:
-        return "restricted-mean"
-    return "probability" if study.outcome.quantity is None else "mean"
 
 
 def _limits(study: Study) -> tuple[float, float]:

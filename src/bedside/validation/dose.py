@@ -20,7 +20,7 @@ from bedside.privacy import suppressed
 from bedside.release import Dose, Manifest
 from bedside.validation.estimate import FEW, Estimate, Measures
 from bedside.validation.evidence import Curves
-from bedside.validation.prognosis import several
+from bedside.validation.patients import patients_of, several
 from bedside.validation.quantity_facts import DoseCells, DoseComparison, DoseGroup, DosePoint, DosingFacts
 
 ORDER = ("mae", "within_tolerance", "bias", "r2", "interval_coverage", "abstained")
@@ -113,7 +113,7 @@ def of_release(manifest: Manifest, cohort: Cohort, judgement: Judgement, seed: i
         dose=dose,
         abstained=judgement.abstained,
         comparators=dict(cohort.comparators),
-        patient=several(np.unique(cohort.patient.astype(str), return_inverse=True)[1].astype(np.int64)),
+        patient=patients_of(cohort),
         seed=seed,
     )
 

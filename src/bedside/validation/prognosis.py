@@ -24,6 +24,7 @@ from bedside.measures import Measure
 from bedside.release import Course, Manifest
 from bedside.validation.band import band_coverage
 from bedside.validation.evidence import Estimate, Measures
+from bedside.validation.patients import patients_of, several
 
 Statistic = Callable[[], Measure]
 REPEATS = 200
@@ -143,14 +144,9 @@ def of_release(manifest: Manifest, cohort: Cohort, judgement: Judgement, seed: i
         course=outputs.course,
         threshold=threshold,
         abstained=judgement.abstained,
-        patient=several(np.unique(cohort.patient.astype(str), return_inverse=True)[1].astype(np.int64)),
+        patient=patients_of(cohort),
         seed=seed,
     )
-
-
-def several(patient: Int[np.ndarray, " patient"]) -> Int[np.ndarray, " patient"] | None:
-    """The patient of each row, where one has several."""
-    return patient if len(np.unique(patient)) < len(patient) else None
 
 
 def sizes(given: Followed) -> dict[str, int]:

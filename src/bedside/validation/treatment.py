@@ -26,7 +26,7 @@ from bedside.errors import DataError
 from bedside.measures import Measure
 from bedside.release import Arms, Manifest
 from bedside.validation.evidence import Estimate, Measures
-from bedside.validation.prognosis import several
+from bedside.validation.patients import patients_of, several
 
 Statistic = Callable[[], Measure]
 PRACTICE, BEST = "current-practice", "best-estimate"
@@ -171,7 +171,7 @@ def of_release(manifest: Manifest, cohort: Cohort, judgement: Judgement, seed: i
         **_predictors(manifest, cohort),
         arms=arms,
         abstained=judgement.abstained,
-        patient=several(np.unique(cohort.patient.astype(str), return_inverse=True)[1].astype(np.int64)),
+        patient=patients_of(cohort),
         seed=seed,
     )
 
