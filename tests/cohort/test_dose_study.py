@@ -58,6 +58,12 @@ def test_rows_without_a_dose_are_dropped_and_counted(make) -> None:
     assert cohort.arm is None
 
 
+def test_one_dose_for_everybody_is_refused(make) -> None:
+    columns = treated() | {"amount": [35] * 200}
+    with pytest.raises(DataError, match="all 200 rows have the same outcome, 35, in the column 'amount'"):
+        assemble(read_study(make(DOSE_TASK, NO_THRESHOLD, DOSE, columns=columns)))
+
+
 @pytest.mark.parametrize(
     ("wrong", "what"),
     [

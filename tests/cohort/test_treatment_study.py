@@ -142,6 +142,16 @@ def test_one_probability_is_not_enough_for_three_arms(make) -> None:
         )
 
 
+@pytest.mark.parametrize("name", ["current-practice", "best-estimate"])
+def test_an_arm_is_not_called_as_what_measures_compare_with(make, name: str) -> None:
+    named = (BETTER, f'arms = {{ none = "nothing", new = "{name}" }}\n{BETTER}')
+    with pytest.raises(StudyError, match=f"called '{name}', which means something else") as caught:
+        read_study(make(TASK, NO_THRESHOLD, BINARY, named, columns=treated()))
+    assert "outcome.arms" in caught.value.where
+    with pytest.raises(StudyError, match="means something else"):
+        read_study(make(TASK, NO_THRESHOLD, BINARY, columns=treated(arms=("none", name))))
+
+
 @pytest.mark.parametrize("until", ["", "until = 0\n", "until = -5\n"])
 def test_a_limit_that_is_none(make, until: str) -> None:
     with pytest.raises(StudyError, match=r"limit of the time is missing|is none"):
@@ -168,6 +178,12 @@ def test_a_number_is_read_as_it_stands(make) -> None:
     assert cohort.take(np.array([3, 1])).amount.tolist() == [columns["walk"][4], columns["walk"][2]]
 
 
+def test_a_number_that_is_the_same_for_everybody_is_refused(make) -> None:
+    columns = treated() | {"walk": [400.0] * 199 + [""]}
+    with pytest.raises(DataError, match="all 199 rows have the same outcome, 400, in the column 'walk'"):
+        assemble(read_study(make(TASK, NO_THRESHOLD, NUMBER, columns=columns)))
+
+
 @pytest.mark.parametrize(
     ("wrong", "what"),
     [
@@ -175,6 +191,7 @@ def test_a_number_is_read_as_it_stands(make) -> None:
         ("4,5", r"no number in the column 'walk'"),
         (901, r"1 cell is outside of 0 to 900 m in the column 'walk'"),
         (-1, r"outside of 0 to 900 m"),
+        (1e300, r"beyond 1e\+12 in the column 'walk'"),
     ],
 )
 def test_a_number_that_cannot_be_is_refused(make, wrong: object, what: str) -> None:

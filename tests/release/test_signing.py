@@ -219,6 +219,7 @@ def test_unsigned(candidate: Candidate, keys: tuple[Path, Path], tmp_path: Path)
     ("change", "words"),
     [
         ({"verdict": "refused"}, "verdict is 'refused'"),
+        ({"verdict": "refused", "verdict_text": "No gates."}, "verdict is 'refused', not 'accepted': No gates."),
         ({"verdict": None}, "verdict is None"),
         ({"gates": []}, "no gate was judged"),
         ({"gates": None}, "no gate was judged"),

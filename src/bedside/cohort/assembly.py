@@ -17,7 +17,7 @@ from bedside.cohort.copies import repeated_rows
 from bedside.cohort.follow_up import Times, read_times, refuse_several_rows, refuse_short, refuse_unfollowed
 from bedside.cohort.landmarking import landmarked, refuse_differing, refuse_same_visit
 from bedside.cohort.study import FollowUp, Outcome, Study, Treatment
-from bedside.cohort.treated import read_amounts, read_treatments, refuse_treated_again
+from bedside.cohort.treated import read_amounts, read_treatments, refuse_constant, refuse_treated_again
 from bedside.cohort.wrong_cells import LISTED
 from bedside.errors import DataError
 from bedside.sources import (
@@ -44,8 +44,8 @@ def assemble(study: Study) -> Cohort:
     Raises
     ------
     DataError: cells of a predictor are no numbers or no declared categories, an outcome is not declared, a date
-        is none, a row names no patient, or nobody is left. A number is none or out of its range, a text is none of the
-        treatments, a patient was treated in several rows. In a prognosis also: a time is no number or negative, a
+        is none, a row names no patient, or nobody is left. A number is none or out of its range, or the same for everybody, a text is none of
+        the treatments, a patient was treated in several rows. In a prognosis also: a time is no number or negative, a
         patient has several rows, a horizon is out of reach, nobody has the event by the first; with landmarks: a
         patient has two visits at the same time, or rows that tell different courses.
     """
@@ -57,6 +57,8 @@ def assemble(study: Study) -> Cohort:
         time_needed=study.validation.after is not None,
         site_needed=study.validation.by is not None,
     )
+    if cohort.amount is not None:
+        refuse_constant(cohort.amount, outcome.column, str(study.data.table))
     if outcome.follow_up is not None:
         _refuse_unfollowed(cohort, outcome.follow_up, str(study.data.table))
     if outcome.treatment is not None and outcome.follow_up is not None:

@@ -14,6 +14,10 @@ from bedside.errors import DataError
 from bedside.sources import Reading, factor_and_offset, number_in, place
 
 
+LARGEST = 1e12
+"""Models compute in single precision, with squares: of numbers beyond, these no longer are any."""
+
+
 def read_amounts(
     reading: Reading, path: Path, column: str, quantity: Quantity, unit: str | None = None
 ) -> Float[np.ndarray, " row"]:
@@ -25,7 +29,8 @@ def read_amounts(
 
     Raises
     ------
-    DataError: a cell is no number, lies outside the declared range, or is a dose that is not above 0.
+    DataError: a cell is no number, is beyond `LARGEST`, lies outside the declared range, or is a dose that is not above
+        0.
     """
     texts = reading.extra[column].tolist()
     read = [None if text is None else number_in(text) for text in texts]
@@ -46,6 +51,10 @@ def _refuse_out_of_range(
     if quantity.tolerance is not None and (found <= 0).any():
         remedy = "who takes none has no therapeutic dose: add 0 to [data] missing if it means not known"
         refuse_cells(reading, path, column, np.flatnonzero(found <= 0).tolist(), "no dose above 0", remedy)
+    huge = np.flatnonzero(np.abs(found) > LARGEST).tolist()
+    if huge:
+        remedy = "is it a code for not known? Add it to [data] missing; else choose a larger unit"
+        refuse_cells(reading, path, column, huge, f"beyond {LARGEST:g}", remedy)
     if quantity.range is None:
         return
     low, high = quantity.range
@@ -54,6 +63,22 @@ def _refuse_out_of_range(
         what = f"outside of {low:g} to {high:g} {quantity.unit}"
         remedy = "is it the unit, or a code for not known? Else widen outcome.range"
         refuse_cells(reading, path, column, beyond, what, remedy)
+
+
+def refuse_constant(amount: Float[np.ndarray, " row"], column: str, where: str) -> None:
+    """What is one number for everybody cannot be foretold, and nothing changes it.
+
+    Raises
+    ------
+    DataError: two rows or more have an outcome, and all the same one.
+    """
+    known = amount[~np.isnan(amount)]
+    if len(known) > 1 and (known == known[0]).all():
+        raise DataError(
+            f"all {len(known)} rows have the same outcome, {known[0]:g}, in the column '{column}'",
+            where=where,
+            remedy="Name the column that holds the outcome",
+        )
 
 
 def read_treatments(reading: Reading, path: Path, treatment: Treatment) -> Int[np.ndarray, " row"]:

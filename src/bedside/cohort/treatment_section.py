@@ -17,6 +17,9 @@ from bedside.sources import as_text, nearest
 MOST_ARMS = 10
 """Treatments that one study compares: a column with more texts is something else, a dose or a date."""
 
+COMPARED = ("current-practice", "best-estimate")
+"""What measures hold a rule against, beside one arm for all: `policy_gain:current-practice`. No arm may be called so."""
+
 ROUNDED = 0.01
 """How far declared probabilities may sum from 1: thirds written with two digits."""
 
@@ -68,7 +71,7 @@ def read_arms(section: Section, counts: Mapping[str, int]) -> Treatment:
     Raises
     ------
     StudyError: there are fewer than two arms or more than `MOST_ARMS`, the control or a named arm does not occur, a
-        text of the column has no name where others have, or the probabilities do not fit the arms or do not sum to 1.
+        text of the column has no name where others have, a treatment is called as one of `COMPARED`, or the probabilities do not fit the arms or do not sum to 1.
     """
     column = section.text("arm")
     if len(counts) < 2:
@@ -78,6 +81,10 @@ def read_arms(section: Section, counts: Mapping[str, int]) -> Treatment:
     if len(names) > MOST_ARMS:
         what = f"the column '{column}' holds {len(names)} different texts, and at most {MOST_ARMS} can be compared"
         raise section.error("arm", what, "Name the column that says which treatment each patient got")
+    for name in COMPARED:
+        if name in names.values():
+            what = f"a treatment is called '{name}', which means something else among the measures"
+            raise section.error("arms", what, 'Give it another name: arms = { "1" = "as usual", ... }')
     texts = (_control(section, names), *(text for text in names if text != _control(section, names)))
     better: Literal["lower", "higher"] = (
         "lower" if section.one_of("better", ("lower", "higher")) == "lower" else "higher"

@@ -106,7 +106,12 @@ def _refuse_gates(candidate: Candidate) -> None:
         raise GateFailed(f"{len(failed)} of {len(gates)} gates failed: {'; '.join(failed)}", failed=failed, where=where)
     _refuse_one_arm_for_all(candidate, evidence, where)
     if evidence.get("verdict") != "accepted":
-        raise GateFailed(f"the verdict is {evidence.get('verdict')!r}, not 'accepted'", where=where)
+        why = evidence.get("verdict_text")
+        raise GateFailed(
+            f"the verdict is {evidence.get('verdict')!r}, not 'accepted'{f': {why}' if why else ''}",
+            where=where,
+            remedy="Declare gates in [accept] of the study, and train and validate again",
+        )
 
 
 def _refuse_one_arm_for_all(candidate: Candidate, evidence: Mapping[str, Any], where: str) -> None:
