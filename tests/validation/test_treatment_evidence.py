@@ -277,3 +277,10 @@ def test_a_rule_that_was_not_shown_to_be_better_is_never_signed(gain: dict | Non
     with pytest.raises(GateFailed, match="one arm for all"):
         hospital.make_release(tmp_path, quantities=quantities.trial(), told=told)
     assert not (tmp_path / "release").exists()
+
+
+def test_patients_of_whom_nobody_got_an_arm_judge_no_rule(scene, found):
+    """What that arm is worth would be the model's own word: on such patients every gate once passed."""
+    alike = scene.cohort.take(scene.cohort.arm == 1)
+    with pytest.raises(DataError, match=f"nobody among these {len(alike.arm)} patients got 'control'"):
+        evidence_external(scene.model, alike, reference=found, today=treated.TODAY)

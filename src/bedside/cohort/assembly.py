@@ -44,10 +44,10 @@ def assemble(study: Study) -> Cohort:
     Raises
     ------
     DataError: cells of a predictor are no numbers or no declared categories, an outcome is not declared, a date
-        is none, a row names no patient, or nobody is left. A number is none or out of its range, or the same for everybody, a text is none of
-        the treatments, a patient was treated in several rows. In a prognosis also: a time is no number or negative, a
-        patient has several rows, a horizon is out of reach, nobody has the event by the first; with landmarks: a
-        patient has two visits at the same time, or rows that tell different courses.
+        is none, a row names no patient, or nobody is left. A number is none, out of its range or the same for
+        everybody, a text is none of the treatments, a patient was treated in several rows. In a prognosis also: a time
+        is no number or negative, a patient has several rows, a horizon is out of reach, nobody has the event by the
+        first; with landmarks: a patient has two visits at the same time, or rows that tell different courses.
     """
     schema, outcome = study.schema, study.outcome
     reading = read_table(study.data.table, schema, extra=extra_columns(schema, outcome))

@@ -13,7 +13,6 @@ from bedside.cohort.wrong_cells import LISTED, instead, refuse_cells
 from bedside.errors import DataError
 from bedside.sources import Reading, factor_and_offset, number_in, place
 
-
 LARGEST = 1e12
 """Models compute in single precision, with squares: of numbers beyond, these no longer are any."""
 

@@ -18,7 +18,7 @@ MOST_ARMS = 10
 """Treatments that one study compares: a column with more texts is something else, a dose or a date."""
 
 COMPARED = ("current-practice", "best-estimate")
-"""What measures hold a rule against, beside one arm for all: `policy_gain:current-practice`. No arm may be called so."""
+"""What measures hold a rule against, beside one arm for all: no arm may be called so."""
 
 ROUNDED = 0.01
 """How far declared probabilities may sum from 1: thirds written with two digits."""
@@ -71,7 +71,8 @@ def read_arms(section: Section, counts: Mapping[str, int]) -> Treatment:
     Raises
     ------
     StudyError: there are fewer than two arms or more than `MOST_ARMS`, the control or a named arm does not occur, a
-        text of the column has no name where others have, a treatment is called as one of `COMPARED`, or the probabilities do not fit the arms or do not sum to 1.
+        text of the column has no name where others have, a treatment is called as one of `COMPARED`, or
+        the probabilities do not fit the arms or do not sum to 1.
     """
     column = section.text("arm")
     if len(counts) < 2:

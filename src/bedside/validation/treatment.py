@@ -149,7 +149,8 @@ def of_release(manifest: Manifest, cohort: Cohort, judgement: Judgement, seed: i
 
     Raises
     ------
-    DataError: the release does not compare arms, the cohort has none, or nobody of an arm was followed long enough.
+    DataError: the release does not compare arms, the cohort has none, nobody got one of the arms, or nobody of an arm
+        was followed long enough.
     """
     outputs = manifest.outputs
     arms = outputs.arms
@@ -158,6 +159,7 @@ def of_release(manifest: Manifest, cohort: Cohort, judgement: Judgement, seed: i
     taken = [name for name in arms.arms if name in (PRACTICE, BEST)]
     if taken:
         raise DataError(f"an arm is called {taken[0]!r}, which means something else here", where="manifest")
+    _refuse_without(arms, cohort.arm)
     y, weight = _known(arms, outputs.classes, outputs.positive, cohort)
     return Treated(
         outcome=cohort.outcome,
@@ -174,6 +176,17 @@ def of_release(manifest: Manifest, cohort: Cohort, judgement: Judgement, seed: i
         patient=patients_of(cohort),
         seed=seed,
     )
+
+
+def _refuse_without(arms: Arms, arm: Int[np.ndarray, " patient"]) -> None:
+    """What an arm that nobody got is worth would be the model's own word, with an interval."""
+    without = [name for place, name in enumerate(arms.arms) if not (arm == place).any()]
+    if without:
+        raise DataError(
+            f"nobody among these {len(arm)} patients got {' or '.join(repr(name) for name in without)}",
+            where=f"the column '{arms.column}'",
+            remedy="A rule is judged on patients with each of its treatments",
+        )
 
 
 def _known(
