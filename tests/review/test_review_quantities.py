@@ -221,6 +221,10 @@ def test_what_was_found_for_patients_of_whom_such_a_gain_was_foretold() -> None:
     assert "it was better by +5.5 (95 % interval +0.5 to +10.5)" in said
     turned = _two(better="lower")  # 7 points worse: no group is near
     assert effect_words(turned, told, T) == []
+    two = _two()
+    ((name, own),) = two.differences.items()
+    sure = msgspec.structs.replace(own, low=own.value - 0.009, high=own.value + 0.009)
+    assert effect_words(msgspec.structs.replace(two, differences={name: sure}), told, T) == [], "6 points are not as 7"
     assert effect_words(_two(), {}, T) == []
     few = {"curves": {"effects": {"streptomycin against placebo": {"groups": groups[:1]}}}}
     assert effect_words(_two(), few, T) == []

@@ -35,15 +35,17 @@ def effect_words(arms: PatientArms, evidence: Mapping[str, Any], t: Translate) -
     """What was found for held-out patients of whom a gain like this one was foretold; nothing where none are near.
 
     The evidence has groups of patients by what was foretold. The nearest one speaks, unless this patient lies farther
-    out than the outermost groups lie apart.
+    out than the outermost groups lie apart, or what was foretold of the group lies beyond this patient's own interval.
     """
     arm = arms.best if arms.best != arms.control else next(iter(arms.differences))
     if arm not in arms.differences:
         return []
-    gain = arms.differences[arm].value * (1.0 if arms.better == "higher" else -1.0)
+    sign, own = 1.0 if arms.better == "higher" else -1.0, arms.differences[arm]
     curves = ((evidence.get("curves") or {}).get("effects") or {}).get(f"{arm} against {arms.control}") or {}
-    found = _nearest(curves.get("groups") or (), gain)
-    if found is None or None in (low := found["found"]["low"], high := found["found"]["high"]):
+    found = _nearest(curves.get("groups") or (), sign * own.value)
+    if found is None or not own.low <= sign * found["predicted"] <= own.high:
+        return []
+    if None in (low := found["found"]["low"], high := found["found"]["high"]):
         return []
     figure, unit = _told(arms, low, high, t)
     return [
