@@ -144,7 +144,8 @@ def test_each_patient_has_a_dose_and_an_interval_that_holds(made: Path) -> None:
     assert answered.mean() > 0.97
     assert np.isnan(given[~answered]).all()
     dose, low, high = given[answered].T
-    assert (low <= dose).all() and (dose <= high).all() and low.min() >= needed.min() and high.max() <= needed.max()
+    assert (low >= 0).all() and (low <= dose).all() and (dose <= high).all()
+    assert dose.min() > needed.min() and dose.max() < needed.max()  # the ends are means of ten patients
     assert np.mean((low <= needed[answered]) & (needed[answered] <= high)) == pytest.approx(0.9, abs=0.03)
 
 
