@@ -398,4 +398,6 @@ def test_a_medication_that_no_rule_knows_is_named_and_blocks_nothing(dosing: Mod
         "spelling."
     )
     assert unheard.dose is not None and unheard.dose.dose == 35.0
+    together = dosed(dosing, medications=["aspirin 100 mg, amiodaron and fluconazole", "fluconazole + 50 mg"])
+    assert together.warnings[-1].startswith("No statement about: amiodaron. No rule")
     assert not unheard.abstained

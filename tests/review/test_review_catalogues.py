@@ -37,7 +37,7 @@ MET = {
 
 RETURNED = {
     "answering/arms.py": {"_why"},
-    "answering/guidance.py": {"_unheard"},
+    "answering/unheard.py": {"unheard"},
     "answering/reasons.py": {"_text", "_overlap_text", "_stale_texts", "_complaint"},
     "sources/patient.py": {"_refused"},
     "ledger/reviews.py": {"_next"},

@@ -188,5 +188,12 @@ def test_genotypes_change_the_dose_and_guidance_may_forbid_the_drug(model: Model
     assert less.dose.dose < 0.7 * usual.dose.dose
     assert usual.estimate == {"dose": usual.dose.dose}
     assert usual.dose.low < usual.dose.dose < usual.dose.high
+    counted = {advice.because.partition(" ")[0]: advice.counted for advice in less.guidance}
+    assert (counted["CYP2C9"], counted["VKORC1"]) == (("cyp2c9",), ("vkorc1",))
+    takes = asked(amiodarone="1", CYP4F2="*3/*3", medications=["amiodarone", "rifampicin", "amlodipin"])
+    together = answer_patient(model, takes, now=NOW, explain=False)
+    counted = {advice.because.partition(" ")[0]: advice.counted for advice in together.guidance}
+    assert (counted["amiodarone"], counted["rifampicin"], counted["CYP4F2"]) == (("amiodarone",), ("inducer",), ())
+    assert together.warnings[-1].startswith("No statement about: amlodipin.")
     pregnant = answer_patient(model, asked(pregnant="yes"), now=NOW, explain=False)
     assert pregnant.dose is None or pregnant.dose.withheld

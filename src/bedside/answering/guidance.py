@@ -9,6 +9,7 @@ import msgspec
 from bedside.answering.answer import Advice, Answer, PatientArms, PatientDose, ValueGiven
 from bedside.answering.counted import Said, counted, naming
 from bedside.answering.record import Record
+from bedside.answering.unheard import unheard
 from bedside.errors import DataError
 from bedside.genome import (
     ACTIONS,
@@ -37,7 +38,7 @@ def guided(model: Model, answer: Answer, record: Record) -> Answer:
     withheld = answer.dose is not None and bool(vetoed)
     return msgspec.structs.replace(
         answer,
-        warnings=(*answer.warnings, *_unheard(guidance, record)),
+        warnings=(*answer.warnings, *unheard(guidance, record)),
         guidance=advice,
         record=dict(record.given),
         arms=None if answer.arms is None else _without(answer.arms, vetoed),
@@ -53,15 +54,6 @@ def _without(arms: PatientArms, vetoed: frozenset[str]) -> PatientArms:
         return marked
     why = f"Guidance forbids {arms.recommended}, which the data favour"
     return msgspec.structs.replace(marked, recommended=None, why=why)
-
-
-def _unheard(guidance: Guidance, record: Record) -> Iterator[str]:
-    """Medications that no rule knows: a misspelt one would go unheard, and its silence read as an all-clear."""
-    unheard = dict.fromkeys(text for text in record.medications or () if not guidance.named(text))
-    if unheard:
-        yield (
-            f"No statement about: {', '.join(unheard)}. No rule here knows the medication by name: check the spelling."
-        )
 
 
 def _withheld(dose: PatientDose) -> PatientDose:
