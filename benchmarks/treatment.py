@@ -3,7 +3,9 @@
     python benchmarks/treatment.py [--repeats N] [--workers N] [--no-forest] [--json FILE]
 
 Three trials of 2,000 patients and 20 predictors, of which five are yes or no; a coin drew the arm; the outcome's noise
-has standard deviation 1. They were fixed before anything was measured on them, and nothing was tuned on them:
+has standard deviation 1. They were fixed before anything was measured on them, and nothing was tuned on them. The
+design of the effect model was changed after a first run had missed on `bent` (effects may bend now); it was developed
+on other generated trials, and trials and folds are drawn anew since, from another root:
 
 - linear: the effect is a sum over three predictors, of a size that lets the rule of an oracle be reached at all: its
   standard deviation, 1.3, is larger than in most trials of medicine.
@@ -41,6 +43,7 @@ from bedside.release.arms import Arms
 from bedside.sources import Reading, Schema, Variable
 
 PATIENTS, PREDICTORS, HELD_OUT, FRESH, FOREST = 2_000, 20, 0.25, 10_000, 2_000
+SEED = 20_27
 LIMITS = {"gain": 0.9, "coverage": (0.90, 0.99), "refused": 0.95, "seconds": 60.0}
 
 
@@ -118,14 +121,18 @@ def cohort(x: np.ndarray, arm: np.ndarray, y: np.ndarray) -> Cohort:
 
 def once(name: str, repeat: int, forest: bool) -> dict[str, Any]:
     warnings.simplefilter("ignore")
-    rng = np.random.default_rng([20_26, repeat, *name.encode()])
+    rng = np.random.default_rng([SEED, repeat, *name.encode()])
     x, arm = patients(rng, PATIENTS), rng.integers(0, 2, PATIENTS)
     y = outcome(x, arm, TRIALS[name](x), rng)
     fresh = patients(rng, FRESH)
     own = np.arange(PATIENTS) >= PATIENTS * HELD_OUT
-    found = {"trial": name, "repeat": repeat, "bedside": ours(repeat, x, arm, y, own, fresh, TRIALS[name](fresh))}
+    found = {
+        "trial": name,
+        "repeat": repeat,
+        "bedside": ours(SEED + repeat, x, arm, y, own, fresh, TRIALS[name](fresh)),
+    }
     if forest and name != "none":
-        found["forest"] = theirs(repeat, x[own], arm[own], y[own], fresh[:FOREST], TRIALS[name](fresh[:FOREST]))
+        found["forest"] = theirs(SEED + repeat, x[own], arm[own], y[own], fresh[:FOREST], TRIALS[name](fresh[:FOREST]))
     return found
 
 

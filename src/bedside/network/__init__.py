@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bedside.network.losses import LARGEST_LOG_HAZARD, LOSSES, cross_entropy, piecewise_exponential, squared
-from bedside.network.members import Members, linear_members, logits, untrained
+from bedside.network.members import Members, beside, linear_members, logits, untrained
 from bedside.network.pruning import pruned
 from bedside.network.settings import Settings, plain, residual
 from bedside.network.torch_operations import TorchOperations
@@ -16,6 +16,7 @@ __all__ = [
     "Settings",
     "TorchOperations",
     "Trained",
+    "beside",
     "cross_entropy",
     "linear_members",
     "logits",

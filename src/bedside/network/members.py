@@ -88,6 +88,25 @@ def linear_members(weights: Float[np.ndarray, "feature class"], bias: Float[np.n
     return Members(bias=bias[None, None, :], linear=weights[None])
 
 
+def beside(kept: Members, members: Members) -> Members:
+    """``members`` and the hidden units of ``kept``, of one member and one layer: logits are the sum of both.
+
+    The bias and the linear term are those of ``members``. Later layers hand the units on: they are never below 0.
+    """
+
+    def joined(one: Array, other: Array, axis: int) -> Array:
+        return np.concatenate([np.repeat(one, members.count, axis=0), other], axis=axis)
+
+    (weight, bias), (first, offset) = kept.hidden[0], members.hidden[0]
+    layers, units = [(joined(weight, first, 2), joined(bias, offset, 2))], weight.shape[2]
+    for more, offset in members.hidden[1:]:
+        passed = np.pad(more, ((0, 0), (units, 0), (units, 0)))
+        passed[:, :units, :units] = np.eye(units)
+        layers.append((passed, np.pad(offset, ((0, 0), (0, 0), (units, 0)))))
+    last = members.last if members.shapes is None else members.last @ members.shapes
+    return Members(members.bias, members.linear, tuple(layers), joined(kept.last, last, 1))
+
+
 def untrained(
     start: Members | None,
     varies: Bool[np.ndarray, " feature"],

@@ -13,7 +13,9 @@ from bedside.cohort import Compared, Scale
 from bedside.errors import DataError
 from bedside.measures import Measure, dr_scores, policy_gain_over_best
 from bedside.measures.interval import mean
+from bedside.network import Members
 from bedside.preparation import Array, Operations
+from bedside.training.bent_effects import fit_bent
 from bedside.training.effect_errors import EffectErrors, fit_effect_errors
 from bedside.training.folds import mean_over_folds, stratified_folds
 from bedside.training.head import ArmFacts, Decided, Floor
@@ -142,6 +144,11 @@ class Treatments:
         expected = np.clip(expected, *self.limits)
         return replace(sample, scores=dr_scores(outcome[0], sample.arm, expected, propensity, outcome[1]))
 
+    def start(self, x: Float[np.ndarray, "row feature"], sample: Sample, floor: Members) -> Members:
+        """The floor, or effects that bend, where these err less."""
+        bent = fit_bent(x, sample)
+        return floor if bent is None else bent.members(x, sample)
+
     def target(self, sample: Sample) -> Float[np.ndarray, "row arm"]:
         """The scores, in standard deviations of the outcome."""
         assert sample.scores is not None
@@ -214,9 +221,11 @@ class Treatments:
         x: Float[np.ndarray, "row feature"],
         columns: Float[np.ndarray, "row arm"],
         _: float,
+        members: Members | None = None,
     ) -> EffectErrors:
         """Standard errors of the differences, and propensities."""
-        return fit_effect_errors(sample, x, columns, self.declared)
+        began = members is not None and members.last is not None and members.linear is not None
+        return fit_effect_errors(sample, x, columns, self.declared, fit_bent(x, sample) if began else None)
 
     def decided(self, sample: Sample, *_: object) -> Decided:
         """The outcome's spread, and the arm that is best for all."""

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from bedside.measures import Measure, auroc, auroc_multiclass, conformal_quantiles, log_loss, log_loss_difference
+from bedside.network import Members
 from bedside.preparation import Array, Operations
 from bedside.training.calibration import Calibration, calibrated, calibration_facts, fit_calibration
 from bedside.training.floor import LOGISTIC
@@ -82,6 +83,10 @@ class Classes:
     def prepared(self, sample: Sample, _: tuple[int, ...]) -> Sample:
         """The sample as it is."""
         return sample
+
+    def start(self, _: object, sample: Sample, floor: Members) -> Members:  # noqa: ARG002
+        """The floor."""
+        return floor
 
     def finish(self, *_: object) -> None:
         """The columns are what the graph gives."""

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 
 from bedside.measures import Measure, c_harrell
 from bedside.measures.interval import mean
+from bedside.network import Members
 from bedside.preparation import NUMPY, Array, Operations
 from bedside.training.band import fit_band
 from bedside.training.folds import mean_over_folds
@@ -106,6 +107,10 @@ class Hazards:
     def prepared(self, sample: Sample, _: tuple[int, ...]) -> Sample:
         """The sample as it is."""
         return sample
+
+    def start(self, _: object, sample: Sample, floor: Members) -> Members:  # noqa: ARG002
+        """The floor."""
+        return floor
 
     def finish(self, *_: object) -> None:
         """The columns are what the graph gives."""

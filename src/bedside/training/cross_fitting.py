@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from bedside.cohort import Scale
 from bedside.errors import DataError
-from bedside.network import Members, Settings, Trained, pruned, train
+from bedside.network import Members, Settings, Trained, beside, logits, pruned, train
 from bedside.preparation import NUMPY, Preparation
 from bedside.training.distance import Distance, distance, fit_distance
 from bedside.training.folds import stopping_patients, stratified_folds
@@ -76,43 +76,54 @@ def fit_network(sample: Sample, fitted: Fitted, settings: Settings, seed: tuple[
     ------
     DataError: training diverged.
     """
-    larger = _trained(sample, fitted, settings, seed)
+    x = fitted.preparation.transform(sample.values)
+    start = sample.head.start(x, sample, fitted.floor) if settings.linear else None
+    larger = _trained(sample, x, start, settings, seed)
     if not settings.compressed:
-        return replace(fitted, network=larger)
+        return replace(fitted, network=_whole(start, larger))
     network, teacher = larger, None
     if settings.distil:
         settings = replace(settings, members=1)
-        x = fitted.preparation.transform(sample.values)
         teacher = sample.head.taught(mean_columns(NUMPY, sample.head, larger.members, x)[0])
-        network = _trained(sample, fitted, settings, (*seed, 3), teacher=teacher)
+        network = _trained(sample, x, start, settings, (*seed, 3), teacher=teacher)
     if settings.prune:
         fewer = pruned(network.members, settings.prune)
-        network = _trained(sample, fitted, settings, (*seed, 4), teacher=teacher, begun=fewer)
-    return replace(fitted, network=network, larger=larger)
+        network = _trained(sample, x, start, settings, (*seed, 4), teacher=teacher, begun=fewer)
+    return replace(fitted, network=_whole(start, network), larger=_whole(start, larger))
+
+
+def _whole(start: Members | None, trained: Trained) -> Trained:
+    """With the hidden layer that it began with, if there was one."""
+    if start is None or start.last is None:
+        return trained
+    return replace(trained, members=beside(start, trained.members))
 
 
 def _trained(
     sample: Sample,
-    fitted: Fitted,
+    x: Float[np.ndarray, "row feature"],
+    start: Members | None,
     settings: Settings,
     seed: tuple[int, ...],
     *,
     teacher: Float[np.ndarray, "row target"] | None = None,
     begun: Members | None = None,
 ) -> Trained:
-    x = fitted.preparation.transform(sample.values)
+    target = sample.head.target(sample)
+    if start is not None and start.last is not None:  # the rest is learned; `_whole` puts both together
+        target = target - logits(NUMPY, replace(start, bias=np.zeros((1, 1, 1)), linear=None), x)[0]
     stopping = None
     if settings.patience is not None:
         strata, share = sample.head.strata(sample), settings.stopping_share
         stopping = stopping_patients(strata, sample.patient, settings.members, share, (*seed, 1))
     trained = train(
         x,
-        sample.head.target(sample),
+        target,
         sample.head.outputs,
         settings,
         seed=(*seed, 2),
         loss=sample.head.loss,
-        start=fitted.floor if settings.linear else None,
+        start=start,
         begun=begun,
         teacher=teacher,
         stopping=stopping,

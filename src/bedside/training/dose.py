@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from bedside.errors import DataError
 from bedside.measures import Measure
 from bedside.measures.interval import mean
+from bedside.network import Members
 from bedside.preparation import Array, Operations, in_single_precision
 from bedside.training.calibration import LEAST_SLOPE, PENALTY
 from bedside.training.dose_interval import DoseInterval, fit_interval
@@ -148,8 +149,17 @@ class Doses:
         """The sample as it is."""
         return sample
 
+    def start(self, _: object, sample: Sample, floor: Members) -> Members:  # noqa: ARG002
+        """The floor."""
+        return floor
+
     def finish(
-        self, sample: Sample, x: Float[np.ndarray, "row feature"], root: Float[np.ndarray, "row one"], alpha: float
+        self,
+        sample: Sample,
+        x: Float[np.ndarray, "row feature"],
+        root: Float[np.ndarray, "row one"],
+        alpha: float,
+        _: Members | None = None,
     ) -> DoseInterval:
         """The dose and its interval, squared and kept within the development patients' doses."""
         return fit_interval(

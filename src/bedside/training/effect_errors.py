@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int
 
-from bedside.preparation import Array, Operations, in_single_precision
+from bedside.preparation import NUMPY, Array, Operations, in_single_precision
+from bedside.training.bent_effects import Bent, Knots
 from bedside.training.linear_effects import LINEAR_EFFECTS
 from bedside.training.nuisances import Propensity, fit_propensity
 
@@ -40,12 +41,14 @@ if TYPE_CHECKING:
 class EffectErrors:
     """A `Finish`: behind the expected outcomes come standard errors, pair by pair, and propensities.
 
-    A pair's squared standard error is z' V z + m, see `fit_effect_errors`; it is the norm of x @ root + shift.
+    A pair's squared standard error is z' V z + m, see `fit_effect_errors`; it is the norm of x @ root + shift,
+    where x are features and, of bent effects, by how much they exceed knots.
 
     Attributes
     ----------
     root: [part, feature, pair]. shift: [part, 1, pair].
     misfit: m of each pair, in squared units of the outcome.
+    knots: of bent effects; None: effects are linear.
     """
 
     arms: int
@@ -53,6 +56,7 @@ class EffectErrors:
     shift: Float[np.ndarray, "part 1 pair"]
     propensity: Propensity
     misfit: tuple[float, ...]
+    knots: Knots | None = None
 
     @property
     def width(self) -> int:
@@ -72,7 +76,8 @@ class EffectErrors:
     def columns(self, ops: Operations, columns: Array, x: Array) -> Array:
         """The three blocks side by side."""
         pairs = self.root.shape[2]
-        error = ops.norm(x @ ops.constant(self.root) + ops.constant(self.shift), axis=0)
+        z = x if self.knots is None else self.knots.wide(ops, x)
+        error = ops.norm(z @ ops.constant(self.root) + ops.constant(self.shift), axis=0)
         placed = columns @ self._at(ops, 0, self.arms) + error @ self._at(ops, self.arms, pairs)
         share = self.propensity.columns(ops, x)
         return placed + share @ self._at(ops, self.arms + pairs, self.arms)
@@ -86,20 +91,24 @@ def fit_effect_errors(
     x: Float[np.ndarray, "row feature"],
     columns: Float[np.ndarray, "row arm"],
     declared: tuple[float, ...] | None,
+    bent: Bent | None = None,
 ) -> EffectErrors:
     """From the features of all rows and what was expected of them out of fold.
 
-    V is the robust covariance of the linear model's coefficients, clustered by patient, plus what its penalty pulls
-    away on average: the posterior covariance of ridge regression, with a sandwich for its first part. Intervals from
-    such a covariance cover their share on average over patients, bias included (Nychka, J Am Stat Assoc
-    1988;83:1134-1143; Marra and Wood, Scand J Stat 2012;39:53-74). m is what no linear model can see, see `misfit`.
+    V is the robust covariance of the coefficients of the linear model, or of the `bent` one, clustered by patient,
+    plus what its penalty pulls away on average: the posterior covariance of ridge regression, with a sandwich for its
+    first part. Intervals from such a covariance cover their share on average over patients, bias included (Nychka, J
+    Am Stat Assoc 1988;83:1134-1143; Marra and Wood, Scand J Stat 2012;39:53-74). m is what neither sees, see `misfit`.
     """
     assert sample.scores is not None
     assert sample.arm is not None
     arms = sample.scores.shape[1]
-    penalty = LINEAR_EFFECTS.penalties(x, sample, LINEAR_EFFECTS.strength(x, sample))
-    centre = x.mean(axis=0)
-    z = np.column_stack([np.ones(len(x)), x - centre])
+    if bent is None:
+        wide, penalty = x, LINEAR_EFFECTS.penalties(x, sample, LINEAR_EFFECTS.strength(x, sample))
+    else:
+        wide, penalty = bent.knots.wide(NUMPY, x), bent.penalty
+    centre = wide.mean(axis=0)
+    z = np.column_stack([np.ones(len(x)), wide - centre])
     ridge = np.diag([0.0, *np.minimum(penalty, MOST * len(x))])
     inverse = np.linalg.inv(z.T @ z + ridge)
     shapes, roots, misfits = _curved(x), [], []
@@ -117,7 +126,8 @@ def fit_effect_errors(
     slope = whole[:, 1:]
     shift = whole[:, :1] - np.einsum("f,kfp->kp", centre, slope)[:, None]
     propensity = fit_propensity(x, sample.arm, sample.patient, declared, arms)
-    return EffectErrors(arms, in_single_precision(slope), in_single_precision(shift), propensity, tuple(misfits))
+    knots = None if bent is None else bent.knots
+    return EffectErrors(arms, in_single_precision(slope), in_single_precision(shift), propensity, tuple(misfits), knots)
 
 
 def misfit(

@@ -237,7 +237,7 @@ def _model(
     """
     raw, calibrated = unseen
     calibration = sample.head.fit_calibration(sample, raw, fold)
-    finish = sample.head.finish(sample, fitted.preparation.transform(sample.values), calibrated, alpha)
+    finish = sample.head.finish(sample, fitted.preparation.transform(sample.values), calibrated, alpha, members)
     return Model(fitted.preparation, members, calibration, fitted.distance, sample.head, finish)
 
 

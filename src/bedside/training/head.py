@@ -221,15 +221,20 @@ class Head(Protocol):
     def prepared(self, sample: Sample, seed: tuple[int, ...]) -> Sample:
         """The sample with what the head needs before anything is fitted on it."""
 
+    def start(self, x: Float[np.ndarray, "row feature"], sample: Sample, floor: Members) -> Members:
+        """What a residual network begins at: the floor, or one member with a hidden layer that stays as it is."""
+
     def finish(
         self,
         sample: Sample,
         x: Float[np.ndarray, "row feature"],
         columns: Float[np.ndarray, "row column"],
         alpha: float,
+        members: Members,
     ) -> Finish | None:
         """What the graph adds to calibrated columns, from all rows' features and out-of-fold, calibrated columns.
 
+        ``members``: what gives the columns, fitted on all rows.
         None: nothing, the columns are what it gives.
         """
 

@@ -55,14 +55,14 @@ class LinearEffects:
         best = STRENGTHS[int(np.argmin(changed))]
         if 2 * FOLDS * x.shape[1] > (FOLDS - 1) * len(x):
             return STRENGTHS[int(np.argmin(common))], best
-        own = _error(x, apart, fold, lambda x, y: _weighted(x, y, relevance(x, y)))
+        own = unseen_error(x, apart, fold, lambda x, y: weighted(x, y, relevance(x, y)))
         return STRENGTHS[int(np.argmin(common))], None if own < changed.min() else best
 
     def fit(self, x: Float[np.ndarray, "row feature"], sample: Sample, strength: Chosen) -> Members:
         """The linear model; it gives what the network is taught, in standard deviations of the outcome."""
         mean, apart = parts(sample.head.target(sample))
         one = ridge(x, mean, strength[0])
-        other = _weighted(x, apart, self.penalties(x, sample, strength))
+        other = weighted(x, apart, self.penalties(x, sample, strength))
         return linear_members(in_single_precision(one[0] + other[0]), in_single_precision(one[1] + other[1]))
 
     def penalties(
@@ -104,15 +104,18 @@ def _solved(
 
 
 def relevance(
-    x: Float[np.ndarray, "row feature"], target: Float[np.ndarray, "row column"]
+    x: Float[np.ndarray, "row feature"],
+    target: Float[np.ndarray, "row column"],
+    group: Int[np.ndarray, " feature"] | None = None,
 ) -> Float[np.ndarray, " feature"]:
-    """A penalty for each feature: the noise's variance over that of its weights, both with the most evidence.
+    """A penalty for each feature, or group of them: the noise's variance over that of its weights.
 
     Most predictors of an outcome do not change what a treatment does: their weights are drawn to 0, and the few
-    others are left alone. Evidence maximisation (MacKay, Neural Comput 1992;4:415-447; Tipping, J Mach Learn Res
-    2001;1:211-244). Columns of ``target`` sum to 0, so that one of them follows from the others.
+    others are left alone. Both variances have the most evidence (MacKay, Neural Comput 1992;4:415-447; Tipping, J Mach
+    Learn Res 2001;1:211-244). Columns of ``target`` sum to 0, so that one of them follows from the others.
     """
     rows, free = len(x), target.shape[1] - 1
+    group = np.arange(x.shape[1]) if group is None else group
     x, target = x - x.mean(axis=0), target - target.mean(axis=0)
     gram, within = x.T @ x, x.T @ target
     penalty, noise = np.full(x.shape[1], 10.0), float(np.sum(target**2)) / (free * rows)
@@ -122,14 +125,15 @@ def relevance(
         known = 1 - penalty * np.diag(inverse)
         left = float(np.sum((target - x @ weights) ** 2))
         noise = left / (free * max(rows - 1 - known.sum(), 1.0))
-        size = np.maximum(np.sum(weights**2, axis=1) / free, 1e-30)
-        penalty = np.clip(known * noise / size, LEAST_PENALTY, MOST_PENALTY)
+        size = np.maximum(np.bincount(group, np.sum(weights**2, axis=1)) / free, 1e-30)
+        penalty = np.clip(np.bincount(group, known) * noise / size, LEAST_PENALTY, MOST_PENALTY)[group]
     return np.asarray(penalty)
 
 
-def _weighted(
+def weighted(
     x: Float[np.ndarray, "row feature"], target: Float[np.ndarray, "row column"], penalty: Float[np.ndarray, " feature"]
 ) -> Solution:
+    """Weights and bias with the least |target - x w - b|^2 + the sum of w^2 times each one's penalty."""
     centre, level = x.mean(axis=0), target.mean(axis=0)
     z = x - centre
     weights = np.linalg.solve(z.T @ z + np.diag(penalty), z.T @ (target - level))
@@ -147,12 +151,13 @@ def _errors(
     return error
 
 
-def _error(
+def unseen_error(
     x: Float[np.ndarray, "row feature"],
     target: Float[np.ndarray, "row column"],
     fold: Int[np.ndarray, " row"],
     fit: Callable[[Float[np.ndarray, "fit feature"], Float[np.ndarray, "fit column"]], Solution],
 ) -> float:
+    """Sum of squared errors, each fold predicted by what the others gave."""
     error = 0.0
     for k in range(FOLDS):
         out = fold == k
