@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import msgspec
 import numpy as np
 import treated
 
-from bedside.cohort import Gate, Subgroup, ValidationPlan, task
+from bedside.cohort import Gate, task
 from bedside.release import Dose, Outputs, Prediction
-from bedside.validation import encode, evidence_for_candidate
 
 DOSE = Dose(
     drug="warfarin", column="dose", unit="mg/wk", tolerance=0.2, alpha=0.1, lowest=5.0, highest=100.0, scale=15.0
@@ -43,17 +42,8 @@ def scene(n: int = 600, *, seed: int = 1, gates=GATES) -> SimpleNamespace:
     manifest = msgspec.structs.replace(
         base.model.manifest, task="dose", outputs=Outputs(classes=(), column="dose", dose=DOSE)
     )
-    study = msgspec.structs.replace(
-        base.study,
-        task=task("dose"),
-        validation=ValidationPlan(subgroups=(Subgroup(text="sex", variable="sex"),), seed=20),
-    )
-    cohort = base.cohort.__class__(
-        **(
-            {name: getattr(base.cohort, name) for name in base.cohort.__dataclass_fields__}
-            | {"amount": amount, "arm": None, "comparators": {"clinical equation": other}}
-        )
-    )
+    study = msgspec.structs.replace(base.study, task=task("dose"))
+    cohort = replace(base.cohort, amount=amount, arm=None, comparators={"clinical equation": other})
     return SimpleNamespace(
         model=treated.model(manifest, graph(root, made.X)),
         floor=treated.model(manifest, graph(root, made.X, 0.5)),
@@ -61,9 +51,3 @@ def scene(n: int = 600, *, seed: int = 1, gates=GATES) -> SimpleNamespace:
         study=study,
         other=other,
     )
-
-
-def evidence(one, **options) -> dict:
-    """The evidence as JSON gives it back."""
-    found = evidence_for_candidate(one.model, one.floor, one.cohort, one.study, today=treated.TODAY, **options)
-    return json.loads(encode(found))

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import json
-from pathlib import Path
 from types import SimpleNamespace
 
+import handmade
 import numpy as np
 from followed import followed
 
-from bedside.cohort import (
-    AttritionStep,
-    Cohort,
-    Data,
-    FollowUp,
-    Gate,
-    Outcome,
-    Study,
-    Subgroup,
-    TargetLimits,
-    Training,
-    ValidationPlan,
-)
+from bedside.cohort import Cohort, FollowUp, Gate, Outcome, Study, Subgroup, ValidationPlan
 from bedside.cohort.prognosis import TASK
-from bedside.privacy import Prototypes
-from bedside.release import Band, Course, Manifest, Model, Network, Outputs, Prediction, TargetFile
-from bedside.sources import Problem, Reading, Schema, Variable
-from bedside.validation import encode, evidence_for_candidate
+from bedside.release import Band, Course, Manifest, Model, Outputs, Prediction
+from bedside.sources import Schema, Variable
 
-TODAY = dt.date(2026, 11, 22)
 EDGES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0)
 SCHEMA = Schema(
     variables=(
@@ -85,15 +68,7 @@ def graph(competing: float, slope: float):
 def model(manifest: Manifest, predict, target: str = "server-cpu") -> Model:
     """A model of that graph."""
     values = np.column_stack([np.linspace(-1, 1, 20), np.arange(20) % 2]).astype(np.float64)
-    return Model(
-        manifest=manifest,
-        digest="a" * 64,
-        target=target,
-        processor="x86-64 avx2",
-        background=Prototypes(values=values, weights=np.full(20, 1 / 20), k=10),
-        compared_with="averages of patients",
-        predict=predict,
-    )
+    return handmade.model(manifest, predict, values, target)
 
 
 def classes(competing: float) -> tuple[str, ...]:
@@ -105,9 +80,8 @@ def scene(n: int = 400, *, competing: float = 0.0, seed: int = 1, threshold=0.3,
     """Model, floor (too flat by half), cohort, and study."""
     changes = {key: options.pop(key) for key in ("horizons", "decision", "edges", "band") if key in options}
     made = followed(seed, n, competing=competing, **options)
-    manifest = Manifest(
+    manifest = handmade.manifest(
         name="course",
-        version="1.0.0",
         task="prognosis",
         intended_use="Supports a conversation about what is to come.",
         population="Adults",
@@ -117,16 +91,6 @@ def scene(n: int = 400, *, competing: float = 0.0, seed: int = 1, threshold=0.3,
         ),
         threshold=threshold,
         conformal=None,
-        distance_limit=2.5,
-        missing_limit=0.5,
-        network=Network(packed="residual", asked="residual", members=5, log_loss_difference=-0.01, parameters=321),
-        targets={"server-cpu": TargetFile(file="model.onnx", digest="0" * 64, runtime="onnxruntime", tolerance=1e-5)},
-        files={},
-        study_digest="1" * 64,
-        cohort_digest="2" * 64,
-        seed=7,
-        trained_by="Dr. T. Rainer",
-        versions={"numpy": "2"},
     )
     return SimpleNamespace(
         model=model(manifest, graph(competing, 1.0)),
@@ -141,39 +105,23 @@ def cohort(made) -> Cohort:
     """Those patients, one a row."""
     n = len(made.time)
     values = np.column_stack([np.log(made.hazard / 0.1), np.arange(n) % 2]).astype(np.float64)
-    return Cohort(
-        reading=Reading(
-            rows=np.arange(1, n + 1), values=values, problems=np.full(values.shape, int(Problem.NONE), dtype=np.uint8)
-        ),
-        patient=np.array([f"SECRET-{i:04d}" for i in range(n)], dtype=object),
+    return handmade.cohort(
+        values,
+        removed=5,
         outcome=made.event,
         followed=made.time,
         entered=made.entry if made.entry.any() else None,
-        site=None,
-        time=None,
-        attrition=(
-            AttritionStep(step="rows read", rows=n + 5, removed=0),
-            AttritionStep(step="with an outcome", rows=n, removed=5),
-        ),
-        digest="c" * 64,
-        source_digest="d" * 64,
     )
 
 
 def study(threshold, gates, names: tuple[str, ...]) -> Study:
     """Asks for the gates and for both sexes."""
-    return Study(
-        path=Path("/nowhere/study.toml"),
-        digest="1" * 64,
+    return handmade.study(
         name="course",
-        version="1.0.0",
         task=TASK,
         intended_use="Supports a conversation about what is to come.",
         population="Adults",
-        valid_until=None,
-        data=Data(table=Path("/nowhere/patients.csv")),
         schema=SCHEMA,
-        scales={},
         outcome=Outcome(
             column="status",
             classes=names,
@@ -181,15 +129,6 @@ def study(threshold, gates, names: tuple[str, ...]) -> Study:
             codes={name: place for place, name in enumerate(names)},
             follow_up=FollowUp(time="years", unit="a", horizons=(2.0, 5.0)),
         ),
-        training=Training(),
         validation=ValidationPlan(threshold=threshold, subgroups=(Subgroup(text="sex", variable="sex"),), seed=20),
         gates=tuple(gates),
-        target_limits=TargetLimits(),
-        targets=("server-cpu",),
     )
-
-
-def evidence(one, **options) -> dict:
-    """The evidence as JSON gives it back."""
-    found = evidence_for_candidate(one.model, one.floor, one.cohort, one.study, today=TODAY, **options)
-    return json.loads(encode(found))

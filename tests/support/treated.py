@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import json
-from pathlib import Path
 from types import SimpleNamespace
 
+import handmade
 import numpy as np
 from trial import Trial, trial
 
-from bedside.cohort import (
-    AttritionStep,
-    Cohort,
-    Data,
-    Gate,
-    Outcome,
-    Study,
-    Subgroup,
-    TargetLimits,
-    Training,
-    ValidationPlan,
-    task,
-)
+from bedside.cohort import Cohort, Gate, Outcome, Study, Subgroup, ValidationPlan, task
 from bedside.cohort.study import Quantity
-from bedside.privacy import Prototypes
-from bedside.release import Arms, Manifest, Model, Network, Outputs, Prediction, TargetFile
-from bedside.sources import Problem, Reading, Schema, Variable
-from bedside.validation import encode, evidence_for_candidate
+from bedside.release import Arms, Manifest, Model, Outputs, Prediction
+from bedside.sources import Schema, Variable
 
-TODAY = dt.date(2026, 11, 22)
 SCHEMA = Schema(
     variables=(
         Variable(name="x0", kind="number", label="Score", unit=None, range=(-6.0, 6.0)),
@@ -85,15 +68,7 @@ def graph(made: Trial, count: int, *, flat: float = 1.0, error: float = 0.3, wro
 def model(manifest: Manifest, predict, target: str = "server-cpu") -> Model:
     """A model of that graph."""
     values = np.column_stack([np.tile(np.linspace(-1, 1, 20)[:, None], 3), np.arange(20) % 2])
-    return Model(
-        manifest=manifest,
-        digest="a" * 64,
-        target=target,
-        processor="x86-64 avx2",
-        background=Prototypes(values=values, weights=np.full(20, 1 / 20), k=10),
-        compared_with="averages of patients",
-        predict=predict,
-    )
+    return handmade.model(manifest, predict, values, target)
 
 
 def scene(n: int = 600, *, count: int = 2, seed: int = 1, gates=GATES, observed=False, effect=1.0, **options):
@@ -101,9 +76,8 @@ def scene(n: int = 600, *, count: int = 2, seed: int = 1, gates=GATES, observed=
     how = {key: options.pop(key) for key in ("flat", "error", "wrong") if key in options}
     made = trial(seed, n, arms=count, observed=observed, effect=effect)
     meaning = arms(count, randomised=not observed, **options)
-    manifest = Manifest(
+    manifest = handmade.manifest(
         name="arms",
-        version="1.0.0",
         task="treatment",
         intended_use="Supports the choice between treatments.",
         population="Adults",
@@ -111,16 +85,6 @@ def scene(n: int = 600, *, count: int = 2, seed: int = 1, gates=GATES, observed=
         outputs=Outputs(classes=(), column="score", arms=meaning),
         threshold=None,
         conformal=None,
-        distance_limit=2.5,
-        missing_limit=0.5,
-        network=Network(packed="residual", asked="residual", members=5, log_loss_difference=-0.01, parameters=321),
-        targets={"server-cpu": TargetFile(file="model.onnx", digest="0" * 64, runtime="onnxruntime", tolerance=1e-5)},
-        files={},
-        study_digest="1" * 64,
-        cohort_digest="2" * 64,
-        seed=7,
-        trained_by="Dr. T. Rainer",
-        versions={"numpy": "2"},
     )
     return SimpleNamespace(
         model=model(manifest, graph(made, count, **how)),
@@ -136,36 +100,17 @@ def cohort(made: Trial) -> Cohort:
     """Those patients, one a row."""
     n = len(made.arm)
     values = np.column_stack([made.X, np.arange(n) % 2]).astype(np.float64)
-    return Cohort(
-        reading=Reading(
-            rows=np.arange(1, n + 1), values=values, problems=np.full(values.shape, int(Problem.NONE), dtype=np.uint8)
-        ),
-        patient=np.array([f"SECRET-{i:04d}" for i in range(n)], dtype=object),
-        outcome=np.zeros(n, dtype=np.int64),
-        amount=made.y,
-        arm=made.arm,
-        site=None,
-        time=None,
-        attrition=(AttritionStep(step="rows read", rows=n, removed=0),),
-        digest="c" * 64,
-        source_digest="d" * 64,
-    )
+    return handmade.cohort(values, outcome=np.zeros(n, dtype=np.int64), amount=made.y, arm=made.arm)
 
 
 def study(gates) -> Study:
     """Asks for the gates and for both sexes."""
-    return Study(
-        path=Path("/nowhere/study.toml"),
-        digest="1" * 64,
+    return handmade.study(
         name="arms",
-        version="1.0.0",
         task=task("treatment"),
         intended_use="Supports the choice between treatments.",
         population="Adults",
-        valid_until=None,
-        data=Data(table=Path("/nowhere/patients.csv")),
         schema=SCHEMA,
-        scales={},
         outcome=Outcome(
             column="score",
             classes=(),
@@ -173,15 +118,6 @@ def study(gates) -> Study:
             codes={},
             quantity=Quantity(name="score at a year", unit="{score}"),
         ),
-        training=Training(),
         validation=ValidationPlan(subgroups=(Subgroup(text="sex", variable="sex"),), seed=20),
         gates=tuple(gates),
-        target_limits=TargetLimits(),
-        targets=("server-cpu",),
     )
-
-
-def evidence(one, **options) -> dict:
-    """The evidence as JSON gives it back."""
-    found = evidence_for_candidate(one.model, one.floor, one.cohort, one.study, today=TODAY, **options)
-    return json.loads(encode(found))

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import handmade
 import numpy as np
 import pytest
 
 from bedside.cohort import (
-    AttritionStep,
     Cohort,
     Data,
     Gate,
     Outcome,
     Study,
     Subgroup,
-    TargetLimits,
-    Training,
     ValidationPlan,
     task,
 )
-from bedside.privacy import Prototypes
-from bedside.release import Conformal, Manifest, Model, Network, Outputs, Prediction, TargetFile
-from bedside.sources import Problem, Reading, Schema, Variable
-from bedside.validation import Looks, encode, evidence_for_candidate
+from bedside.release import Conformal, Manifest, Model, Outputs, Prediction
+from bedside.sources import Schema, Variable
+from bedside.validation import Looks
 
-TODAY = dt.date(2026, 11, 22)
 SCHEMA = Schema(
     variables=(
         Variable(name="radius", kind="number", label="Mean radius", unit="um", range=(0.0, 60.0)),
@@ -66,7 +60,6 @@ def graph(weights: np.ndarray, sharpness: float = 1.0) -> Callable[[np.ndarray],
 def make_manifest(classes: tuple[str, ...], positive: str | None, threshold, **changes) -> Manifest:
     fields = dict(  # noqa: C408
         name="lump",
-        version="1.0.0",
         task="diagnosis",
         intended_use="Supports a cytologist.",
         population="Adults with a mass",
@@ -76,74 +69,37 @@ def make_manifest(classes: tuple[str, ...], positive: str | None, threshold, **c
         conformal=Conformal(alpha=0.1, quantiles=tuple(0.8 for _ in classes)),
         distance_limit=12.0,
         missing_limit=0.4,
-        network=Network(packed="residual", asked="residual", members=5, log_loss_difference=-0.01, parameters=321),
-        targets={"server-cpu": TargetFile(file="model.onnx", digest="0" * 64, runtime="onnxruntime", tolerance=1e-5)},
-        files={},
-        study_digest="1" * 64,
-        cohort_digest="2" * 64,
-        seed=7,
-        trained_by="Dr. T. Rainer",
-        versions={"numpy": "2"},
     )
-    return Manifest(**(fields | changes))
+    return handmade.manifest(**(fields | changes))
 
 
-def make_model(manifest: Manifest, predict, digest: str = "a" * 64, target: str = "server-cpu") -> Model:
+def make_model(manifest: Manifest, predict, target: str = "server-cpu") -> Model:
     rng = np.random.default_rng(5)
     values = np.column_stack([rng.normal(14, 2, 20), rng.normal(55, 4, 20), rng.integers(0, 2, 20)]).astype(np.float64)
-    return Model(
-        manifest=manifest,
-        digest=digest,
-        target=target,
-        processor="x86-64 avx2",
-        background=Prototypes(values=values, weights=np.full(20, 1 / 20), k=10),
-        compared_with="averages of patients",
-        predict=predict,
-    )
+    return handmade.model(manifest, predict, values, target)
 
 
 def make_cohort(rng: np.random.Generator, n: int, draw, *, site: bool = False) -> Cohort:
     values = np.column_stack([rng.normal(15, 4, n), rng.normal(55, 12, n).clip(18, 100), rng.integers(0, 2, n)])
     values[rng.random(n) < 0.1, 1] = np.nan
-    problems = np.where(np.isnan(values), int(Problem.MISSING), int(Problem.NONE)).astype(np.uint8)
-    outcome = draw(values)
-    return Cohort(
-        reading=Reading(rows=np.arange(1, n + 1), values=values, problems=problems),
-        patient=np.array([f"SECRET-{i:04d}" for i in range(n)], dtype=object),
-        outcome=outcome,
-        site=np.array([("north", "south")[i % 2] for i in range(n)], dtype=object) if site else None,
-        time=None,
-        attrition=(
-            AttritionStep(step="rows read", rows=n + 5, removed=0),
-            AttritionStep(step="with an outcome", rows=n, removed=5),
-        ),
-        digest="c" * 64,
-        source_digest="d" * 64,
-    )
+    sites = np.array([("north", "south")[i % 2] for i in range(n)], dtype=object) if site else None
+    return handmade.cohort(values, removed=5, outcome=draw(values), site=sites)
 
 
 def make_study(classes, positive, threshold, *, gates=(), subgroups=(), leakage=()) -> Study:
-    return Study(
-        path=Path("/nowhere/study.toml"),
-        digest="1" * 64,
+    return handmade.study(
         name="lump",
-        version="1.0.0",
         task=task("diagnosis"),
         intended_use="Supports a cytologist.",
         population="Adults with a mass",
-        valid_until=None,
         data=Data(table=Path("/nowhere/patients.csv"), leakage_known=tuple(leakage)),
         schema=SCHEMA,
-        scales={},
         outcome=Outcome(
             column="diagnosis", classes=classes, positive=positive, codes={c: i for i, c in enumerate(classes)}
         ),
-        training=Training(),
         validation=ValidationPlan(threshold=threshold, subgroups=tuple(subgroups), seed=20),
         gates=tuple(gates),
-        target_limits=TargetLimits(),
-        targets=("server-cpu",),
-    )  # fmt: skip
+    )
 
 
 WEIGHTS_2 = np.array([[0.0, 0.35], [0.0, 0.02]])
@@ -184,18 +140,12 @@ def make_scene(
 BENIGN_MALIGNANT = ("benign", "malignant")
 
 
-def evidence_of(scene: Scene, **options) -> dict:
-    """The evidence as JSON gives it back."""
-    found = evidence_for_candidate(scene.model, scene.floor, scene.cohort, scene.study, today=TODAY, **options)
-    return json.loads(encode(found))
-
-
 @pytest.fixture(scope="session")
 def world() -> SimpleNamespace:
     """The makers of this file, as tests cannot import them."""
     return SimpleNamespace(
-        today=TODAY, schema=SCHEMA, scene=make_scene, binary_weights=WEIGHTS_2, model=make_model,
-        manifest=make_manifest, graph=graph, evidence=evidence_of, gates=GATES,
+        today=handmade.TODAY, schema=SCHEMA, scene=make_scene, binary_weights=WEIGHTS_2, model=make_model,
+        manifest=make_manifest, graph=graph, evidence=handmade.evidence, gates=GATES,
     )  # fmt: skip
 
 
@@ -213,12 +163,12 @@ def three() -> Scene:
 
 @pytest.fixture(scope="session")
 def binary_evidence(binary: Scene) -> dict:
-    return evidence_of(binary, looks=Looks(count=3, candidates=2, studies=2), development=DEVELOPMENT)
+    return handmade.evidence(binary, looks=Looks(count=3, candidates=2, studies=2), development=DEVELOPMENT)
 
 
 @pytest.fixture(scope="session")
 def three_evidence(three: Scene) -> dict:
-    return evidence_of(three)
+    return handmade.evidence(three)
 
 
 DEVELOPMENT = {

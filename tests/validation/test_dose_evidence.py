@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import dosed
+import handmade
 import numpy as np
 import pytest
 from sklearn.metrics import mean_absolute_error, r2_score
@@ -20,7 +21,7 @@ def scene() -> SimpleNamespace:
 
 @pytest.fixture(scope="module")
 def found(scene: SimpleNamespace) -> dict:
-    return dosed.evidence(scene)
+    return handmade.evidence(scene)
 
 
 def answered(scene: SimpleNamespace) -> SimpleNamespace:
@@ -76,15 +77,15 @@ def test_the_report_shows_rules_bands_and_groups(found):
 
 
 def test_a_gate_can_fail_and_the_floor_is_worse(scene, found):
-    strict = dosed.evidence(dosed.scene(500, gates=(Gate(measure="mae", max=1.0),)))
+    strict = handmade.evidence(dosed.scene(500, gates=(Gate(measure="mae", max=1.0),)))
     assert strict["verdict"] == "refused"
     assert found["floor_difference"]["mae"]["high"] < 0
     assert "worse-than-floor" not in {one["code"] for one in found["warned"]}
     turned = dosed.scene(500)
     turned.model, turned.floor = turned.floor, turned.model
-    assert "worse-than-floor" in {one["code"] for one in dosed.evidence(turned)["warned"]}
+    assert "worse-than-floor" in {one["code"] for one in handmade.evidence(turned)["warned"]}
 
 
 def test_few_patients_are_withheld():
-    bands = dosed.evidence(dosed.scene(24))["dosing"]["bands"]
+    bands = handmade.evidence(dosed.scene(24))["dosing"]["bands"]
     assert {one["n"] for one in bands} == {None}

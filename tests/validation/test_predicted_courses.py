@@ -8,6 +8,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import foretold
+import handmade
 import numpy as np
 import pytest
 
@@ -45,7 +46,7 @@ def table(n: int = 150, competing: float = 0.05) -> str:
 def test_it_is_the_evidence_of_a_release_that_gives_these_risks(write: Write) -> None:
     given = evidence_for_predictions(read_predictions(write(table())), threshold=0.3, today=TODAY)
     scene = foretold.scene(150, seed=9, competing=0.05, band=None)
-    same = foretold.evidence(scene)
+    same = handmade.evidence(scene)
     assert [step.removed for step in given.data.attrition] == [0, 1, 1]
     assert given.data.class_counts["competing event 2"] == same["data"]["class_counts"]["transplant"]
     # Nobody abstains from a bare file, so the release's figures are those as if it had answered everybody.

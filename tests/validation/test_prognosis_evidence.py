@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 import foretold
+import handmade
 import numpy as np
 import pytest
 from lifelines import AalenJohansenFitter, KaplanMeierFitter
@@ -43,7 +44,7 @@ def scene() -> SimpleNamespace:
 
 @pytest.fixture(scope="module")
 def found(scene: SimpleNamespace) -> dict:
-    return foretold.evidence(scene)
+    return handmade.evidence(scene)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def competing() -> SimpleNamespace:
 
 @pytest.fixture(scope="module")
 def competing_found(competing: SimpleNamespace) -> dict:
-    return foretold.evidence(competing)
+    return handmade.evidence(competing)
 
 
 def answered(scene: SimpleNamespace) -> SimpleNamespace:
@@ -195,7 +196,7 @@ def test_the_band_s_coverage_is_counted_by_group_and_time(scene, found):
 def given_of(scene: SimpleNamespace) -> Followed:
     from bedside.validation.judging import judged
 
-    return judged(scene.model, scene.cohort, today=foretold.TODAY, seed=1).predictions
+    return judged(scene.model, scene.cohort, today=handmade.TODAY, seed=1).predictions
 
 
 def test_of_100_patients_at_the_threshold(scene, found):
@@ -210,7 +211,7 @@ def test_of_100_patients_at_the_threshold(scene, found):
 
 def test_a_horizon_that_nobody_was_followed_to_is_undefined_and_fails():
     gates = (Gate(measure="auc_t_at_5", min=0.1), Gate(measure="calibration_slope_at_5", max=100.0))
-    short = foretold.evidence(foretold.scene(200, gates=gates, censored=3.0))
+    short = handmade.evidence(foretold.scene(200, gates=gates, censored=3.0))
     assert short["measures"]["auc_t_at_5"]["value"] is None
     assert short["measures"]["ibs"]["value"] is None
     assert [gate["passed"] for gate in short["gates"]] == [False, False]
@@ -252,7 +253,7 @@ def test_no_count_of_a_few_patients_is_told(found):
 
 
 def test_external_validation_says_whether_to_recalibrate(scene, found):
-    again = evidence_external(scene.model, scene.cohort, reference=found, seed=20, today=foretold.TODAY)
+    again = evidence_external(scene.model, scene.cohort, reference=found, seed=20, today=handmade.TODAY)
     assert again.recalibration is not None
     assert "observed over expected" in again.recalibration.text["death"]
     off = {
@@ -273,7 +274,7 @@ def test_a_prognosis_without_times_is_refused(scene):
     from bedside.validation.judging import judged
 
     with pytest.raises(DataError, match="times of follow-up"):
-        judged(scene.model, replace(scene.cohort, followed=None), today=foretold.TODAY, seed=1)
+        judged(scene.model, replace(scene.cohort, followed=None), today=handmade.TODAY, seed=1)
 
 
 def test_the_report_shows_what_only_a_prognosis_has(found):
@@ -310,7 +311,7 @@ def test_rows_of_one_patient_are_drawn_together():
     assert 0.7 < width["told"] / width["alone"] < 1.4
     assert told["ici"].low is None
     assert MEASURES["prognosis"].sizes(again) == MEASURES["prognosis"].sizes(once)
-    found = foretold.evidence(four)
+    found = handmade.evidence(four)
     assert "drawing patients whole" in next(
         one["text"] for one in found["warned"] if one["code"] == "repeated-patients"
     )

@@ -11,6 +11,7 @@ from dataclasses import replace
 from unittest.mock import patch
 
 import foretold
+import handmade
 import numpy as np
 import pytest
 
@@ -25,7 +26,7 @@ def few_resamples() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def once() -> dict:
-    return foretold.evidence(foretold.scene(PATIENTS, seed=5, gates=()))
+    return handmade.evidence(foretold.scene(PATIENTS, seed=5, gates=()))
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def thrice() -> dict:
     scene = copy.copy(foretold.scene(PATIENTS, seed=5, gates=()))
     rows = np.repeat(np.arange(PATIENTS), len(LANDMARKS))
     scene.cohort = replace(scene.cohort.take(rows), landmark=np.tile(LANDMARKS, PATIENTS))
-    return foretold.evidence(scene)
+    return handmade.evidence(scene)
 
 
 def test_intervals_are_those_of_the_patients(once: dict, thrice: dict) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
 
+import handmade
 import hospital
 import msgspec
 import numpy as np
@@ -40,11 +41,11 @@ def scene() -> SimpleNamespace:
 
 @pytest.fixture(scope="module")
 def found(scene: SimpleNamespace) -> dict:
-    return treated.evidence(scene)
+    return handmade.evidence(scene)
 
 
 def given(scene: SimpleNamespace) -> Treated:
-    return judged(scene.model, scene.cohort, today=treated.TODAY, seed=20).predictions
+    return judged(scene.model, scene.cohort, today=handmade.TODAY, seed=20).predictions
 
 
 def by_hand(scene: SimpleNamespace) -> SimpleNamespace:
@@ -89,20 +90,20 @@ def test_where_lower_is_better_everything_turns_round(scene):
         turned.model.manifest, treated.graph(replace(made, expected=-made.expected), 2), "server-cpu"
     )
     turned.cohort = replace(turned.cohort, amount=-made.y)
-    ours, theirs = treated.evidence(turned), treated.evidence(treated.scene(600, seed=3, single=0))
+    ours, theirs = handmade.evidence(turned), handmade.evidence(treated.scene(600, seed=3, single=0))
     for name in ("policy_gain", "autoc", "qini", "policy_gain:drug"):
         assert value(ours, name) == pytest.approx(value(theirs, name), abs=1e-6)
     assert value(ours, "policy_value") == pytest.approx(-value(theirs, "policy_value"), abs=1e-6)
 
 
 def test_a_rule_that_is_one_arm_for_all_is_refused_whatever_the_study_asks(scene):
-    null = treated.evidence(treated.scene(600, effect=0.0, error=1.0, gates=(Gate(measure="abstained", max=0.5),)))
+    null = handmade.evidence(treated.scene(600, effect=0.0, error=1.0, gates=(Gate(measure="abstained", max=0.5),)))
     gate = next(one for one in null["gates"] if one["name"] == "always.policy_gain")
     assert not gate["passed"] and gate["text"].startswith("one arm for all: ")
     assert null["verdict"] == "refused" and "One arm for all: " in null["verdict_text"]
     assert "One arm for all: " in render_report(null)
     assert {one["code"] for one in null["warned"]} >= {"no-recommendations"}
-    undeclared = treated.evidence(treated.scene(600, seed=3, gates=()))
+    undeclared = handmade.evidence(treated.scene(600, seed=3, gates=()))
     assert all(one["passed"] for one in undeclared["gates"]) and undeclared["verdict"] == "refused"
 
 
@@ -124,7 +125,7 @@ def test_a_noisy_rule_on_a_trial_without_effects_is_refused():
 def test_refuters_hold_on_a_right_trial_and_fail_where_the_arms_were_drawn_otherwise(found):
     assert [one["passed"] for one in found["treatment"]["refuted"]] == [True, True]
     assert [one["name"] for one in found["treatment"]["refuted"]] == ["placebo-treatment", "random-cause"]
-    wrong = treated.evidence(treated.scene(600, wrong=0.3))
+    wrong = handmade.evidence(treated.scene(600, wrong=0.3))
     assert [one["passed"] for one in wrong["treatment"]["refuted"]] == [False, False]
     failed = [one["name"] for one in wrong["gates"] if not one["passed"]]
     assert {"always.placebo-treatment", "always.random-cause"} <= set(failed)
@@ -144,7 +145,7 @@ def test_arms_are_dealt_out_as_often_and_as_likely_as_the_propensities_say():
 
 
 def test_records_say_that_they_are_observational(found):
-    records = treated.evidence(treated.scene(600, observed=True))
+    records = handmade.evidence(treated.scene(600, observed=True))
     assert "observational" in {one["code"] for one in records["warned"]}
     assert "nothing unmeasured drives both" in render_report(records)
     assert "observational" not in {one["code"] for one in found["warned"]}
@@ -154,7 +155,7 @@ def test_records_say_that_they_are_observational(found):
 
 def test_the_coverage_that_training_reports_is_printed(scene, found):
     told = {"value": 0.941, "low": 0.917, "high": 0.965, "nominal": 0.95, "source": "17 generated trials"}
-    page = render_report(treated.evidence(scene, development={"coverage_by_simulation": told}))
+    page = render_report(handmade.evidence(scene, development={"coverage_by_simulation": told}))
     assert "94.1 %" in page and "91.7 % to 96.5 %" in page and "17 generated trials" in page
     assert "was not measured for this release" in render_report(found)
 
@@ -168,7 +169,7 @@ def test_overlap_sizes_and_balance_can_fail_a_gate(scene, found):
         Gate(measure="effective_sample_size", min=250),
         Gate(measure="balance", max=0.01),
     )
-    poor = treated.evidence(treated.scene(600, observed=True, gates=gates, overlap=0.45))
+    poor = handmade.evidence(treated.scene(600, observed=True, gates=gates, overlap=0.45))
     declared = [one for one in poor["gates"] if not one["name"].startswith("always.")]
     assert [one["passed"] for one in declared] == [False, False, False]
 
@@ -187,12 +188,12 @@ def test_predicted_effects_that_are_right_are_calibrated(found):
     groups = found["curves"]["effects"]["drug against control"]["groups"]
     assert sum(one["n"] for one in groups) == found["data"]["n"] - found["abstentions"]["n"]
     assert all(one["n"] >= 10 for one in groups)
-    flat = treated.evidence(treated.scene(600, seed=3, flat=3.0))
+    flat = handmade.evidence(treated.scene(600, seed=3, flat=3.0))
     assert flat["measures"]["effect_slope"]["high"] < 1
 
 
 def test_three_arms_have_each_its_own_figures():
-    found = treated.evidence(treated.scene(500, count=3, seed=2))
+    found = handmade.evidence(treated.scene(500, count=3, seed=2))
     assert {"policy_gain:drug", "policy_gain:drug twice", "average_effect:drug twice"} <= set(found["measures"])
     assert len(found["curves"]["effects"]) == 3
     assert [one["arm"] for one in found["treatment"]["rows"]] == ["control", "drug", "drug twice"]
@@ -200,7 +201,7 @@ def test_three_arms_have_each_its_own_figures():
 
 
 def test_few_patients_have_no_curve_and_no_count():
-    found = treated.evidence(treated.scene(40, seed=4))
+    found = handmade.evidence(treated.scene(40, seed=4))
     line = found["curves"]["effects"]["drug against control"]
     assert line["toc"] is None and all(one["n"] >= 10 for one in line["groups"])
     counts = [one["n"] for one in found["treatment"]["rows"]]
@@ -214,7 +215,7 @@ def test_nobody_answered_is_no_crash(scene):
 
     one = treated.scene(60)
     one.model = one.floor = treated.model(one.model.manifest, far)
-    found = treated.evidence(one)
+    found = handmade.evidence(one)
     assert found["verdict"] == "refused" and found["measures"]["policy_gain"]["value"] is None
     assert render_report(found)
 
@@ -231,7 +232,7 @@ def test_restricted_means_are_weighted_against_censoring():
     one.model = one.floor = treated.model(one.model.manifest, treated.graph(flat, 2))
     followed = np.minimum(time, lost)
     one.cohort = replace(one.cohort, amount=None, followed=followed, outcome=(time <= lost).astype(np.int64))
-    found = treated.evidence(one)
+    found = handmade.evidence(one)
     for arm, expected in zip(("control", "drug"), true, strict=True):
         measure = found["measures"][f"policy_value:{arm}"]
         assert measure["low"] < expected < measure["high"]
@@ -240,7 +241,7 @@ def test_restricted_means_are_weighted_against_censoring():
 
 
 def test_another_hospital_is_judged_by_the_same_measures(scene, found):
-    elsewhere = evidence_external(scene.model, scene.cohort, reference=found, today=treated.TODAY)
+    elsewhere = evidence_external(scene.model, scene.cohort, reference=found, today=handmade.TODAY)
     document = json.loads(encode(elsewhere))
     assert document["measures"]["policy_gain"]["value"] == found["measures"]["policy_gain"]["value"]
     assert document["reference"]["policy_gain"] == found["measures"]["policy_gain"]
@@ -250,7 +251,7 @@ def test_another_hospital_is_judged_by_the_same_measures(scene, found):
 def test_a_release_without_arms_is_refused(scene):
     with pytest.raises(DataError, match="arm that each patient had"):
         broken = replace(scene.cohort, arm=None)
-        judged(scene.model, broken, today=treated.TODAY, seed=1)
+        judged(scene.model, broken, today=handmade.TODAY, seed=1)
 
 
 def test_another_target_that_recommends_otherwise_flips(scene):
@@ -261,7 +262,7 @@ def test_another_target_that_recommends_otherwise_flips(scene):
     one = SimpleNamespace(**vars(scene))
     one.model = treated.model(two, treated.graph(made, 2))
     worse = treated.model(two, treated.graph(made, 2, flat=0.0), "server-gpu")
-    found = treated.evidence(one, further={"server-gpu": worse})
+    found = handmade.evidence(one, further={"server-gpu": worse})
     row = found["targets"]["server-gpu"]
     assert row["auroc_loss"] == pytest.approx(found["floor_difference"]["policy_gain"]["value"] / one.arms.scale)
     assert row["flips"] == pytest.approx(value(found, "recommended"))
@@ -283,4 +284,4 @@ def test_patients_of_whom_nobody_got_an_arm_judge_no_rule(scene, found):
     """What that arm is worth would be the model's own word: on such patients every gate once passed."""
     alike = scene.cohort.take(scene.cohort.arm == 1)
     with pytest.raises(DataError, match=f"nobody among these {len(alike.arm)} patients got 'control'"):
-        evidence_external(scene.model, alike, reference=found, today=treated.TODAY)
+        evidence_external(scene.model, alike, reference=found, today=handmade.TODAY)
