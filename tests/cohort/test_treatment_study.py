@@ -113,6 +113,7 @@ WRONG = [
     ('positive = "yes"\n', "", "what the outcome means is missing", "outcome", "unit"),
     (SEED, SEED + "\nthreshold = 0.2", "this task gives none", "validation.threshold", "Drop"),
     (SEED, SEED + "\ndecision = 300", "goes with a prognosis", "validation.decision", "Drop"),
+    (BETTER, BETTER + "\npropensity = 1e-12", "would be judged that 1e-12 of", "validation", "left out"),
     (SEED, SEED + "\noverlap = 0.5", "no treatment would be judged", "validation.overlap", "0.05"),
     (SEED, SEED + "\n[accept]\nauroc = { min = 0.9 }", "no measure 'auroc'", "accept.auroc", ""),
     (SEED, SEED + "\n[accept]\naverage_effect = { min = 0 }", "each treatment only", "accept", "average_effect:new"),

@@ -55,6 +55,7 @@ def test_where_there_is_nothing_to_explain() -> None:
     nothing = e_value(Measure(math.nan))
     assert math.isnan(nothing.point) and math.isnan(nothing.limit)
     assert not ratio_from_difference(Measure(math.nan), 1.0).defined
+    assert not ratio_from_difference(Measure(1e12, 1.0, 1e13), 1.0).defined
 
 
 def binary(seed: int, n: int = 300) -> np.ndarray:

@@ -96,14 +96,15 @@ def with_overlap(section: Section, outcome: Outcome) -> Outcome:
     StudyError: the question is not which treatment, or a treatment of the trial could never be judged.
     """
     overlap, treatment = section.share("overlap"), outcome.treatment
-    if overlap is None:
-        return outcome
     if treatment is None:
+        if overlap is None:
+            return outcome
         raise section.error("overlap", "overlap goes with a treatment", "Drop it")
+    overlap = treatment.overlap if overlap is None else overlap
     least = min(treatment.propensity or (1.0 / len(treatment.arms),))
     if overlap >= least:
         what = f"with an overlap of {overlap:g} no treatment would be judged that {least:.3g} of the patients get"
-        raise section.error("overlap", what, "0.05 is usual")
+        raise section.error("overlap", what, "0.05 is usual: a treatment that fewer get is left out")
     return msgspec.structs.replace(outcome, treatment=msgspec.structs.replace(treatment, overlap=overlap))
 
 

@@ -13,6 +13,9 @@ from bedside.measures.interval import undefined
 from bedside.measures.measure import Measure
 from bedside.measures.treated import checked_arm, checked_table, mean_of, with_influence
 
+FARTHEST = 300.0
+"""Standard deviations beyond which a difference is no ratio any more: its square is no number."""
+
 
 @dataclass(frozen=True)
 class EValue:
@@ -102,7 +105,7 @@ def ratio_from_difference(difference: Measure, spread: float) -> Measure:
 
     VanderWeele and Ding, Ann Intern Med 2017;167:268-274, after Chinn, Stat Med 2000;19:3127-3131. It takes a normal
     outcome, cut at a level that half of the patients reach, and a spread that is known: an approximation, good enough
-    for an E-value and for nothing else.
+    for an E-value and for nothing else. Undefined where the ratio is beyond what a number can be.
 
     Parameters
     ----------
@@ -116,5 +119,7 @@ def ratio_from_difference(difference: Measure, spread: float) -> Measure:
     if not (math.isfinite(spread) and spread > 0):
         raise DataError(f"{spread} is not a standard deviation above 0", where="spread")
     numbers = (difference.value, difference.low, difference.high)
+    if any(one is not None and abs(one / spread) > FARTHEST for one in numbers):
+        return undefined(difference.level)
     value, low, high = (None if one is None else math.exp(0.91 * one / spread) for one in numbers)
     return Measure(math.nan if value is None else value, low, high, difference.level)
