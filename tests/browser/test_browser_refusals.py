@@ -152,7 +152,7 @@ def test_a_device_that_computes_something_else_is_not_used(visited: Device) -> N
     visited.open()
     said = visited.module(
         """async (from, golden) => {
-          const {probability, distance} = golden.targets.browser;
+          const {columns: probability, distance} = golden.targets.browser;
           const wrong = async () => ({probability: probability.flat().map((p, at) => p + 3e-5 * (at === 9)), distance});
           try { await from.golden.askGolden(golden, wrong); return "nothing"; } catch (error) { return error.message; }
         }""",

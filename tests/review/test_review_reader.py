@@ -191,6 +191,11 @@ def test_every_cause_has_a_sentence_that_is_told(hospital: Any) -> None:
         "Size: '-1' is outside 0 to 9; taken as unknown",
         Cause.NOT_A_NUMBER: "Age: 'old' is not a number; Size: '?!' is not a number",
         Cause.UNKNOWN_CATEGORY: "Menopause: 'peri' is not one of pre, post",
+        Cause.NOT_CALLABLE: "CYP2C9: '*1' is not callable; taken as unknown; "
+        "VKORC1: '?' is not callable; taken as unknown",
+        Cause.OTHER_GENOTYPE: "CYP2C9: '*1/*5' is a genotype that the model never learned from; taken as unknown",
+        Cause.POOR_OVERLAP: "Fewer than 5 % of patients like this one got zidovudine: "
+        "the treatments cannot be compared",
     }
     assert set(said) == set(Cause)
     for sentence in said.values():

@@ -65,7 +65,7 @@ def test_an_answer_of_another_target_says_how_to_replay_it(two: tuple[Path, Path
 def test_the_cases_of_its_own_target_are_asked(two: tuple[Path, Path], tmp_path: Path) -> None:
     hospital = house.open_hospital(tmp_path, [two])
     golden = json.loads((two[0] / "golden.json").read_text())
-    golden["targets"]["twin"]["probability"][3] = [1.0, 0.0]
+    golden["targets"]["twin"]["columns"][3] = [1.0, 0.0]
     for target, holds in (("server-cpu", True), ("twin", False)):
         loaded = load(open_release(*two), target=target)
         changed = dataclasses.replace(loaded.model, golden=json.dumps(golden).encode())
