@@ -104,9 +104,9 @@ def written(folder: Path, names: tuple[str, ...] | None) -> Path:
     text = (EXAMPLE / "study.toml").read_text(encoding="utf-8")
     if names is not None:
         sections = re.split(r"(?m)^(?=\[)", text)
-        text = "".join(
-            one for one in sections if not one.startswith("[predictors.") or one[12 : one.index("]")] in names
-        )
+        # Guidance looks at predictors that are left out, and changes no dose that is measured here.
+        kept = [one for one in sections if not one.startswith(("[guidance", "[record."))]
+        text = "".join(one for one in kept if not one.startswith("[predictors.") or one[12 : one.index("]")] in names)
     path = folder / ("study.toml" if names is None else "same.toml")
     path.write_text(text, encoding="utf-8")
     return path
