@@ -72,6 +72,18 @@ def test_without_a_penalty_errors_are_the_sandwich_of_least_squares(monkeypatch:
     assert columns_of(errors, half * [1.0, -1.0], x)[:, 2] == pytest.approx(told, rel=1e-5)
 
 
+def test_that_a_feature_changes_nothing_is_never_sure() -> None:
+    """By hand: a penalty of at most 2 n leaves a weight the variance noise^2 / (3 n), whatever the evidence says."""
+    rng = np.random.default_rng(12)
+    x = rng.normal(size=(900, 6))
+    x = (x - x.mean(axis=0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(x.T, bias=True))).T
+    sample = scored(2 * x[:, 0], x, rng)
+    assert LINEAR_EFFECTS.penalties(x, sample, LINEAR_EFFECTS.strength(x, sample))[1:].max() > 20 * len(x)
+    errors = fit_effect_errors(sample, x, out_of_fold(sample, x), (0.5, 0.5))
+    middle, far = columns_of(errors, np.zeros((2, 2)), np.array([[0.0] * 6, [0, 3.0, 3.0, 3.0, 3.0, 3.0]]))[:, 2] ** 2
+    assert far - middle == pytest.approx(5 * 9 * 2.0**2 / (3 * 900), rel=0.35)
+
+
 def test_rows_of_one_patient_say_less() -> None:
     rng = np.random.default_rng(2)
     x = rng.normal(size=(200, 2))
