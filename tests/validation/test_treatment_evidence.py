@@ -246,6 +246,9 @@ def test_another_hospital_is_judged_by_the_same_measures(scene, found):
     assert document["measures"]["policy_gain"]["value"] == found["measures"]["policy_gain"]["value"]
     assert document["reference"]["policy_gain"] == found["measures"]["policy_gain"]
     assert render_report(document)
+    assert scene.model.manifest.outputs.arms.randomised
+    assert "lots-assumed" in {one["code"] for one in document["warned"]}
+    assert "lots-assumed" not in {one["code"] for one in found["warned"]}
 
 
 def test_a_release_without_arms_is_refused(scene):

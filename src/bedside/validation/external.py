@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from bedside.cohort import Cohort
-from bedside.release import Model
+from bedside.release import Arms, Model
 from bedside.validation.assembling import assemble_evidence
 from bedside.validation.case_mix import case_mix
 from bedside.validation.evidence import Asked, CaseMixRow, Estimate, Evidence, Measures, Warned
@@ -38,6 +38,19 @@ def _shifted(rows: tuple[CaseMixRow, ...]) -> list[Warned]:
         Warned(
             code="other-case-mix",
             text=f"These patients differ clearly from those that the model was made from in: {', '.join(far)}.",
+        )
+    ]
+
+
+def _lots(arms: Arms | None) -> list[Warned]:
+    """A trial's release knows with what probability it drew the arms, and nothing of how others came to them."""
+    if arms is None or not arms.randomised:
+        return []
+    return [
+        Warned(
+            code="lots-assumed",
+            text="These patients are judged as if lots had been drawn for them as in the trial. "
+            "Where physicians chose, values, gains and effects say nothing about the treatments.",
         )
     ]
 
@@ -84,7 +97,7 @@ def evidence_external(
         groups=declared_groups(subgroups_of(asked), cohort, schema),
         gates=gates_of(asked),
         reasons=found.reasons,
-        warned=_shifted(mix),
+        warned=[*_shifted(mix), *_lots(model.manifest.outputs.arms)],
         case_mix=mix,
         reference=before,
         asked=asked,
